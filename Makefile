@@ -1,0 +1,57 @@
+# What a developer does, one word each; `make` lists the words. Every target sets up what it needs first.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+BIN := .venv/bin
+STORE ?= sqlite
+ARGS ?=
+ONLY ?=
+
+.PHONY: help setup demo up test check format bench lock clean distclean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## install what this clone needs (all targets do it; quick when there is nothing to do)
+	@tools/setup
+
+demo: setup ## carry a base update from push to rollout on real parts (STORE=azurite: on Azurite)
+	@$(BIN)/python -m groundswell.local.demo --store $(STORE)
+
+up: setup ## run the local stack until Ctrl-C and print its addresses
+	@$(BIN)/python -m groundswell.local.up
+
+test: setup ## run every test and hold the coverage gate (ARGS='-k word': some tests, no gate)
+ifeq ($(strip $(ARGS)),)
+	@$(BIN)/python -m pytest --cov --cov-report=
+	@$(BIN)/python tools/coverage_gate.py
+else
+	@$(BIN)/python -m pytest $(ARGS)
+endif
+
+check: setup ## format, lint, types, import layers, locks in step with pyproject.toml
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python tools/lock.py --check
+
+format: setup ## format the code and mend what the linter can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup ## measure, and write bench/results.json (ONLY=name,...: some)
+	@$(BIN)/python -m bench $(if $(ONLY),--only $(ONLY))
+
+lock: setup ## resolve pyproject.toml into requirements*.txt again (ARGS=--upgrade: newest versions)
+	$(BIN)/python tools/lock.py $(ARGS)
+
+clean: ## remove the local stack's state and all caches
+	rm -rf .groundswell || buildah unshare rm -rf .groundswell # a user's builds leave files of subordinate ids
+	rm -rf .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -not -path './.venv/*' -not -path './node_modules/*' -prune -exec rm -rf {} +
+
+distclean: clean ## remove what set-up installed into the clone, too
+	rm -rf .venv node_modules *.egg-info

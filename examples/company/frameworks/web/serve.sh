@@ -1,0 +1,3 @@
+#!/bin/sh
+set -eu
+exec httpd -f -p "$PORT" -h /srv/www

@@ -1,0 +1,24 @@
+"""The timers: what was lost or left undone is found again."""
+
+import azure.functions as func
+
+from groundswell.wiring import app
+
+blueprint = func.Blueprint()
+
+
+@blueprint.function_name("sweep")
+@blueprint.timer_trigger(arg_name="timer", schedule="0 * * * * *")
+def sweep(timer: func.TimerRequest) -> None:
+    """Every minute: cascades and slots that a crash or a lost message left standing."""
+    del timer
+    app().sweep.cascades()
+    app().sweep.slots()
+
+
+@blueprint.function_name("reconcile")
+@blueprint.timer_trigger(arg_name="timer", schedule="30 */5 * * * *")
+def reconcile(timer: func.TimerRequest) -> None:
+    """Every five minutes: bases that moved without a webhook reaching us."""
+    del timer
+    app().sweep.bases()

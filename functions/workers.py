@@ -1,0 +1,57 @@
+"""The queue triggers: each hands its message on. What was given up ends visibly, by way of a poison queue."""
+
+import azure.functions as func
+
+from groundswell.wiring import app
+
+blueprint = func.Blueprint()
+
+CONNECTION = "GROUNDSWELL_STORE"
+
+
+@blueprint.function_name("pushes")
+@blueprint.queue_trigger(arg_name="msg", queue_name="pushes", connection=CONNECTION)
+def pushes(msg: func.QueueMessage) -> None:
+    app().intake.handle(msg.get_body().decode())
+
+
+@blueprint.function_name("rebuilds")
+@blueprint.queue_trigger(arg_name="msg", queue_name="rebuilds", connection=CONNECTION)
+def rebuilds(msg: func.QueueMessage) -> None:
+    app().engine.handle(msg.get_body().decode())
+
+
+@blueprint.function_name("scans")
+@blueprint.queue_trigger(arg_name="msg", queue_name="scans", connection=CONNECTION)
+def scans(msg: func.QueueMessage) -> None:
+    app().engine.handle(msg.get_body().decode())
+
+
+@blueprint.function_name("rollouts")
+@blueprint.queue_trigger(arg_name="msg", queue_name="rollouts", connection=CONNECTION)
+def rollouts(msg: func.QueueMessage) -> None:
+    app().engine.handle(msg.get_body().decode())
+
+
+@blueprint.function_name("pushes_poison")
+@blueprint.queue_trigger(arg_name="msg", queue_name="pushes-poison", connection=CONNECTION)
+def pushes_poison(msg: func.QueueMessage) -> None:
+    app().intake.poisoned(msg.get_body().decode(errors="replace"))
+
+
+@blueprint.function_name("rebuilds_poison")
+@blueprint.queue_trigger(arg_name="msg", queue_name="rebuilds-poison", connection=CONNECTION)
+def rebuilds_poison(msg: func.QueueMessage) -> None:
+    app().engine.poisoned(msg.get_body().decode(errors="replace"))
+
+
+@blueprint.function_name("scans_poison")
+@blueprint.queue_trigger(arg_name="msg", queue_name="scans-poison", connection=CONNECTION)
+def scans_poison(msg: func.QueueMessage) -> None:
+    app().engine.poisoned(msg.get_body().decode(errors="replace"))
+
+
+@blueprint.function_name("rollouts_poison")
+@blueprint.queue_trigger(arg_name="msg", queue_name="rollouts-poison", connection=CONNECTION)
+def rollouts_poison(msg: func.QueueMessage) -> None:
+    app().engine.poisoned(msg.get_body().decode(errors="replace"))

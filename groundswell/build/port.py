@@ -1,0 +1,87 @@
+"""The build port: one container build as a run of a build service."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+MAX_NAME = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where the build context comes from.
+
+    `location` is a git URL (`https://host/repo.git`) or the URL of a tarball; `ref` and `path` (a folder) apply
+    to git only.
+    """
+
+    location: str
+    ref: str = ""
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildRequest:
+    """One build. `name` is the idempotency key: starting the same name twice builds once ([a-z0-9-], <= 50)."""
+
+    name: str
+    registry: str
+    repository: str
+    tag: str
+    source: Source
+    dockerfile: str = "Dockerfile"
+    target: str | None = None
+    build_args: Mapping[str, str] = field(default_factory=dict)
+    platform: str = "linux/amd64"
+    no_cache: bool = False
+    timeout: int = 3600
+    pool: str | None = None
+
+
+class RunStatus(StrEnum):
+    """Statuses as ACR Tasks names them."""
+
+    QUEUED = "Queued"
+    STARTED = "Started"
+    RUNNING = "Running"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    CANCELED = "Canceled"
+    ERROR = "Error"
+    TIMEOUT = "Timeout"
+
+    @property
+    def ended(self) -> bool:
+        return self not in (RunStatus.QUEUED, RunStatus.STARTED, RunStatus.RUNNING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run as the service reports it; `error` is the service's own message when it did not succeed."""
+
+    id: str
+    status: RunStatus
+    error: str = ""
+
+
+class Builder(Protocol):
+    """Raises TemporaryError (throttled, unreachable) or PermanentError (refused: bad request, not permitted)."""
+
+    def start(self, request: BuildRequest) -> Run:
+        """Start the build, or return the run that an earlier start of the same name began."""
+        ...
+
+    def observe(self, registry: str, run_id: str) -> Run: ...
+
+    def cancel(self, registry: str, run_id: str) -> None:
+        """Ask the run to stop; nothing happens when it has ended."""
+        ...
+
+    def forget(self, registry: str, name: str) -> None:
+        """Drop the idempotency key of a build that has ended; its run and log stay."""
+        ...
+
+    def log(self, registry: str, run_id: str) -> str:
+        """The run's log so far, as text."""
+        ...

@@ -1,0 +1,72 @@
+"""The bases' book: which digest each base reference was last seen at, and which cascade that belongs to.
+
+It tells a new push from one already known (a doubled webhook, our own promotion). Its ETag decides which of two
+workers that see the same push starts the cascade.
+"""
+
+from dataclasses import asdict, dataclass
+
+from groundswell.cascade.engine import retry_conflicts
+from groundswell.clock import Clock
+from groundswell.errors import ConflictError
+from groundswell.store.port import Documents, Put
+
+_TABLE, _PARTITION = "bases", "bases"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Base:
+    """`planned` is false while the cascade of this digest is still being written down."""
+
+    digest: str
+    cascade: str
+    seen_at: float
+    planned: bool = True
+
+
+class BaseBook:
+    def __init__(self, store: Documents, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def get(self, reference: str) -> Base | None:
+        record = self._store.get(_TABLE, _PARTITION, reference)
+        return Base(**record.value) if record else None
+
+    def claim(self, reference: str, *, digest: str, cascade: str) -> tuple[Base, Base | None]:
+        """Enter a digest that is new under `cascade`: (what the book says now, what it said before).
+
+        When the book has the digest already, that entry stands and both are the same.
+        """
+        for attempt in retry_conflicts():
+            with attempt:
+                record = self._store.get(_TABLE, _PARTITION, reference)
+                known = Base(**record.value) if record else None
+                if known is not None and known.digest == digest:
+                    return known, known
+                base = Base(digest=digest, cascade=cascade, seen_at=self._clock(), planned=False)
+                put = Put(row=reference, value=asdict(base), etag=record.etag if record else None)
+                self._store.commit(_TABLE, _PARTITION, [put])
+        return base, known
+
+    def note(self, reference: str, *, digest: str, cascade: str = "") -> None:
+        """Enter a digest that starts nothing: our own promotion, or what a base is at when it is first known."""
+        for attempt in retry_conflicts():
+            with attempt:
+                record = self._store.get(_TABLE, _PARTITION, reference)
+                if record is not None and record.value["digest"] == digest:
+                    return
+                base = Base(digest=digest, cascade=cascade, seen_at=self._clock())
+                put = Put(row=reference, value=asdict(base), etag=record.etag if record else None)
+                self._store.commit(_TABLE, _PARTITION, [put])
+
+    def planned(self, reference: str, *, cascade: str) -> None:
+        """The cascade is written down. Nothing happens when the entry belongs to another one by now."""
+        record = self._store.get(_TABLE, _PARTITION, reference)
+        if record is None or record.value["cascade"] != cascade:
+            return
+        put = Put(row=reference, value={**record.value, "planned": True}, etag=record.etag)
+        try:
+            self._store.commit(_TABLE, _PARTITION, [put])
+        except ConflictError:
+            return  # a newer digest was entered meanwhile: that entry speaks for itself

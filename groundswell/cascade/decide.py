@@ -1,0 +1,443 @@
+"""The rules: `decide(state, event) -> (state, commands)`, pure.
+
+An event that does not fit the state (late, doubled, out of order) changes nothing: the same state comes back, and
+no commands. Whatever a rebuild newly means to its dependants is told to them by one rule at the end of `decide`,
+so that no transition can forget it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from groundswell.cascade.model import (
+    ACTIVE_STAGE,
+    BaseNews,
+    Cancelled,
+    Command,
+    Disproved,
+    Event,
+    Followed,
+    Kind,
+    Moment,
+    Nudged,
+    Outcome,
+    Promoted,
+    Rebuild,
+    Replayed,
+    RolledOut,
+    RolloutsPlanned,
+    RunStarted,
+    RunSucceeded,
+    Scanned,
+    Stage,
+    StageFailed,
+    Status,
+    Superseded,
+    Verified,
+    Wait,
+)
+from groundswell.errors import InputError
+
+HISTORY = 60
+"""Moments kept with a rebuild; older ones are dropped, the first stays."""
+
+type Decision = tuple[Rebuild, tuple[Command, ...]]
+
+_NOT_STARTED = (Status.WAITING, Status.READY, Status.BLOCKED)
+_BEFORE_PROMOTION = (Status.BUILDING, Status.VERIFYING, Status.SCANNING)
+_ENDED = (Status.DONE, Status.UNCHANGED, Status.FAILED, Status.REJECTED)
+
+
+def outcome(state: Rebuild) -> Outcome:
+    """What the rebuild means to its dependants now."""
+    match state.status:
+        case Status.DEPLOYING | Status.DONE:
+            return Outcome.PROMOTED
+        case Status.UNCHANGED:
+            return Outcome.UNCHANGED
+        case Status.FAILED:
+            # Its tags moved before the rollout failed: what stands on it is not held up.
+            return Outcome.PROMOTED if state.failed_stage is Stage.DEPLOY else Outcome.FAILED
+        case Status.REJECTED | Status.BLOCKED | Status.CANCELLED:
+            return Outcome.FAILED
+        case _:
+            # Superseded is pending too: whatever stands on it in this cascade is superseded with it.
+            return Outcome.PENDING
+
+
+def news(state: Rebuild) -> Wait:
+    """What dependants are told of the rebuild as it is now."""
+    result = outcome(state)
+    digest = {Outcome.PROMOTED: state.promoted, Outcome.UNCHANGED: state.previous}.get(result, "")
+    cause = (_blamed(state) or state.image) if result is Outcome.FAILED else ""
+    return Wait(outcome=result, digest=digest, turn=state.turn, cause=cause)
+
+
+def decide(state: Rebuild, event: Event) -> Decision:
+    """The next state, and what to do for it.
+
+    Raises InputError when a person asked for what cannot be (Replayed, Cancelled); any other event that does not
+    fit is a duplicate or a latecomer and is ignored.
+    """
+    moved = _RULES[type(event)](state, event)
+    if moved is None:
+        return state, ()
+    new, commands = moved
+    if not commands and new.status is state.status:
+        return new, ()
+    if new.status is not state.status or new.attempt != state.attempt:
+        moment = Moment(status=new.status, at=event.at, reason=new.reason)
+        new = replace(new, history=_remember(new.history, moment))
+    new = replace(new, turn=state.turn + 1)
+    # Slot and news first: the work that follows ends this turn, and nothing of it may then be left unsent.
+    first = tuple(c for c in commands if c.kind in (Kind.RELEASE, Kind.CANCEL))
+    rest = tuple(c for c in commands if c not in first)
+    new = replace(new, outbox=tuple(replace(c, turn=new.turn) for c in (*first, *_tell(state, new), *rest)))
+    return new, new.outbox
+
+
+def standing(waits: Mapping[str, Wait]) -> tuple[Status, str, str]:
+    """Where a rebuild that has not begun stands, given its bases: (status, reason, image to blame)."""
+    failed = sorted(base for base, wait in waits.items() if wait.outcome is Outcome.FAILED)
+    if failed:
+        cause = waits[failed[0]].cause or failed[0]
+        return Status.BLOCKED, f"blocked by {cause}", cause
+    pending = sorted(base for base, wait in waits.items() if wait.outcome is Outcome.PENDING)
+    if pending:
+        return Status.WAITING, f"waits for {', '.join(pending)}", ""
+    if all(wait.outcome is Outcome.UNCHANGED for wait in waits.values()):
+        return Status.UNCHANGED, "every base it waited for came out unchanged", ""
+    return Status.READY, "every base is promoted", ""
+
+
+def begin(state: Rebuild, *, at: float) -> Decision:
+    """A planned rebuild's first state: ready when it waits for nothing, with the command that queues it."""
+    status, reason, _ = standing(state.waits)
+    moment = Moment(status=status, at=at, reason=reason)
+    state = replace(state, status=status, reason=reason, history=(moment,))
+    if status is Status.READY:
+        state = replace(state, attempt=1)
+        state = replace(state, outbox=(_command(state, Kind.ADMIT),))
+    return state, state.outbox
+
+
+# One function a kind of event; None means "does not fit, ignore".
+
+type _Rule = Callable[[Rebuild, Any], Decision | None]
+
+
+def _base_news(state: Rebuild, event: BaseNews) -> Decision | None:
+    known = state.waits.get(event.base)
+    if known is not None and known.turn >= event.wait.turn:
+        return None
+    state = replace(state, waits={**state.waits, event.base: event.wait})
+    if state.status in (Status.WAITING, Status.READY, Status.BLOCKED):
+        return _stand(state)
+    if state.status in _ENDED and moved_bases(state):
+        return _again(state, f"{', '.join(moved_bases(state))} moved since it was built")
+    return state, ()  # under way: looked at again when the build has ended
+
+
+def _stand(state: Rebuild) -> Decision:
+    status, reason, _ = standing(state.waits)
+    if status is state.status:
+        return replace(state, reason=reason), ()
+    if status is Status.READY:
+        return _again(state, reason)
+    return replace(state, status=status, reason=reason), _give_back(state)
+
+
+def _again(state: Rebuild, reason: str, *, no_cache: bool = False) -> Decision:
+    """Back to the start of the line, with an attempt of its own, unless a base says otherwise."""
+    status, why, _ = standing(state.waits)
+    if status in (Status.WAITING, Status.BLOCKED):
+        return replace(state, status=status, reason=why, failed_stage=None), ()
+    state = replace(
+        state,
+        status=Status.READY,
+        reason=reason,
+        attempt=state.attempt + 1,
+        failed_stage=None,
+        no_cache=no_cache,
+        run="",
+        candidate="",
+        proof={},
+        verdict={},
+        rollouts=(),
+    )
+    return state, (_command(state, Kind.ADMIT),)
+
+
+def _run_started(state: Rebuild, event: RunStarted) -> Decision | None:
+    if state.status is not Status.READY:
+        return None
+    state = replace(
+        state,
+        status=Status.BUILDING,
+        reason=f"run {event.run}",
+        run=event.run,
+        built_on=event.built_on,
+        spec=event.spec,
+    )
+    return state, (_command(state, Kind.OBSERVE),)
+
+
+def _run_succeeded(state: Rebuild, event: RunSucceeded) -> Decision | None:
+    if state.status is not Status.BUILDING:
+        return None
+    if again := _overtaken(state):
+        return again
+    state = replace(state, status=Status.VERIFYING, reason="", candidate=event.digest)
+    return state, (_command(state, Kind.RELEASE), _command(state, Kind.VERIFY))
+
+
+def _verified(state: Rebuild, event: Verified) -> Decision | None:
+    if state.status is not Status.VERIFYING:
+        return None
+    if again := _overtaken(state):
+        return again
+    state = replace(state, proof=event.proof, previous=event.previous)
+    if event.unchanged:
+        return replace(state, status=Status.UNCHANGED, reason="the new image has the content of the old one"), ()
+    return replace(state, status=Status.SCANNING, reason=""), (_command(state, Kind.SCAN),)
+
+
+def _disproved(state: Rebuild, event: Disproved) -> Decision | None:
+    if state.status is not Status.VERIFYING:
+        return None
+    if again := _overtaken(state):
+        return again
+    if not state.no_cache:
+        return _again(state, f"{event.reason}; once more without cache", no_cache=True)
+    return _fail(replace(state, proof=event.proof), Stage.VERIFY, event.reason)
+
+
+def _scanned(state: Rebuild, event: Scanned) -> Decision | None:
+    if state.status is not Status.SCANNING:
+        return None
+    if again := _overtaken(state):
+        return again
+    state = replace(state, verdict=event.verdict)
+    if not event.passed:
+        return replace(state, status=Status.REJECTED, reason=event.reason), ()
+    return replace(state, status=Status.PROMOTING, reason=""), (_command(state, Kind.PROMOTE),)
+
+
+def _promoted(state: Rebuild, event: Promoted) -> Decision | None:
+    if state.status is not Status.PROMOTING:
+        return None
+    state = replace(state, promoted=event.digest, rollouts=())
+    if event.deploys:
+        return replace(state, status=Status.DEPLOYING, reason=""), (_command(state, Kind.DEPLOY),)
+    return _done(state, "promoted; nothing runs it")
+
+
+def _rollouts_planned(state: Rebuild, event: RolloutsPlanned) -> Decision | None:
+    if state.status is not Status.DEPLOYING or state.rollouts:
+        return None
+    state = replace(state, rollouts=event.rollouts)
+    return state, (_command(state, Kind.WATCH),)
+
+
+def _rolled_out(state: Rebuild, event: RolledOut) -> Decision | None:
+    del event
+    if state.status is not Status.DEPLOYING:
+        return None
+    return _done(state, f"rolled out to {len(state.rollouts)} workload{'s' if len(state.rollouts) != 1 else ''}")
+
+
+def _done(state: Rebuild, reason: str) -> Decision:
+    if again := _overtaken(state):
+        return again
+    return replace(state, status=Status.DONE, reason=reason), ()
+
+
+def _stage_failed(state: Rebuild, event: StageFailed) -> Decision | None:
+    stage = ACTIVE_STAGE.get(state.status)
+    if stage is None:
+        return None
+    return _fail(state, stage, event.reason)
+
+
+def _fail(state: Rebuild, stage: Stage, reason: str) -> Decision:
+    failed = replace(state, status=Status.FAILED, failed_stage=stage, reason=reason)
+    return failed, _give_back(state)
+
+
+def _nudged(state: Rebuild, event: Nudged) -> Decision | None:
+    del event
+    if state.status.settled or not state.outbox:
+        return None
+    return state, tuple(c for c in state.outbox if c.kind is not Kind.NEWS)
+
+
+def _followed(state: Rebuild, event: Followed) -> Decision | None:
+    follower = (event.by, state.image)
+    if follower in state.dependants:
+        return None
+    state = replace(state, dependants=(*state.dependants, follower))
+    return state, (_follow(state, event.by),) if state.status.settled else ()
+
+
+def _superseded(state: Rebuild, event: Superseded) -> Decision | None:
+    if state.status not in (*_NOT_STARTED, *_BEFORE_PROMOTION):
+        return None  # promoting or deploying: let it end; ended: nothing to stop
+    stop = (_command(state, Kind.CANCEL),) if state.status is Status.BUILDING else ()
+    superseded = replace(state, status=Status.SUPERSEDED, reason=f"superseded by cascade {event.by}")
+    return superseded, (*_give_back(state), *stop)
+
+
+def _replayed(state: Rebuild, event: Replayed) -> Decision:
+    if not state.status.settled:
+        raise InputError(f"{state.image} is {state.status}: wait until it has ended, or cancel it, then replay")
+    if state.status in (Status.BLOCKED, Status.SUPERSEDED):
+        raise InputError(f"{state.image} cannot be replayed: {state.reason}; replay that instead")
+    reason = f"replayed from {event.stage} by {event.who}: {event.why}"
+    if event.stage is Stage.BUILD:
+        return _again(state, reason)
+    have, need, kind, status = _RESTARTS[event.stage](state)
+    if not have:
+        raise InputError(f"{state.image} cannot be replayed from {event.stage}: {need}")
+    state = replace(state, status=status, reason=reason, failed_stage=None, rollouts=())
+    return state, (_command(state, kind),)
+
+
+_RESTARTS: Mapping[Stage, Callable[[Rebuild], tuple[bool, str, Kind, Status]]] = {
+    Stage.VERIFY: lambda s: (
+        bool(s.candidate),
+        "no candidate was built; replay from build",
+        Kind.VERIFY,
+        Status.VERIFYING,
+    ),
+    Stage.SCAN: lambda s: (
+        bool(s.candidate and s.proof),
+        "no proven candidate; replay from verify or build",
+        Kind.SCAN,
+        Status.SCANNING,
+    ),
+    Stage.PROMOTE: lambda s: (
+        bool(s.verdict.get("passed")),
+        "the gate has not passed it; replay from scan",
+        Kind.PROMOTE,
+        Status.PROMOTING,
+    ),
+    Stage.DEPLOY: lambda s: (
+        bool(s.promoted),
+        "nothing was promoted; replay from promote",
+        Kind.DEPLOY,
+        Status.DEPLOYING,
+    ),
+}
+
+
+def _cancelled(state: Rebuild, event: Cancelled) -> Decision:
+    if state.status in (Status.PROMOTING, Status.DEPLOYING) or (
+        state.status.settled and state.status is not Status.BLOCKED
+    ):
+        raise InputError(f"{state.image} is {state.status} and cannot be cancelled")
+    stop = (_command(state, Kind.CANCEL),) if state.status is Status.BUILDING else ()
+    cancelled = replace(state, status=Status.CANCELLED, reason=f"cancelled by {event.who}: {event.why}")
+    return cancelled, (*_give_back(state), *stop)
+
+
+_RULES: Mapping[type[Event], _Rule] = {
+    BaseNews: _base_news,
+    RunStarted: _run_started,
+    RunSucceeded: _run_succeeded,
+    Verified: _verified,
+    Disproved: _disproved,
+    Scanned: _scanned,
+    Promoted: _promoted,
+    RolloutsPlanned: _rollouts_planned,
+    RolledOut: _rolled_out,
+    StageFailed: _stage_failed,
+    Nudged: _nudged,
+    Followed: _followed,
+    Superseded: _superseded,
+    Replayed: _replayed,
+    Cancelled: _cancelled,
+}
+
+
+# Small pieces of the rules.
+
+
+def moved_bases(state: Rebuild) -> list[str]:
+    """Bases that were promoted to another digest than the one the image was built on."""
+    return sorted(
+        base
+        for base, wait in state.waits.items()
+        if wait.outcome is Outcome.PROMOTED and wait.digest and state.built_on.get(base, wait.digest) != wait.digest
+    )
+
+
+def _overtaken(state: Rebuild) -> Decision | None:
+    """A base moved on while the image was under way: what was done stands on the old one."""
+    moved = moved_bases(state)
+    if not moved:
+        return None
+    new, commands = _again(state, f"{', '.join(moved)} moved while it was under way")
+    return new, (*_give_back(state), *commands)
+
+
+def _blamed(state: Rebuild) -> str:
+    return standing(state.waits)[2] if state.status is Status.BLOCKED else ""
+
+
+def _command(state: Rebuild, kind: Kind, **data: Any) -> Command:
+    return Command(kind=kind, cascade=state.cascade, image=state.image, turn=state.turn, data=data)
+
+
+def _give_back(state: Rebuild) -> tuple[Command, ...]:
+    """A rebuild that leaves these states may hold a slot, or stand in line for one."""
+    return (_command(state, Kind.RELEASE),) if state.status in (Status.READY, Status.BUILDING) else ()
+
+
+def _meaning(state: Rebuild) -> tuple[Any, ...]:
+    wait = news(state)
+    return wait.outcome, wait.digest, wait.cause
+
+
+def _tell(old: Rebuild, new: Rebuild) -> tuple[Command, ...]:
+    """News for dependants when the meaning changed; for followers when the rebuild has settled."""
+    told: list[Command] = []
+    for cascade, image in new.dependants:
+        if cascade == new.cascade:
+            if _meaning(old) != _meaning(new):
+                told.append(_news(new, cascade, image, new.image, news(new)))
+        elif new.status.settled and not old.status.settled:
+            told.append(_follow(new, cascade))
+    return tuple(told)
+
+
+def _follow(state: Rebuild, cascade: str) -> Command:
+    """The follower in a later cascade may go on; what a superseded rebuild left undone, it must do."""
+    unfinished = state.status is Status.SUPERSEDED
+    wait = Wait(outcome=Outcome.PROMOTED if unfinished else Outcome.UNCHANGED, turn=state.turn)
+    return _news(state, cascade, state.image, predecessor(state.cascade, state.image), wait)
+
+
+def predecessor(cascade: str, image: str) -> str:
+    """The key under which a rebuild waits for the same image in an older cascade."""
+    return f"{cascade}/{image}"
+
+
+def _news(state: Rebuild, cascade: str, image: str, base: str, wait: Wait) -> Command:
+    return Command(
+        kind=Kind.NEWS,
+        cascade=cascade,
+        image=image,
+        turn=state.turn,
+        data={
+            "base": base,
+            "outcome": wait.outcome.value,
+            "digest": wait.digest,
+            "turn": wait.turn,
+            "cause": wait.cause,
+        },
+    )
+
+
+def _remember(history: tuple[Moment, ...], moment: Moment) -> tuple[Moment, ...]:
+    history = (*history, moment)
+    return history if len(history) <= HISTORY else (history[0], *history[-(HISTORY - 1) :])

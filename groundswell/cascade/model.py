@@ -1,0 +1,281 @@
+"""The words of a cascade: a rebuild's state, what can happen to it, and what it asks to be done.
+
+Everything here is a value. `decide.py` holds the rules, the engine the doing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Stage(StrEnum):
+    """What a rebuild goes through, in order; also where a replay may start and what a failure is filed under."""
+
+    BUILD = "build"
+    VERIFY = "verify"
+    SCAN = "scan"
+    PROMOTE = "promote"
+    DEPLOY = "deploy"
+
+
+class Status(StrEnum):
+    WAITING = "waiting"  # for bases in this cascade
+    READY = "ready"  # for a build slot
+    BUILDING = "building"
+    VERIFYING = "verifying"
+    SCANNING = "scanning"
+    PROMOTING = "promoting"
+    DEPLOYING = "deploying"
+    DONE = "done"
+    UNCHANGED = "unchanged"  # the new image is the old one
+    FAILED = "failed"  # at `failed_stage`, because of `reason`
+    REJECTED = "rejected"  # by the gate, see `verdict`
+    BLOCKED = "blocked"  # an ancestor failed or was rejected; comes back by itself
+    SUPERSEDED = "superseded"  # by a newer cascade
+    CANCELLED = "cancelled"
+
+    @property
+    def settled(self) -> bool:
+        """Nothing more happens by itself. A cascade has ended when all its rebuilds are settled."""
+        return self in _SETTLED
+
+
+_SETTLED = frozenset(
+    {
+        Status.DONE,
+        Status.UNCHANGED,
+        Status.FAILED,
+        Status.REJECTED,
+        Status.BLOCKED,
+        Status.SUPERSEDED,
+        Status.CANCELLED,
+    }
+)
+
+ACTIVE_STAGE: Mapping[Status, Stage] = {
+    Status.READY: Stage.BUILD,
+    Status.BUILDING: Stage.BUILD,
+    Status.VERIFYING: Stage.VERIFY,
+    Status.SCANNING: Stage.SCAN,
+    Status.PROMOTING: Stage.PROMOTE,
+    Status.DEPLOYING: Stage.DEPLOY,
+}
+"""The stage that work is being done for, by status."""
+
+
+class Outcome(StrEnum):
+    """What a rebuild means to those that stand on it."""
+
+    PENDING = "pending"
+    PROMOTED = "promoted"
+    UNCHANGED = "unchanged"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """What is known of one base: `turn` orders the news of it, `cause` names the image at fault."""
+
+    outcome: Outcome
+    digest: str = ""
+    turn: int = -1
+    cause: str = ""
+
+
+class Kind(StrEnum):
+    """Commands: work to be done for a rebuild. Each is idempotent."""
+
+    ADMIT = "admit"  # queue for a build slot
+    RELEASE = "release"  # give the slot back
+    BUILD = "build"  # start the run
+    OBSERVE = "observe"  # look at the run
+    CANCEL = "cancel"  # stop the run
+    VERIFY = "verify"
+    SCAN = "scan"
+    PROMOTE = "promote"
+    DEPLOY = "deploy"  # note what runs now
+    WATCH = "watch"  # patch and watch the rollouts
+    NEWS = "news"  # tell a dependant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """One outgoing message.
+
+    `turn` is the number of the decision that asked for it; a command whose turn is no longer the rebuild's own is
+    stale and is dropped. (NEWS goes to another rebuild and carries its own turn in `data`.)
+    """
+
+    kind: Kind
+    cascade: str
+    image: str
+    turn: int
+    delay: float = 0.0
+    tries: int = 0
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollout:
+    """One workload to move. `former` is the image it ran before, kept for the way back."""
+
+    workload: str
+    former: str
+    image: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """One line of a rebuild's history. `at` is seconds since the epoch."""
+
+    status: Status
+    at: float
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuild:
+    """One image inside one cascade.
+
+    `waits` holds each base in this cascade (by image name), the pushed base itself (by reference), and a rebuild of
+    an older cascade that this one follows (`CASCADE/IMAGE`). `built_on` is what the waits said when the build
+    started. `dependants` are (cascade, image) pairs.
+    """
+
+    cascade: str
+    image: str
+    status: Status
+    waits: Mapping[str, Wait]
+    dependants: tuple[tuple[str, str], ...] = ()
+    priority: float = 0.0
+    attempt: int = 0
+    turn: int = 0
+    reason: str = ""
+    failed_stage: Stage | None = None
+    no_cache: bool = False
+    run: str = ""
+    built_on: Mapping[str, str] = field(default_factory=dict)
+    spec: Mapping[str, Any] = field(default_factory=dict)
+    previous: str = ""
+    candidate: str = ""
+    promoted: str = ""
+    proof: Mapping[str, Any] = field(default_factory=dict)
+    verdict: Mapping[str, Any] = field(default_factory=dict)
+    rollouts: tuple[Rollout, ...] = ()
+    history: tuple[Moment, ...] = ()
+    outbox: tuple[Command, ...] = ()
+
+    @property
+    def candidate_tag(self) -> str:
+        """The tag a candidate is built under: never a stable one."""
+        return f"gs-{self.cascade}-{self.attempt}"
+
+    @property
+    def updated_at(self) -> float:
+        return self.history[-1].at if self.history else 0.0
+
+
+# Events: what happened. `at` is seconds since the epoch.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseNews(Event):
+    """A base moved on: its outcome, and the digest that its tags now point to."""
+
+    base: str
+    wait: Wait
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted(Event):
+    run: str
+    built_on: Mapping[str, str]
+    spec: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSucceeded(Event):
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified(Event):
+    """The layers are proven. `previous` is under the stable tag; `unchanged` when it has this content."""
+
+    proof: Mapping[str, Any]
+    previous: str
+    unchanged: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disproved(Event):
+    """The new image does not stand on the new base."""
+
+    proof: Mapping[str, Any]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scanned(Event):
+    passed: bool
+    verdict: Mapping[str, Any]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promoted(Event):
+    digest: str
+    deploys: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutsPlanned(Event):
+    rollouts: tuple[Rollout, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolledOut(Event):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageFailed(Event):
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nudged(Event):
+    """The sweep found the rebuild without news for too long: its commands are sent again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Followed(Event):
+    """A later cascade holds the same image, and waits until this rebuild has settled."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Superseded(Event):
+    """A newer push of the same base started another cascade: stop, unless it is promoting already."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed(Event):
+    stage: Stage
+    who: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancelled(Event):
+    who: str
+    why: str

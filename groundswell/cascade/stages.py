@@ -1,0 +1,253 @@
+"""The stages of a rebuild, as works of the engine: each looks at the outside, does one thing, says what happened.
+
+A work may be run again after a crash at any point, so each looks before it acts, or acts under a name that makes
+the second time harmless.
+"""
+
+import hashlib
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from graph.reference import Reference
+from groundswell.build.port import Builder, BuildRequest, Run
+from groundswell.cascade.basebook import BaseBook
+from groundswell.cascade.durations import Durations
+from groundswell.cascade.engine import Work
+from groundswell.cascade.model import (
+    Command,
+    Disproved,
+    Event,
+    Kind,
+    Outcome,
+    Promoted,
+    Rebuild,
+    RolledOut,
+    Rollout,
+    RolloutsPlanned,
+    RunStarted,
+    RunSucceeded,
+    Scanned,
+    StageFailed,
+    Verified,
+)
+from groundswell.clock import Clock
+from groundswell.deploy.port import Deployer, Health, Workload
+from groundswell.errors import PermanentError, TemporaryError
+from groundswell.lineage.catalog import Catalog
+from groundswell.lineage.model import Registration, from_json, to_json
+from groundswell.registry.chain import prove, same_content
+from groundswell.registry.port import Image, Registry
+from groundswell.scan.gate import judge
+from groundswell.scan.port import Scanner
+
+logger = logging.getLogger(__name__)
+
+_TAIL_LINES, _TAIL_CHARS = 6, 600
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+|\x1b\[[0-9;]*[A-Za-z]")
+
+
+class Stages:
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        bases: BaseBook,
+        durations: Durations,
+        registry: Registry,
+        builder: Builder,
+        scanner: Scanner,
+        deployer: Deployer,
+        clock: Clock,
+    ) -> None:
+        self._catalog = catalog
+        self._bases = bases
+        self._durations = durations
+        self._registry = registry
+        self._builder = builder
+        self._scanner = scanner
+        self._deployer = deployer
+        self._clock = clock
+
+    def works(self) -> dict[Kind, Work]:
+        return {
+            Kind.BUILD: self.build,
+            Kind.OBSERVE: self.observe,
+            Kind.CANCEL: self.cancel,
+            Kind.VERIFY: self.verify,
+            Kind.SCAN: self.scan,
+            Kind.PROMOTE: self.promote,
+            Kind.DEPLOY: self.deploy,
+            Kind.WATCH: self.watch,
+        }
+
+    # build
+
+    def build(self, _: Command, state: Rebuild) -> Event:
+        """Start the run under a name of its own: started twice, it runs once."""
+        image = self._catalog.registration(state.image)
+        run = self._builder.start(
+            BuildRequest(
+                name=run_name(state),
+                registry=image.registry,
+                repository=image.repository,
+                tag=state.candidate_tag,
+                source=image.source,
+                dockerfile=image.dockerfile,
+                target=image.target,
+                build_args=image.build_args,
+                platform=image.platforms[0],
+                no_cache=state.no_cache,
+            )
+        )
+        built_on = {
+            base: wait.digest if wait.outcome is Outcome.PROMOTED else "" for base, wait in state.waits.items()
+        }
+        return RunStarted(at=self._clock(), run=run.id, built_on=built_on, spec=to_json(image))
+
+    def observe(self, _: Command, state: Rebuild) -> Event | None:
+        image = from_json(state.spec)
+        run = self._builder.observe(image.registry, state.run)
+        if not run.status.ended:
+            return None
+        self._forget(image, state)
+        if run.status.value != "Succeeded":
+            return StageFailed(at=self._clock(), reason=self._why(image, run))
+        candidate = _reference(image, tag=state.candidate_tag)
+        digest = self._registry.digest(candidate)
+        if digest is None:
+            raise TemporaryError(f"run {run.id} succeeded, but {candidate} is not in the registry yet")
+        self._durations.add(state.image, self._clock() - state.updated_at)
+        return RunSucceeded(at=self._clock(), digest=digest)
+
+    def _forget(self, image: Registration, state: Rebuild) -> None:
+        """The name has done its work; one that stays costs nothing but a place among the service's 800."""
+        try:
+            self._builder.forget(image.registry, run_name(state))
+        except (PermanentError, TemporaryError) as exc:
+            logger.warning("build name not forgotten", extra={"image": state.image, "why": str(exc)})
+
+    def _why(self, image: Registration, run: Run) -> str:
+        ended = f"run {run.id} ended as {run.status}"
+        try:
+            log = self._builder.log(image.registry, run.id)
+        except (PermanentError, TemporaryError) as exc:
+            return f"{ended}: {run.error} (its log cannot be read: {exc})"
+        lines = [_CONTROL.sub(" ", line).strip() for line in log.splitlines()]
+        tail = " | ".join([line for line in lines if line][-_TAIL_LINES:])[-_TAIL_CHARS:]
+        return f"{ended}; its log ends: {tail}" if tail else f"{ended}: {run.error}"
+
+    def cancel(self, _: Command, state: Rebuild) -> None:
+        if state.run:
+            self._builder.cancel(from_json(state.spec).registry, state.run)
+
+    # verify
+
+    def verify(self, _: Command, state: Rebuild) -> Event:
+        """Prove the layers, then compare with what the stable tag points to."""
+        image = from_json(state.spec)
+        built = self._candidate(image, state)
+        current = self._registry.image(image.references[0])
+        base = self._runtime_base(image, state)
+        proof: dict[str, object] = {"run": state.run, "digest": built.digest}
+        if base is not None:
+            reference, content = base
+            result = prove(built, content)
+            proof |= {"base": reference, "base_digest": content.digest, "layers": asdict(result)}
+            if not result.proven:
+                reason = f"not built on {reference}@{content.digest}: {'; '.join(result.reasons)}"
+                return Disproved(at=self._clock(), proof=proof, reason=reason)
+        return Verified(
+            at=self._clock(),
+            proof=proof,
+            previous=current.digest if current else "",
+            unchanged=current is not None and same_content(built, current),
+        )
+
+    def _candidate(self, image: Registration, state: Rebuild) -> Image:
+        reference = _reference(image, digest=state.candidate)
+        built = self._registry.image(reference)
+        if built is None:
+            raise PermanentError(f"{reference} is no longer in the registry; replay from build")
+        return built
+
+    def _runtime_base(self, image: Registration, state: Rebuild) -> tuple[str, Image] | None:
+        if image.runtime is None:
+            return None
+        named = Reference.parse(image.runtime)
+        tagged = str(named.without_digest())
+        wait = state.waits.get(tagged) or state.waits.get(self._catalog.lineage().publisher(tagged) or "")
+        reference = named
+        if named.digest is None and wait is not None and wait.digest:
+            reference = named.with_digest(wait.digest)
+        content = self._registry.image(reference)
+        if content is None:
+            raise PermanentError(f"the base {reference} is not in its registry, so nothing can be proven")
+        return image.runtime, content
+
+    # scan, promote
+
+    def scan(self, _: Command, state: Rebuild) -> Event:
+        image = from_json(state.spec)
+        report = self._scanner.scan(_reference(image, digest=state.candidate))
+        verdict = judge(report, image.policy)
+        return Scanned(
+            at=self._clock(),
+            passed=verdict.passed,
+            verdict=verdict.to_json(),
+            reason="" if verdict.passed else "; ".join(verdict.reasons),
+        )
+
+    def promote(self, _: Command, state: Rebuild) -> Event:
+        """Stable tags to the candidate. The bases' book is written first, so that our own push is known as ours."""
+        image = from_json(state.spec)
+        if not state.verdict.get("passed") or state.verdict.get("digest") != state.candidate:
+            raise PermanentError("the verdict is not a pass for this digest; replay from scan")
+        for reference in image.references:
+            self._bases.note(str(reference), digest=state.candidate, cascade=state.cascade)
+        self._registry.promote(_reference(image, digest=state.candidate), image.tags)
+        return Promoted(at=self._clock(), digest=state.candidate, deploys=bool(image.deployments))
+
+    # deploy
+
+    def deploy(self, _: Command, state: Rebuild) -> Event:
+        """Note what every workload runs now: the way back, kept before anything is touched."""
+        image = from_json(state.spec)
+        target = f"{image.registry}/{image.repository}@{state.promoted}"
+        rollouts = tuple(
+            Rollout(workload=str(workload), former=self._deployer.observe(workload).image, image=target)
+            for workload in image.deployments
+        )
+        return RolloutsPlanned(at=self._clock(), rollouts=rollouts)
+
+    def watch(self, _: Command, state: Rebuild) -> Event | None:
+        """Patch what still runs the former image, and look until all are healthy; a bad one goes back."""
+        image = from_json(state.spec)
+        workloads: Mapping[str, Workload] = {str(workload): workload for workload in image.deployments}
+        healthy = 0
+        for rollout in state.rollouts:
+            workload = workloads[rollout.workload]
+            seen = self._deployer.observe(workload)
+            if seen.image not in (rollout.image, rollout.former):
+                reason = f"{workload} was moved to {seen.image} by somebody else meanwhile; left alone"
+                return StageFailed(at=self._clock(), reason=reason)
+            if seen.image != rollout.image:
+                self._deployer.patch(workload, rollout.image, cause=f"groundswell cascade {state.cascade}")
+            elif seen.health is Health.FAILED:
+                self._deployer.patch(workload, rollout.former, cause=f"rolled back by cascade {state.cascade}")
+                reason = f"{workload}: {seen.reason}; rolled back to {rollout.former}"
+                return StageFailed(at=self._clock(), reason=reason)
+            elif seen.health is Health.HEALTHY:
+                healthy += 1
+        return RolledOut(at=self._clock()) if healthy == len(state.rollouts) else None
+
+
+def run_name(state: Rebuild) -> str:
+    """The build's idempotency key: one per cascade, image and attempt."""
+    image = hashlib.sha256(state.image.encode()).hexdigest()[:10]
+    return f"gs-{state.cascade}-{image}-{state.attempt}"
+
+
+def _reference(image: Registration, *, tag: str | None = None, digest: str | None = None) -> Reference:
+    return Reference(registry=image.registry, repository=image.repository, tag=tag, digest=digest)

@@ -1,0 +1,159 @@
+"""The reconcile timer: what a lost webhook, a lost message or a crash left undone is found and set going again."""
+
+import logging
+
+from graph.reference import Reference
+from groundswell.cascade.basebook import BaseBook
+from groundswell.cascade.decide import news, predecessor
+from groundswell.cascade.engine import Engine, retry_conflicts
+from groundswell.cascade.intake import Push, queue
+from groundswell.cascade.model import BaseNews, Nudged, Outcome, Rebuild, Status, Wait
+from groundswell.cascade.records import Phase
+from groundswell.clock import Clock
+from groundswell.errors import InputError, NotFoundError, PermanentError, TemporaryError
+from groundswell.lineage.catalog import Catalog
+from groundswell.registry.port import Registry
+from groundswell.store.port import Queues
+
+logger = logging.getLogger(__name__)
+
+PATIENCE = 60.0
+"""Seconds without a move after which the commands of a short stage are sent again."""
+LONG_PATIENCE = 900.0
+"""The same for builds and rollouts, which are looked at again and again without a move."""
+
+
+class Sweep:
+    def __init__(
+        self,
+        *,
+        queues: Queues,
+        engine: Engine,
+        catalog: Catalog,
+        bases: BaseBook,
+        registry: Registry,
+        clock: Clock,
+    ) -> None:
+        self._queues = queues
+        self._engine = engine
+        self._catalog = catalog
+        self._bases = bases
+        self._registry = registry
+        self._clock = clock
+
+    def run(self) -> None:
+        """One round over the bases, the open cascades and the build slots."""
+        self.bases()
+        self.cascades()
+        self.slots()
+
+    def bases(self) -> None:
+        """Read every base's digest back; one that moved without our knowing is a push whose webhook was lost."""
+        lineage = self._catalog.lineage()
+        for name in lineage.bases():
+            reference = Reference.parse(name)
+            try:
+                digest = self._registry.digest(reference)
+            except (TemporaryError, PermanentError) as exc:
+                logger.warning("base not read", extra={"base": name, "why": str(exc)})
+                continue
+            known = self._bases.get(name)
+            if digest is None or (known is not None and known.digest == digest and known.planned):
+                continue
+            if known is None:
+                self._bases.note(name, digest=digest)  # first sight of it: nothing to compare with
+                continue
+            logger.warning("a push was missed", extra={"base": name, "digest": digest})
+            push = Push(
+                id=f"reconcile-{digest[-12:]}",
+                registry=reference.registry,
+                repository=reference.repository,
+                tag=reference.tag or "",
+                digest=digest,
+                source="reconcile",
+            )
+            queue(self._queues, push)
+
+    def cascades(self) -> None:
+        """Send again what was not sent, and tell waiting rebuilds what they were not told."""
+        for cascade in self._engine.records.open():
+            try:
+                header = self._engine.records.header(cascade).value
+            except NotFoundError:
+                continue  # its push is still being dealt with
+            if header.phase is Phase.PLANNING:
+                continue
+            if header.phase is Phase.ENDED:
+                for attempt in retry_conflicts():
+                    with attempt:
+                        self._engine.records.delist(cascade)
+                continue
+            states = {state.image: state for state in self._engine.records.rebuilds(cascade)}
+            for state in states.values():
+                self._mend(state, states)
+
+    def _mend(self, state: Rebuild, states: dict[str, Rebuild]) -> None:
+        now = self._clock()
+        quiet = now - state.updated_at
+        if quiet < PATIENCE:
+            return
+        if state.status in (Status.WAITING, Status.BLOCKED):
+            for base, wait in state.waits.items():
+                told = self._news_of(base, state, states)
+                if told is not None and told.turn > wait.turn:
+                    self._engine.advance(state.cascade, state.image, BaseNews(at=now, base=base, wait=told))
+            return
+        patience = LONG_PATIENCE if state.status in (Status.BUILDING, Status.DEPLOYING) else PATIENCE
+        waits_for_slot = state.status is Status.READY and any(
+            entry.cascade == state.cascade and entry.image == state.image
+            for entry in self._engine.pool().waiting.values()
+        )
+        if not state.status.settled and quiet >= patience and not waits_for_slot:
+            logger.warning("rebuild nudged", extra={"cascade": state.cascade, "image": state.image})
+            self._engine.advance(state.cascade, state.image, Nudged(at=now))
+
+    def _news_of(self, base: str, state: Rebuild, states: dict[str, Rebuild]) -> Wait | None:
+        if base in states:
+            return news(states[base])
+        cascade, _, image = base.partition("/")
+        if image != state.image or base != predecessor(cascade, image):
+            return None
+        try:
+            older = self._engine.records.rebuild(cascade, image).value
+        except NotFoundError:
+            return Wait(outcome=Outcome.UNCHANGED, turn=0)
+        if not older.status.settled:
+            return None
+        unfinished = older.status is Status.SUPERSEDED
+        return Wait(outcome=Outcome.PROMOTED if unfinished else Outcome.UNCHANGED, turn=older.turn)
+
+    def slots(self) -> None:
+        """Take entries out of the pool whose rebuild has moved on."""
+        for entry in self._engine.pool().running.values():
+            try:
+                state = self._engine.records.rebuild(entry.cascade, entry.image).value
+            except NotFoundError:
+                self._engine.drop_from_pool(entry)
+                continue
+            if state.status not in (Status.READY, Status.BUILDING):
+                self._engine.drop_from_pool(entry)
+
+
+def seed(bases: BaseBook, catalog: Catalog, registry: Registry) -> list[str]:
+    """Enter the digests that the bases have now, where the book knows none; returns what could not be read.
+
+    Done at registration, so that the next push is compared with something.
+    """
+    failed = []
+    for name in catalog.lineage().bases():
+        reference = Reference.parse(name)
+        if bases.get(name) is not None:
+            continue
+        try:
+            digest = registry.digest(reference)
+        except (TemporaryError, PermanentError, InputError) as exc:
+            failed.append(f"{name}: {exc}")
+            continue
+        if digest is not None:
+            bases.note(name, digest=digest)
+    return failed

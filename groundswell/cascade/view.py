@@ -1,0 +1,82 @@
+"""What people are shown of a cascade, from its records. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from groundswell.cascade.model import Rebuild, Status
+from groundswell.cascade.records import Header
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One image of a cascade. `seconds` is the time under way, `None` before it began."""
+
+    image: str
+    status: str
+    why: str
+    attempt: int
+    seconds: float | None
+    old: str
+    new: str
+    run: str
+
+
+def rows(rebuilds: Sequence[Rebuild], *, now: float) -> tuple[Row, ...]:
+    """A row per rebuild, in the order in which they began; those that have not begun come last."""
+    ordered = sorted(rebuilds, key=lambda state: (_began(state) is None, _began(state) or 0.0, state.image))
+    return tuple(_row(state, now) for state in ordered)
+
+
+def to_json(header: Header, rebuilds: Sequence[Rebuild], *, now: float) -> dict[str, Any]:
+    """The cascade as one JSON object."""
+    return {
+        "cascade": header.id,
+        "base": header.base,
+        "digest": header.digest,
+        "source": header.source,
+        "phase": header.phase.value,
+        "started_at": header.started_at,
+        "ended_at": header.ended_at,
+        "pinned": [{"image": image, "reference": reference} for image, reference in header.pinned],
+        "images": [
+            {
+                "image": row.image,
+                "status": row.status,
+                "why": row.why,
+                "attempt": row.attempt,
+                "seconds": row.seconds,
+                "old_digest": row.old,
+                "new_digest": row.new,
+                "run": row.run,
+            }
+            for row in rows(rebuilds, now=now)
+        ],
+    }
+
+
+def short(digest: str) -> str:
+    """A digest as people read it."""
+    return digest.removeprefix("sha256:")[:12] if digest else ""
+
+
+def _row(state: Rebuild, now: float) -> Row:
+    began = _began(state)
+    end = state.updated_at if state.status.settled else now
+    status = f"failed ({state.failed_stage})" if state.status is Status.FAILED else state.status.value
+    return Row(
+        image=state.image,
+        status=status,
+        why=state.reason,
+        attempt=state.attempt,
+        seconds=None if began is None else round(end - began, 1),
+        old=state.previous,
+        new=state.promoted or state.candidate,
+        run=state.run,
+    )
+
+
+def _began(state: Rebuild) -> float | None:
+    """When this attempt's build began."""
+    moments = [moment.at for moment in state.history if moment.status is Status.BUILDING]
+    return moments[-1] if moments else None

@@ -1,0 +1,30 @@
+"""groundswell audit: who changed what, when and why."""
+
+import time
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from groundswell.cli.common import Json, console, print_json
+
+
+def audit(
+    limit: Annotated[int, typer.Option(help="How many, newest first.", min=1, max=1000)] = 20, as_json: Json = False
+) -> None:
+    """The audit trail, newest first."""
+    from groundswell.audit import entries
+    from groundswell.wiring import app as product
+
+    found = list(entries(product().store, limit=limit))
+    if as_json:
+        print_json(found)
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("when", "who", "action", "subject", "why"):
+        table.add_column(heading)
+    for entry in found:
+        when = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(entry["at"]))
+        table.add_row(when, *(Text(str(entry[key])) for key in ("who", "action", "subject", "why")))
+    console.print(table)

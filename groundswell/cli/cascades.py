@@ -1,0 +1,167 @@
+"""groundswell cascades: the list, one cascade as a table, or live until it ends."""
+
+import time
+from typing import Annotated
+
+import typer
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from groundswell.cascade.model import Rebuild, Status
+from groundswell.cascade.records import Header, Phase, Records
+from groundswell.cascade.view import rows, short, to_json
+from groundswell.cli.common import Json, console, print_json
+
+COLOURS = {
+    Status.DONE: "green",
+    Status.UNCHANGED: "cyan",
+    Status.FAILED: "bold red",
+    Status.REJECTED: "bold magenta",
+    Status.BLOCKED: "yellow",
+    Status.WAITING: "dim",
+    Status.SUPERSEDED: "dim",
+    Status.CANCELLED: "dim",
+}
+_REFRESH = 0.5
+
+
+def cascades(
+    cascade: Annotated[str | None, typer.Argument(metavar="[ID]", help="Show this one, image by image.")] = None,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Follow it live until it ends.")] = False,
+    limit: Annotated[int, typer.Option(help="How many to list.", min=1, max=1000)] = 20,
+    as_json: Json = False,
+) -> None:
+    """List cascades, or show one.
+
+    Example: groundswell cascades 0k3v9xab2c --watch
+    """
+    from groundswell.errors import InputError
+    from groundswell.wiring import app as product
+
+    records = product().engine.records
+    if cascade is None:
+        if watch:
+            raise InputError("--watch needs the id of a cascade; `groundswell cascades` lists them")
+        _list(records, limit, as_json=as_json)
+        return
+    if watch:
+        follow(records, cascade)
+    header, states = records.header(cascade).value, list(records.rebuilds(cascade))
+    if as_json:
+        print_json(to_json(header, states, now=time.time()))
+    elif not watch:
+        console.print(render(header, states, now=time.time()))
+
+
+def follow(records: Records, cascade: str, *, pause: float = _REFRESH, since: float = 0.0) -> Header:
+    """Show a cascade live until it has ended; on something that is no terminal, a line per move after `since`."""
+    if not console.is_terminal:
+        return _follow_by_lines(records, cascade, pause, since)
+    with Live(console=console, refresh_per_second=4, transient=False) as live:
+        while True:
+            header, states = records.header(cascade).value, list(records.rebuilds(cascade))
+            live.update(render(header, states, now=time.time()))
+            if header.phase is Phase.ENDED:
+                return header
+            time.sleep(pause)
+
+
+def _follow_by_lines(records: Records, cascade: str, pause: float, since: float) -> Header:
+    shown: dict[str, tuple[str, int]] = {}
+    while True:
+        header, states = records.header(cascade).value, list(records.rebuilds(cascade))
+        for row, state in sorted(
+            ((row, state) for row in rows(states, now=time.time()) for state in states if state.image == row.image),
+            key=lambda pair: pair[1].updated_at,
+        ):
+            if state.updated_at >= since and shown.get(row.image) != (row.status, row.attempt):
+                shown[row.image] = (row.status, row.attempt)
+                settled = sum(item.status.settled for item in states)
+                at = state.updated_at - header.started_at
+                console.print(
+                    Text(f"{at:6.1f}s  {settled:3}/{header.total}  {row.image:28} {row.status:16} {row.why}"[:200]),
+                    soft_wrap=True,
+                )
+        if header.phase is Phase.ENDED:
+            return header
+        time.sleep(pause)
+
+
+def render(header: Header, states: list[Rebuild], *, now: float) -> RenderableType:
+    """A cascade as a table, with a progress bar over it."""
+    settled = sum(state.status.settled for state in states)
+    progress = Progress(
+        TextColumn("{task.description}"), BarColumn(bar_width=30), MofNCompleteColumn(), console=console
+    )
+    took = (header.ended_at or now) - header.started_at
+    base = header.base.partition("/")[2]
+    progress.add_task(
+        f"cascade {header.id}  {base} -> {short(header.digest)}  {took:.1f} s",
+        total=header.total,
+        completed=settled,
+    )
+    table = Table(box=None, pad_edge=False)
+    table.add_column("image", no_wrap=True)
+    table.add_column("state", no_wrap=True)
+    table.add_column("seconds", justify="right")
+    table.add_column("old", no_wrap=True)
+    table.add_column("new", no_wrap=True)
+    table.add_column("why", overflow="fold")
+    by_image = {state.image: state for state in states}
+    for row in rows(states, now=now):
+        colour = COLOURS.get(by_image[row.image].status, "blue")
+        table.add_row(
+            Text(row.image),
+            Text(row.status, style=colour),
+            "" if row.seconds is None else f"{row.seconds:.1f}",
+            short(row.old),
+            short(row.new),
+            Text(row.why),
+        )
+    for image, reference in header.pinned:
+        table.add_row(
+            Text(image), Text("pinned", style="yellow"), "", "", "", Text(f"stale: change the pin {reference}")
+        )
+    return Group(progress, table)
+
+
+def _list(records: Records, limit: int, *, as_json: bool) -> None:
+    headers = list(records.recent(limit))
+    if as_json:
+        print_json(
+            [
+                {
+                    "cascade": header.id,
+                    "base": header.base,
+                    "digest": header.digest,
+                    "phase": header.phase.value,
+                    "images": header.total,
+                    "open": header.open,
+                    "started_at": header.started_at,
+                    "ended_at": header.ended_at,
+                }
+                for header in headers
+            ]
+        )
+        return
+    if not headers:
+        console.print("no cascades yet: one begins when a base that images stand on is pushed")
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("cascade", "base", "digest", "state", "settled", "began", "seconds"):
+        table.add_column(heading)
+    for header in headers:
+        end = header.ended_at or time.time()
+        table.add_row(
+            header.id,
+            Text(header.base),
+            short(header.digest),
+            header.phase.value,
+            f"{header.total - header.open}/{header.total}",
+            time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(header.started_at)),
+            f"{end - header.started_at:.1f}",
+        )
+    console.print(table)

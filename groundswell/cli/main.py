@@ -1,0 +1,51 @@
+"""The `groundswell` command: parse, call the product, print. Exit codes are in `EXIT_CODES`."""
+
+import sys
+from collections.abc import Mapping
+
+import typer
+
+from groundswell.cli import audit, cascades, lineage, pushes, replay, runs
+from groundswell.errors import ConflictError, GroundswellError, InputError, NotFoundError, TemporaryError
+
+EXIT_CODES: Mapping[type[GroundswellError], int] = {
+    InputError: 2,
+    NotFoundError: 3,
+    ConflictError: 4,
+    TemporaryError: 5,
+    GroundswellError: 1,
+}
+"""By the most special class: 2 wrong input, 3 not found, 4 somebody was faster, 5 try again later, 1 other."""
+
+app = typer.Typer(
+    name="groundswell",
+    help="When a base image is updated, everything that stands on it is rebuilt, scanned, promoted and rolled out.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(lineage.app, name="lineage")
+app.add_typer(runs.app, name="runs")
+app.command("cascades")(cascades.cascades)
+app.command("replay")(replay.replay)
+app.command("cancel")(replay.cancel)
+app.command("pushes")(pushes.pushes)
+app.command("audit")(audit.audit)
+
+
+def main() -> None:
+    """Run the command; an error is one line on stderr, never a stack trace."""
+    try:
+        app()
+    except GroundswellError as exc:
+        sys.stderr.write(f"error: {exc}\n")
+        sys.exit(exit_code(exc))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def exit_code(error: GroundswellError) -> int:
+    return next(EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES)
+
+
+if __name__ == "__main__":
+    main()

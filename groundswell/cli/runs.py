@@ -1,0 +1,26 @@
+"""groundswell runs: the build service's runs."""
+
+import re
+from typing import Annotated
+
+import typer
+
+from groundswell.errors import InputError
+
+app = typer.Typer(help="Look at the runs of ACR Tasks.", no_args_is_help=True)
+
+_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+@app.command()
+def logs(
+    run: Annotated[str, typer.Argument(help="Id of the run, as `groundswell cascades ID --json` shows it.")],
+    registry: Annotated[str, typer.Option(help="Login server; needed when several are configured.")] = "",
+) -> None:
+    """Print a run's log, control characters taken out."""
+    from groundswell.wiring import app as product
+
+    known = list(product().settings.registries)
+    if not registry and len(known) != 1:
+        raise InputError(f"--registry LOGIN_SERVER is needed: {len(known)} registries are configured")
+    typer.echo(_UNSAFE.sub("", product().builder.log(registry or known[0], run)))

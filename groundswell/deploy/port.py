@@ -1,0 +1,56 @@
+"""The deploy port: workloads are moved to a digest and watched until healthy."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+class Kind(StrEnum):
+    DEPLOYMENT = "Deployment"
+    STATEFUL_SET = "StatefulSet"
+    DAEMON_SET = "DaemonSet"
+    CRON_JOB = "CronJob"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """A container of a workload in a cluster. `cluster` is a name from the settings."""
+
+    cluster: str
+    namespace: str
+    kind: Kind
+    name: str
+    container: str
+
+    def __str__(self) -> str:
+        return f"{self.cluster}/{self.namespace}/{self.kind.lower()}/{self.name}[{self.container}]"
+
+
+class Health(StrEnum):
+    PROGRESSING = "progressing"
+    HEALTHY = "healthy"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollout:
+    """What the cluster says about a workload now. `image` is what the container's spec names."""
+
+    image: str
+    health: Health
+    reason: str = ""
+
+
+class Deployer(Protocol):
+    """Raises TemporaryError when the cluster does not answer, PermanentError when it refuses."""
+
+    def observe(self, workload: Workload) -> Rollout:
+        """The rollout as it stands; NotFoundError when workload or container does not exist."""
+        ...
+
+    def patch(self, workload: Workload, image: str, *, cause: str) -> None:
+        """Set the container's image (`registry/repository@digest`) and the change-cause annotation.
+
+        Sidecars, env and everything else stay as they are. Repeating it changes nothing.
+        """
+        ...

@@ -1,0 +1,77 @@
+"""Reads registrations from a checkout: the lineage file, and the Dockerfiles it names, resolved to edges."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from graph.dockerfile import DockerfileError, resolve
+from groundswell.errors import InputError
+from groundswell.lineage.document import MAX_BYTES, Entry, parse
+from groundswell.lineage.model import Registration
+
+NAMES = ("lineage.yaml", "lineage.yml")
+_MAX_DOCKERFILE = 1024 * 1024
+
+
+def read(path: Path) -> tuple[Registration, ...]:
+    """The registrations of a lineage file, or of the folder that holds one.
+
+    Raises InputError that names file and line of what is wrong.
+    """
+    file = _find(path)
+    entries = parse(_text(file, MAX_BYTES), name=file.name)
+    return tuple(_resolved(file, entry) for entry in entries)
+
+
+def _find(path: Path) -> Path:
+    if path.is_dir():
+        found = next((path / name for name in NAMES if (path / name).is_file()), None)
+        if found is None:
+            raise InputError(f"{path}: no {NAMES[0]} in this folder; name the file, or write one")
+        return found
+    return path
+
+
+def _text(path: Path, limit: int) -> str:
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(limit + 1)
+    except OSError as exc:
+        raise InputError(f"{path}: cannot be read: {exc.strerror}") from exc
+    if len(content) > limit:
+        raise InputError(f"{path}: larger than {limit // 1024} KiB")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as exc:
+        raise InputError(f"{path}: not UTF-8 text (byte {exc.start})") from exc
+
+
+def _resolved(file: Path, entry: Entry) -> Registration:
+    registration = entry.registration
+    where = f"{file.name}:{entry.line}: {registration.name}"
+    root = file.resolve().parent
+    dockerfile = root / entry.path / registration.dockerfile
+    if not dockerfile.resolve().is_relative_to(root):
+        raise InputError(f"{where}: {entry.path}/{registration.dockerfile} leads out of the folder of {file.name}")
+    shown = dockerfile.relative_to(root)
+    if not dockerfile.is_file():
+        raise InputError(f"{where}: there is no file {shown}; set `path` and `dockerfile`")
+    text = _text(dockerfile, _MAX_DOCKERFILE)
+    runtime: str | None = None
+    build: set[str] = set()
+    for index, platform in enumerate(registration.platforms):
+        try:
+            resolution = resolve(
+                text, build_args=registration.build_args, target=registration.target, platform=platform
+            )
+        except DockerfileError as exc:
+            raise InputError(f"{where}: {shown}:{exc.line}: {exc.reason}") from exc
+        if resolution.unresolved:
+            first = resolution.unresolved[0]
+            raise InputError(f"{where}: {shown}: {first.raw!r} cannot be resolved: {first.why}; give a build arg")
+        if index == 0:
+            runtime = resolution.runtime
+        elif resolution.runtime:
+            build.add(resolution.runtime)
+        build.update(resolution.build)
+    build.discard(runtime or "")
+    return replace(registration, runtime=runtime, build=tuple(sorted(build)))

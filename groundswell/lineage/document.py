@@ -1,0 +1,178 @@
+"""Reads a `lineage.yaml`: YAML to registrations without edges, every complaint with its line.
+
+The JSON Schema beside this file is the one description of the format: editors complete and check with it, and so do
+we. Aliases are refused: a few lines of them can stand for gigabytes.
+"""
+
+import json
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from groundswell.build.port import Source
+from groundswell.deploy.port import Kind, Workload
+from groundswell.errors import InputError
+from groundswell.lineage.model import Registration
+
+MAX_BYTES = 4 * 1024 * 1024
+
+type _Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One image of the file. `path` is its build context relative to the file, `line` where it stands."""
+
+    registration: Registration
+    path: str
+    line: int
+
+
+def parse(text: str, *, name: str = "lineage.yaml") -> tuple[Entry, ...]:
+    """The images of a lineage document, edges still empty.
+
+    Raises InputError with one line per complaint, each `NAME:LINE: what is wrong`.
+    """
+    if len(text.encode()) > MAX_BYTES:
+        raise InputError(f"{name}: larger than {MAX_BYTES // 1024 // 1024} MiB; split it into several files")
+    document, lines = _load(text, name)
+    errors = sorted(_validator().iter_errors(document), key=lambda error: lines.of(tuple(error.absolute_path)))
+    if errors:
+        raise InputError("\n".join(f"{name}:{_line(error, lines)}: {_say(error)}" for error in errors[:20]))
+    return tuple(_entries(document, lines, name))
+
+
+@cache
+def schema() -> Mapping[str, Any]:
+    """The JSON Schema of the format."""
+    text = resources.files("groundswell.lineage").joinpath("lineage.schema.json").read_text("utf-8")
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
+
+
+@cache
+def _validator() -> Draft202012Validator:
+    return Draft202012Validator(schema())
+
+
+class _Lines:
+    """Where each value of a document stands, by its path."""
+
+    def __init__(self) -> None:
+        self._at: dict[_Path, int] = {}
+
+    def add(self, path: _Path, line: int) -> None:
+        self._at[path] = line
+
+    def of(self, path: _Path) -> int:
+        while path and path not in self._at:
+            path = path[:-1]
+        return self._at.get(path, 1)
+
+
+def _load(text: str, name: str) -> tuple[Any, _Lines]:
+    lines = _Lines()
+    try:
+        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            if isinstance(event, yaml.AliasEvent):
+                line = event.start_mark.line + 1 if event.start_mark else 1
+                raise InputError(f"{name}:{line}: aliases (*{event.anchor}) are not allowed; write the value out")
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        if node is None:
+            raise InputError(f"{name}:1: the file is empty; it needs `version: 1` and `images:`")
+        _walk(node, (), lines, name)
+        return yaml.safe_load(text), lines
+    except yaml.MarkedYAMLError as exc:
+        mark = exc.problem_mark or exc.context_mark
+        where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
+        raise InputError(f"{where}: not valid YAML: {exc.problem or exc.context}") from exc
+    except (yaml.YAMLError, ValueError) as exc:
+        raise InputError(f"{name}: not valid YAML: {exc}") from exc
+    except RecursionError as exc:
+        raise InputError(f"{name}: nested too deeply") from exc
+
+
+def _walk(node: yaml.Node, path: _Path, lines: _Lines, name: str) -> None:
+    lines.add(path, node.start_mark.line + 1)
+    if isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            _walk(item, (*path, index), lines, name)
+    elif isinstance(node, yaml.MappingNode):
+        seen: set[Hashable] = set()
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode):
+                raise InputError(f"{name}:{line}: a key must be plain text")
+            if key.value in seen:
+                raise InputError(f"{name}:{line}: {key.value!r} is given twice")
+            seen.add(key.value)
+            _walk(value, (*path, key.value), lines, name)
+            lines.add((*path, key.value), line)
+
+
+def _line(error: ValidationError, lines: _Lines) -> int:
+    path = tuple(error.absolute_path)
+    if error.validator == "additionalProperties" and isinstance(error.instance, dict):
+        known = error.schema.get("properties", {})  # type: ignore[union-attr]  # this validator sits in an object
+        unknown = next((key for key in error.instance if key not in known), None)
+        return lines.of((*path, unknown)) if unknown is not None else lines.of(path)
+    return lines.of(path)
+
+
+def _say(error: ValidationError) -> str:
+    where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path)
+    message = error.message if len(error.message) <= 200 else error.message[:200] + "..."
+    return f"{where.lstrip('.')}: {message}" if where else message
+
+
+def _entries(document: Mapping[str, Any], lines: _Lines, name: str) -> Iterator[Entry]:
+    seen: dict[str, int] = {}
+    for index, image in enumerate(document["images"]):
+        line = lines.of(("images", index, "name"))
+        registry = image.get("registry") or document.get("registry")
+        source = image.get("source") or document.get("source")
+        if registry is None:
+            raise InputError(f"{name}:{line}: {image['name']} has no registry; give one, or `registry:` at the top")
+        if source is None:
+            raise InputError(f"{name}:{line}: {image['name']} has no source; give one, or `source:` at the top")
+        if image["name"] in seen:
+            raise InputError(f"{name}:{line}: {image['name']} is named twice, first in line {seen[image['name']]}")
+        seen[image["name"]] = line
+        path = image.get("path", ".")
+        yield Entry(registration=_registration(image, registry, source, path), path=path, line=line)
+
+
+def _registration(image: Mapping[str, Any], registry: str, source: Mapping[str, str], path: str) -> Registration:
+    deployments: Sequence[Mapping[str, str]] = image.get("deployments", ())
+    return Registration(
+        name=image["name"],
+        registry=registry,
+        repository=image.get("repository", image["name"]),
+        tags=tuple(image["tags"]),
+        source=Source(
+            location=source["git"], ref=source.get("ref", "main"), path="" if path == "." else path.strip("/")
+        ),
+        dockerfile=image.get("dockerfile", "Dockerfile"),
+        target=image.get("target"),
+        build_args=image.get("build_args", {}),
+        platforms=tuple(image.get("platforms", ("linux/amd64",))),
+        owner=image.get("owner", ""),
+        labels=image.get("labels", {}),
+        gate=image.get("gate", {}),
+        deployments=tuple(
+            Workload(
+                cluster=entry["cluster"],
+                namespace=entry["namespace"],
+                kind=Kind(entry["kind"]),
+                name=entry["name"],
+                container=entry["container"],
+            )
+            for entry in deployments
+        ),
+    )

@@ -1,0 +1,108 @@
+"""Whether what happened is what the scenario says, asked of registry and cluster, not of our own records."""
+
+from collections.abc import Sequence
+
+from graph.reference import Reference
+from groundswell.lineage.model import Registration
+from groundswell.local import scenario
+from groundswell.local.stack import Stack
+from groundswell.registry.chain import prove
+from groundswell.registry.port import Image
+
+_SCANNER = "trivy"
+
+
+class Checks:
+    """Looks at the world before the update, after its first end, and after the replay. `made` counts the checks."""
+
+    def __init__(self, stack: Stack, registrations: Sequence[Registration]) -> None:
+        self._stack = stack
+        self._registry = stack.app().registry
+        self._images = {registration.name: registration for registration in registrations}
+        self._before = {name: self._digests(image) for name, image in self._images.items()}
+        self._from = len(stack.registry.journal.entries())
+        self._problems: list[str] = []
+        self.made = 0
+
+    @property
+    def rolled_out(self) -> int:
+        """Workloads that now run another digest than before."""
+        return sum(
+            self._runs(image, index) != self._ran(image)
+            for image in self._images.values()
+            for index in range(len(image.deployments))
+        )
+
+    def first_end(self) -> None:
+        """Before the replay: the failed image and what stands on it are as they were."""
+        for name in (scenario.FAILS, scenario.BLOCKED_MEANWHILE):
+            self._expect(
+                self._digests(self._images[name]) == self._before[name],
+                f"{name} moved though it failed or was blocked",
+            )
+
+    def last_end(self, base: str) -> list[str]:
+        """Everything; returns what is wrong, a line each."""
+        for name, image in self._images.items():
+            moved = self._digests(image) != self._before[name]
+            stays = name in (scenario.REJECTED, scenario.UNCHANGED, scenario.PINNED)
+            self._expect(moved is not stays, f"{name} {'moved' if moved else 'did not move'}")
+            self._expect(len(set(self._digests(image))) == 1, f"the tags of {name} point to different digests")
+            if moved:
+                self._stands_on_its_base(image, base)
+            for index, workload in enumerate(image.deployments):
+                running = self._runs(image, index)
+                wanted = f"{image.registry}/{image.repository}@{self._digests(image)[0]}"
+                self._expect(running == wanted, f"{workload} runs {running}, not {wanted}")
+        self._nothing_unscanned_was_tagged()
+        return self._problems
+
+    def _stands_on_its_base(self, image: Registration, base: str) -> None:
+        """The layers of what is tagged now begin with those of its base as it is tagged now."""
+        if image.runtime is None:
+            return
+        below, built = self._image(image.runtime), self._image(str(image.references[0]))
+        self._expect(
+            built is not None and below is not None and prove(built, below).proven,
+            f"{image.name} does not stand on {image.runtime}",
+        )
+        if image.runtime.endswith(scenario.BASE):
+            self._expect(
+                below is not None and below.digest == base, f"{image.runtime} is not the base that was pushed"
+            )
+
+    def _nothing_unscanned_was_tagged(self) -> None:
+        """By the registry's own notifications: before a stable tag moved to a digest, the scanner had pulled it."""
+        stable = {(image.repository, tag): image.name for image in self._images.values() for tag in image.tags}
+        scanned: set[str] = set()
+        moves = 0
+        for notice in self._stack.registry.journal.entries()[self._from :]:
+            if notice.action == "pull" and _SCANNER in notice.user_agent.lower():
+                scanned.add(notice.digest)
+            elif notice.action == "push" and (notice.repository, notice.tag) in stable:
+                moves += 1
+                name = f"{notice.repository}:{notice.tag}"
+                self._expect(notice.digest in scanned, f"{name} pointed to {notice.digest} before it was scanned")
+        self._expect(moves > 0, "the registry told of no promotion at all")
+
+    def _digests(self, image: Registration) -> list[str]:
+        return [self._stack.registry.digest(reference) or "" for reference in image.references]
+
+    def _image(self, reference: str) -> Image | None:
+        return self._registry.image(Reference.parse(reference))
+
+    def _ran(self, image: Registration) -> str:
+        return f"{image.registry}/{image.repository}@{self._before[image.name][0]}"
+
+    def _runs(self, image: Registration, index: int) -> str:
+        workload = image.deployments[index]
+        manifest = self._stack.cluster.get(workload.kind.value, workload.namespace, workload.name)
+        spec = manifest["spec"]
+        template = spec["jobTemplate"]["spec"]["template"] if "jobTemplate" in spec else spec["template"]
+        containers = template["spec"]["containers"]
+        return str(next(item["image"] for item in containers if item["name"] == workload.container))
+
+    def _expect(self, good: bool, problem: str) -> None:
+        self.made += 1
+        if not good:
+            self._problems.append(problem)

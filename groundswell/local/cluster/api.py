@@ -1,0 +1,211 @@
+"""The HTTP surface: paths and query parameters in, objects, lists, streams and Status errors out."""
+
+import json
+from typing import Any
+
+from aiohttp import web
+
+from groundswell.local.cluster.access import Access
+from groundswell.local.cluster.errors import ApiError
+from groundswell.local.cluster.kinds import KINDS, Target, parse_path
+from groundswell.local.cluster.objects import Json
+from groundswell.local.cluster.paging import Page, Pager
+from groundswell.local.cluster.selectors import Matches, field_selector, label_selector
+from groundswell.local.cluster.store import Store
+from groundswell.local.cluster.watches import Watched, Watches
+from groundswell.local.cluster.writes import Writes
+
+_VERSION = {"major": "1", "minor": "34", "gitVersion": "v1.34.0-groundswell.local", "platform": "linux/amd64"}
+_VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+_WATCH_SECONDS = 1800.0
+_MAX_BODY = 3 << 20
+
+
+class Api:
+    """Made on the loop's thread."""
+
+    def __init__(self, store: Store, pager: Pager, access: Access, *, bookmark_seconds: float) -> None:
+        self._store = store
+        self._pager = pager
+        self._access = access
+        self._writes = Writes(store)
+        self._watches = Watches(store, bookmark_seconds)
+
+    def app(self) -> web.Application:
+        app = web.Application(client_max_size=_MAX_BODY)
+        app.router.add_route("*", "/{path:.*}", self._answer)
+
+        async def close(_: web.Application) -> None:
+            self._watches.close()
+
+        app.on_shutdown.append(close)
+        return app
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        try:
+            return await self._route(request)
+        except ApiError as exc:
+            return web.json_response(exc.document(), status=exc.status)
+        except web.HTTPRequestEntityTooLarge as exc:
+            refused = ApiError(
+                413, f"Request entity too large: limit is {exc.max_size if hasattr(exc, 'max_size') else _MAX_BODY}"
+            )
+            return web.json_response(refused.document(), status=413)
+
+    async def _route(self, request: web.Request) -> web.StreamResponse:
+        user = self._access.user(request)
+        if known := _discovery(request.path):
+            return web.json_response(known)
+        target = parse_path(request.path)
+        verb = _verb(request, target)
+        self._access.check(user, verb, target)
+        dry_run = _dry_run(request)
+        match verb:
+            case "watch":
+                return await self._watch(request, target)
+            case "list":
+                return web.json_response(self._list(request, target))
+            case "get":
+                return web.json_response(self._store.get(target.kind, target.namespace, target.name))
+            case "create":
+                made = self._writes.create(target, await _body(request), dry_run=dry_run)
+                return web.json_response(made, status=201)
+            case "update":
+                return web.json_response(self._writes.replace(target, await _body(request), dry_run=dry_run))
+            case "patch":
+                media_type, body = request.content_type, await _body(request)
+                return web.json_response(self._writes.patch(target, media_type, body, dry_run=dry_run))
+            case _:
+                body = await _body(request) if request.can_read_body else {}
+                return web.json_response(self._deleted(target, self._writes.delete(target, body, dry_run=dry_run)))
+
+    def _deleted(self, target: Target, item: Json) -> Json:
+        """The real server answers with the object for pods, and with a Status for the rest."""
+        if target.kind.name == "Pod":
+            return item
+        details = {"name": target.name, "group": target.kind.group, "kind": target.kind.plural}
+        return {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": {},
+            "status": "Success",
+            "details": {**details, "uid": item["metadata"]["uid"]},
+        }
+
+    def _list(self, request: web.Request, target: Target) -> Json:
+        limit = int(_number(request, "limit") or 0)
+        if token := request.query.get("continue"):
+            return _listed(target, self._pager.next(token, limit))
+        matches = _selection(request, target)
+        with self._store.lock:
+            version = str(self._store.version)
+            items = [item for item in self._store.items(target.kind, target.namespace) if matches(item)]
+        return _listed(target, self._pager.first(items, version, limit))
+
+    async def _watch(self, request: web.Request, target: Target) -> web.StreamResponse:
+        selected = _selection(request, target)
+        version = _number(request, "resourceVersion")
+        watched = Watched(
+            kind=target.kind,
+            matches=lambda item: target.namespace in ("", item["metadata"].get("namespace")) and selected(item),
+            since=int(version) or None if version is not None else None,
+            seconds=_number(request, "timeoutSeconds") or _WATCH_SECONDS,
+            bookmarks=request.query.get("allowWatchBookmarks") in ("true", "True", "1"),
+        )
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        await response.prepare(request)
+        try:
+            async for line in self._watches.stream(watched):
+                await response.write(line)
+        except ConnectionResetError:  # the watcher went away
+            return response
+        await response.write_eof()
+        return response
+
+
+def _verb(request: web.Request, target: Target) -> str:
+    verb = _VERBS.get(request.method, "")
+    if not target.name and verb == "get":
+        return "watch" if request.query.get("watch") in ("true", "True", "1") else "list"
+    writable = verb == "create" if not target.name else verb not in ("create", "")
+    if writable and verb == "create" and target.kind.namespaced and not target.namespace:
+        writable = False
+    if not writable or (target.subresource and verb == "delete"):
+        raise ApiError(405, "the server does not allow this method on the requested resource")
+    return verb
+
+
+def _selection(request: web.Request, target: Target) -> Matches:
+    labels = label_selector(request.query.get("labelSelector", ""))
+    fields = field_selector(request.query.get("fieldSelector", ""), target.kind)
+    return lambda item: labels(item) and fields(item)
+
+
+def _number(request: web.Request, name: str) -> float | None:
+    text = request.query.get(name)
+    if not text:
+        return None
+    if not text.isdecimal():
+        raise ApiError(400, f"invalid value for {name}: {text!r} is not a number")
+    return float(text)
+
+
+def _dry_run(request: web.Request) -> bool:
+    value = request.query.get("dryRun", "")
+    if value not in ("", "All"):
+        raise ApiError(400, f'invalid value for dryRun: Unsupported value: "{value}": supported values: "All"')
+    return value == "All"
+
+
+async def _body(request: web.Request) -> Any:
+    named = request.headers.get("Content-Type", "application/json")  # what the API server takes it for, unnamed
+    if request.method in ("POST", "PUT") and named.partition(";")[0].strip() != "application/json":
+        raise ApiError(415, f"the body of the request was in an unknown format: {named}")
+    try:
+        return json.loads(await request.read())
+    except ValueError as exc:
+        raise ApiError(400, f"the body cannot be read as JSON: {exc}") from exc
+
+
+def _listed(target: Target, page: Page) -> Json:
+    metadata: Json = {"resourceVersion": page.version}
+    if page.token:
+        metadata |= {"continue": page.token, "remainingItemCount": page.remaining}
+    return {
+        "apiVersion": target.kind.api_version,
+        "kind": f"{target.kind.name}List",
+        "metadata": metadata,
+        "items": page.items,
+    }
+
+
+def _discovery(path: str) -> Json | None:
+    """What clients ask to learn about the server; None for other paths."""
+    groups = sorted({kind.group for kind in KINDS if kind.group})
+    match path.strip("/").split("/"):
+        case ["version"]:
+            return _VERSION
+        case ["api"]:
+            return {"kind": "APIVersions", "versions": ["v1"]}
+        case ["apis"]:
+            listed = [
+                {"name": group, "versions": [version], "preferredVersion": version}
+                for group in groups
+                for version in [{"groupVersion": f"{group}/v1", "version": "v1"}]
+            ]
+            return {"kind": "APIGroupList", "apiVersion": "v1", "groups": listed}
+        case ["api", "v1"]:
+            return _resources("v1")
+        case ["apis", group, "v1"] if group in groups:
+            return _resources(f"{group}/v1")
+    return None
+
+
+def _resources(group_version: str) -> Json:
+    verbs = ["create", "delete", "get", "list", "patch", "update", "watch"]
+    listed = [
+        {"name": kind.plural, "singularName": "", "namespaced": kind.namespaced, "kind": kind.name, "verbs": verbs}
+        for kind in KINDS
+        if kind.api_version == group_version
+    ]
+    return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": listed}

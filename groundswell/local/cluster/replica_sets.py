@@ -1,0 +1,40 @@
+"""The replica set controller: as many pods as asked for, the ones that are not ready removed first."""
+
+from groundswell.local.cluster.kinds import REPLICA_SETS
+from groundswell.local.cluster.objects import Json
+from groundswell.local.cluster.owned import Owned, without_zeros
+from groundswell.local.cluster.pods import is_ready
+
+
+class ReplicaSets:
+    def __init__(self, owned: Owned) -> None:
+        self._owned = owned
+
+    def tick(self, item: Json) -> None:
+        spec = item["spec"]
+        pods = self._owned.pods(item)
+        missing = spec["replicas"] - len(pods)
+        for _ in range(missing):
+            self._owned.add(item, spec["template"])
+        for pod in sorted(pods, key=is_ready)[: max(-missing, 0)]:
+            self._owned.remove(item, pod)
+        pods = self._owned.pods(item)
+        self._owned.store.update_status(
+            REPLICA_SETS,
+            {
+                **item,
+                "status": {
+                    "replicas": len(pods),
+                    **without_zeros(
+                        {
+                            "fullyLabeledReplicas": len(pods),
+                            "readyReplicas": sum(is_ready(pod) for pod in pods),
+                            "availableReplicas": sum(
+                                self._owned.available(pod, spec.get("minReadySeconds") or 0) for pod in pods
+                            ),
+                            "observedGeneration": item["metadata"]["generation"],
+                        }
+                    ),
+                },
+            },
+        )

@@ -1,0 +1,227 @@
+"""The demo: a base is pushed again with its vulnerable package fixed, and nothing else is touched by hand.
+
+`python -m groundswell.local.demo [--store sqlite|azurite]`. Exit 0 only if every image ended as the scenario says,
+which is checked against the registry and the cluster (`check.py`), not against our own records.
+"""
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+from rich.console import Console
+from rich.text import Text
+
+from groundswell.cascade.model import Rebuild, Status
+from groundswell.cascade.records import Header
+from groundswell.cascade.schedule import remaining_paths
+from groundswell.cascade.view import short
+from groundswell.cli.cascades import follow, render
+from groundswell.errors import GroundswellError, PermanentError
+from groundswell.lineage.checkout import read
+from groundswell.lineage.model import Registration
+from groundswell.local import scenario, seed
+from groundswell.local.bases import Variant, build_base
+from groundswell.local.check import Checks
+from groundswell.local.company import HOST, Company
+from groundswell.local.debs import fetch_packages
+from groundswell.local.paths import home
+from groundswell.local.push import push
+from groundswell.local.stack import SLOTS, Stack, wait_until
+from groundswell.wiring import App
+
+console = Console()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="demo", description=__doc__)
+    parser.add_argument("--store", choices=("sqlite", "azurite"), default="sqlite")
+    store = parser.parse_args().store
+    folder = home() / "demo"
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        with Stack(folder, store=store) as stack:
+            return run(stack)
+    except GroundswellError as exc:
+        sys.stderr.write(f"error: {exc}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def run(stack: Stack) -> int:
+    """The whole story on a running stack; returns the exit status."""
+    say("1. The company as it is: a mirrored base, images on it, workloads that run them")
+    packages = home() / "packages"
+    fetch_packages(packages)
+    app = stack.app()
+    company, registrations = prepare(stack, app, packages)
+    stack.start_host()
+    for name, address in stack.addresses.items():
+        note(f"{name:24}{address}")
+
+    say("2. The platform team registers the lineage")
+    command(stack, "lineage", "register", str(company.tree))
+
+    say(f"3. {scenario.BASE} is pushed again, {scenario.FIXED}. From here on nothing is touched by hand")
+    checks = Checks(stack, registrations)
+    fixed = push(build_base(packages, Variant.FIXED), stack.login, *scenario.BASE.split(":"))
+    pushed_at = time.time()
+    note(f"{scenario.BASE} -> {short(fixed)}")
+    header = wait_until("the cascade", lambda: next(iter(app.engine.records.recent(1)), None), seconds=30)
+    header = follow(app.engine.records, header.id, pause=0.25)
+    seconds = time.time() - pushed_at
+
+    say("4. How every image ended")
+    states = list(app.engine.records.rebuilds(header.id))
+    console.print(render(header, states, now=time.time()))
+    checks.first_end()
+    least = bound(states)
+
+    replayed = repair(stack, company, app, header)
+    states = list(app.engine.records.rebuilds(header.id))
+    header = app.engine.records.header(header.id).value
+    console.print(render(header, states, now=time.time()))
+
+    say("6. The same, asked of the registry and the cluster")
+    problems = checks.last_end(fixed)
+    for line in problems:
+        console.print(Text(f"   WRONG  {line}"), style="bold red")
+    if not problems:
+        note(f"{checks.made} checks, all as the scenario says")
+    status = stack.stop_host()
+    if status != 0:
+        problems.append(f"the Functions host ended with status {status}")
+    print(
+        json.dumps(summary(header, states, seconds=seconds, bound_seconds=least, replayed=replayed, checks=checks))
+    )
+    return 1 if problems else 0
+
+
+def prepare(stack: Stack, app: App, packages: Path) -> tuple[Company, tuple[Registration, ...]]:
+    """The world before the update: registry, git repository and cluster."""
+    base = build_base(packages, Variant.VULNERABLE)
+    pin = push(base, stack.login, *scenario.BASE.split(":"))
+    company = Company(stack.folder)
+    company.create(registry=stack.registry.login_server, pin=pin)
+    registrations = read(company.tree)
+    started = time.monotonic()
+    how = seed.images(stack, app, registrations, base=pin)
+    note(f"{len(registrations)} images {how} in {time.monotonic() - started:.1f} s")
+    deploy(stack, registrations, company)
+    return company, registrations
+
+
+def deploy(stack: Stack, registrations: Sequence[Registration], company: Company) -> None:
+    """Put the company's workloads into the cluster, running the digests that its tags have now."""
+    text = (company.tree / "cluster.yaml").read_text("utf-8")
+    for registration in registrations:
+        for reference in registration.references:
+            digest = stack.registry.digest(reference)
+            text = text.replace(f"{reference}\n", f"{reference.name}@{digest}\n")
+    if HOST in text:
+        raise PermanentError(f"cluster.yaml names an image that is not registered at {HOST}")
+    for manifest in yaml.safe_load_all(text):
+        if manifest:
+            stack.cluster.create(manifest)
+
+
+def repair(stack: Stack, company: Company, app: App, header: Header) -> int:
+    """Show why the image failed, mend its source, and replay it; returns how many were replayed."""
+    state = app.engine.records.rebuild(header.id, scenario.FAILS).value
+    say(f"5. {scenario.FAILS} failed: its cause, the repair, one replay")
+    if state.status is not Status.FAILED:
+        return 0
+    note(state.reason)
+    command(stack, "runs", "logs", state.run, tail=6)
+    company.change(*scenario.REPAIR, message="Certify the fixed package")
+    note(f"repaired: {scenario.REPAIR[0]}")
+    command(stack, "replay", header.id, scenario.FAILS, "--from", "build", "--reason", "source repaired")
+    follow(app.engine.records, header.id, pause=0.25, since=time.time() - 5)
+    return 1
+
+
+def summary(
+    header: Header,
+    states: Sequence[Rebuild],
+    *,
+    seconds: float,
+    bound_seconds: float,
+    replayed: int,
+    checks: Checks,
+) -> dict[str, object]:
+    """The one line for machines: how the images ended, and how near the schedule was to the least possible."""
+
+    def count(status: Status) -> int:
+        return sum(state.status is status for state in states)
+
+    return {
+        "cascade": header.id,
+        "images": header.total,
+        "done": count(Status.DONE),
+        "rejected": count(Status.REJECTED),
+        "failed": count(Status.FAILED),
+        "blocked": count(Status.BLOCKED),
+        "unchanged": count(Status.UNCHANGED),
+        "pinned": len(header.pinned),
+        "replayed": replayed,
+        "rolled_out": checks.rolled_out,
+        "seconds": round(seconds, 1),
+        "bound_seconds": round(bound_seconds, 1),
+    }
+
+
+def bound(states: Sequence[Rebuild]) -> float:
+    """Seconds that no schedule could beat: the critical path, or all the building spread over the slots."""
+    dependants = {
+        state.image: tuple(image for cascade, image in state.dependants if cascade == state.cascade)
+        for state in states
+    }
+    whole = {state.image: _lasted(state, Status.DEPLOYING) for state in states}
+    building = sum(_lasted(state, Status.VERIFYING) for state in states)
+    return max(*remaining_paths(dependants, whole).values(), building / SLOTS)
+
+
+def _lasted(state: Rebuild, until: Status) -> float:
+    """Seconds from the start of the build until the rebuild reached `until`, or ended."""
+    began = next((moment.at for moment in state.history if moment.status is Status.BUILDING), None)
+    if began is None:
+        return 0.0
+    ends = (m.at for m in state.history if m.at >= began and (m.status is until or m.status.settled))
+    return next(ends, began) - began
+
+
+def say(text: str) -> None:
+    console.print()
+    console.print(Text(text, style="bold"))
+
+
+def note(text: str) -> None:
+    console.print(Text(f"   {text}"), soft_wrap=True)
+
+
+def command(stack: Stack, *args: str, tail: int | None = None) -> None:
+    """Run the product's own command as a person would, and show what it prints."""
+    console.print(Text(f"   $ groundswell {' '.join(args)}", style="cyan"), soft_wrap=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "groundswell.cli.main", *args],
+        env=stack.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    lines = (done.stdout + done.stderr).splitlines()
+    for line in lines[-tail:] if tail else lines:
+        note(line)
+    if done.returncode:
+        raise PermanentError(f"groundswell {args[0]} ended with status {done.returncode}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

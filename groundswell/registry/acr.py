@@ -1,0 +1,180 @@
+"""Azure Container Registry through its SDK.
+
+Digests are read from the manifests themselves (`/v2/`), not from ACR's metadata API: that is what a pull gets, it
+needs no more than the right to pull, and the SDK checks the content against the digest. A manifest is promoted as
+the very bytes that were scanned, so its digest stays.
+
+Retries are the caller's: the queues deliver again, with the delay that the registry asked for. Trust in TLS comes
+from REQUESTS_CA_BUNDLE where it is set.
+"""
+
+import io
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from azure.containerregistry import ContainerRegistryClient
+from azure.core.pipeline import PipelineResponse
+from azure.core.pipeline.transport import RequestsTransport
+
+from graph.reference import Reference
+from groundswell.errors import NotFoundError, PermanentError
+from groundswell.registry.acr_errors import translated
+from groundswell.registry.acr_tokens import TokenCache
+from groundswell.registry.manifests import (
+    INDEXES,
+    MANIFESTS,
+    MAX_CONFIG,
+    Descriptor,
+    children,
+    config_of,
+    json_object,
+    platform_image,
+)
+from groundswell.registry.port import Image, PlatformImage
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+
+_logger = logging.getLogger(__name__)
+
+CONNECT_SECONDS = 5
+READ_SECONDS = 20
+
+
+class AcrRegistry:
+    """The Registry port on any number of login servers. Safe to share between threads."""
+
+    def __init__(self, credential: "TokenCredential", *, read_seconds: float = READ_SECONDS) -> None:
+        self._credential = credential
+        self._read_seconds = read_seconds
+        self._clients: dict[str, ContainerRegistryClient] = {}
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Close the connections."""
+        with self._lock:
+            for client in self._clients.values():
+                client.close()
+            self._clients.clear()
+
+    def digest(self, reference: Reference) -> str | None:
+        """See `Registry.digest`. A reference with a digest answers whether the registry has that digest."""
+        manifest = self._find(reference)
+        return manifest.digest if manifest else None
+
+    def image(self, reference: Reference) -> Image | None:
+        """See `Registry.image`."""
+        manifest = self._find(reference)
+        if manifest is None:
+            return None
+        if manifest.media_type in INDEXES:
+            platforms = tuple(
+                self._child(reference, child)
+                for child in children(json_object(manifest.content, str(reference)), str(reference))
+            )
+        else:
+            platforms = (self._platform(reference, manifest, ""),)
+        return Image(digest=manifest.digest, media_type=manifest.media_type, platforms=platforms)
+
+    def promote(self, candidate: Reference, tags: Sequence[str]) -> None:
+        """See `Registry.promote`."""
+        if candidate.digest is None:
+            raise PermanentError(f"{candidate} has no digest: only a digest is promoted, because tags move")
+        manifest = self._find(candidate)
+        if manifest is None:
+            raise NotFoundError(f"{candidate} is no longer in the registry; replay from build")
+        client = self._client(candidate.registry)
+        for tag in tags:
+            promoted = candidate.with_tag(tag)
+            with translated(str(promoted)):
+                digest = client.set_manifest(
+                    candidate.repository, io.BytesIO(manifest.content), tag=tag, media_type=manifest.media_type
+                )
+            if digest != candidate.digest:
+                raise PermanentError(f"{promoted}: the registry stored {digest} instead")
+            _logger.info("promoted", extra={"reference": str(promoted), "digest": digest})
+
+    def _find(self, reference: Reference) -> "_Manifest | None":
+        """The manifest, or None where the registry has no such repository, tag or digest."""
+        wanted = reference.digest or reference.tag
+        if wanted is None:
+            raise PermanentError(f"{reference} has neither a tag nor a digest")
+        taken: list[bytes] = []
+
+        def keep(response: "PipelineResponse[Any, Any]") -> None:
+            # The SDK gives the parsed document only; the bytes are what the digest is of.
+            taken[:] = [response.http_response.body()]
+
+        try:
+            with translated(str(reference)):
+                result = self._client(reference.registry).get_manifest(
+                    reference.repository, wanted, raw_response_hook=keep
+                )
+        except NotFoundError:
+            return None
+        media_type = str(result.media_type).partition(";")[0].strip()
+        if media_type not in INDEXES | MANIFESTS:
+            raise PermanentError(f"{reference} is a {media_type}, which is neither an image nor an index")
+        return _Manifest(digest=str(result.digest), media_type=media_type, content=taken[0])
+
+    def _child(self, parent: Reference, child: Descriptor) -> PlatformImage:
+        reference = parent.with_digest(child.digest)
+        manifest = self._find(reference)
+        if manifest is None:
+            raise PermanentError(f"{reference}: the index names it, but the registry does not have it")
+        return self._platform(reference, manifest, child.platform)
+
+    def _platform(self, reference: Reference, manifest: "_Manifest", platform: str) -> PlatformImage:
+        subject = str(reference)
+        config = config_of(json_object(manifest.content, subject), subject)
+        content = self._config(reference, config)
+        return platform_image(content, digest=manifest.digest, platform=platform, subject=subject)
+
+    def _config(self, reference: Reference, config: Descriptor) -> bytes:
+        """The config blob; the SDK checks its digest when the last chunk is read."""
+        subject = f"{reference.registry}/{reference.repository}@{config.digest}"
+        content = bytearray()
+        try:
+            with (
+                translated(subject),
+                self._client(reference.registry).download_blob(reference.repository, config.digest) as chunks,
+            ):
+                for chunk in chunks:
+                    content += chunk
+                    if len(content) > MAX_CONFIG:
+                        raise PermanentError(f"{subject}: more than the {MAX_CONFIG} bytes allowed")
+        except NotFoundError as exc:
+            raise PermanentError(f"{subject}: the manifest of {reference} names it, but it is missing") from exc
+        return bytes(content)
+
+    def _client(self, registry: str) -> ContainerRegistryClient:
+        with self._lock:
+            client = self._clients.get(registry)
+            if client is None:
+                client = self._clients[registry] = self._connect(registry)
+            return client
+
+    def _connect(self, registry: str) -> ContainerRegistryClient:
+        # One transport for the calls and for the SDK's second client, which fetches the tokens: one pool of
+        # connections, and one thing to close.
+        transport = RequestsTransport(connection_timeout=CONNECT_SECONDS, read_timeout=self._read_seconds)
+        transport.open()
+        return ContainerRegistryClient(
+            f"https://{registry}",
+            self._credential,
+            transport=transport,
+            retry_total=0,
+            per_call_policies=[TokenCache()],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Manifest:
+    """A manifest or index as the registry keeps it."""
+
+    digest: str
+    media_type: str
+    content: bytes

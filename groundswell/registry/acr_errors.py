@@ -1,0 +1,66 @@
+"""What a container registry answers, in the words of groundswell.errors.
+
+What may pass (throttling, a server's fault, no answer, content damaged on its way) is temporary and carries the
+registry's own Retry-After; what the registry refuses is permanent.
+"""
+
+import contextlib
+import datetime as dt
+import email.utils
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from azure.containerregistry import DigestValidationError
+from azure.core.exceptions import AzureError, HttpResponseError
+
+from groundswell.errors import GroundswellError, NotFoundError, PermanentError, TemporaryError
+
+_DEFAULT_DELAY = 5.0
+_LONGEST_DELAY = 600.0
+
+
+@contextlib.contextmanager
+def translated(subject: str) -> Iterator[None]:
+    """Raise what the SDK raises as our own errors; `subject` is what was asked for. A 404 is a NotFoundError."""
+    try:
+        yield
+    except HttpResponseError as exc:
+        raise _error(exc, subject) from exc
+    except AzureError as exc:  # name not found, connection refused or lost, timeout, TLS
+        raise TemporaryError(f"{subject}: the registry did not answer ({type(exc).__name__})") from exc
+    except DigestValidationError as exc:
+        raise TemporaryError(f"{subject}: what the registry sent does not have the digest it should have") from exc
+    except (KeyError, ValueError) as exc:  # the SDK's own, for headers that are missing and bodies too large
+        raise PermanentError(f"{subject}: the registry's answer is not what ACR gives ({exc})") from exc
+
+
+def _error(exc: HttpResponseError, subject: str) -> GroundswellError:
+    status = exc.status_code
+    if status is None:  # the credential found no token, or the body broke off
+        return TemporaryError(f"{subject}: no token for the registry, or no whole answer ({type(exc).__name__})")
+    answer = f"{subject}: the registry answered {status}"
+    if status in (408, 429) or status >= 500:
+        return TemporaryError(answer, delay=_delay(exc))
+    if status in (401, 403):
+        return PermanentError(f"{answer}; give the identity the roles AcrPull and AcrPush on it")
+    if status == 404:
+        asked = getattr(getattr(exc.response, "request", None), "url", "")
+        if urlsplit(asked).path.startswith("/oauth2/"):
+            return PermanentError(f"{answer} to the exchange of a token: it is not an Azure container registry")
+        return NotFoundError(answer)
+    if status == 405:
+        return PermanentError(f"{answer}: the tag or the repository is locked; unlock it to go on")
+    return PermanentError(answer)
+
+
+def _delay(exc: HttpResponseError) -> float:
+    """Retry-After, in seconds from now; a number or a date (RFC 9110)."""
+    text = getattr(exc.response, "headers", {}).get("Retry-After", "")
+    if text.isdecimal():
+        seconds = float(text)
+    else:
+        try:
+            seconds = (email.utils.parsedate_to_datetime(text) - dt.datetime.now(dt.UTC)).total_seconds()
+        except (TypeError, ValueError):  # absent, or neither: TypeError is a date without a zone
+            return _DEFAULT_DELAY
+    return min(max(seconds, 1.0), _LONGEST_DELAY)

@@ -1,0 +1,119 @@
+"""Reads manifests, indexes and image configs, Docker's and OCI's. Pure: bytes in, what they say out.
+
+Fails closed: what is not understood is a PermanentError, never an image with a platform missing.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from groundswell.errors import PermanentError
+from groundswell.registry.port import PlatformImage
+
+OCI_INDEX = "application/vnd.oci.image.index.v1+json"
+OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
+DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+INDEXES = frozenset({OCI_INDEX, DOCKER_INDEX})
+MANIFESTS = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
+
+MAX_CONFIG = 8 * 2**20
+"""Bytes of an image config that are read; real ones have a few KiB."""
+MAX_PLATFORMS = 64
+
+_CONFIGS = frozenset({"application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"})
+_ATTESTATION = "vnd.docker.reference.type"
+_UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Descriptor:
+    """Points at content. `platform` is empty when nothing says it."""
+
+    digest: str
+    size: int
+    platform: str = ""
+
+
+def platform_name(os: str, architecture: str, variant: str = "") -> str:
+    """`os/architecture[/variant]`, normalised as containerd does, so that builders' words for a platform agree."""
+    if (architecture, variant) in {("arm64", "v8"), ("amd64", "v1")}:
+        variant = ""
+    elif (architecture, variant) == ("arm", ""):
+        variant = "v7"
+    return "/".join(part for part in (os, architecture, variant) if part)
+
+
+def children(document: Mapping[str, Any], subject: str) -> list[Descriptor]:
+    """The images of an index: without attestations (BuildKit's `unknown/unknown`) and other artifacts."""
+    found = []
+    for entry in _list(document, "manifests", subject):
+        platform = entry.get("platform") or {}
+        described = platform_name(*(str(platform.get(key) or "") for key in ("os", "architecture", "variant")))
+        if (
+            _ATTESTATION in (entry.get("annotations") or {})
+            or described.startswith(f"{_UNKNOWN}/{_UNKNOWN}")
+            or entry.get("artifactType")
+        ):
+            continue
+        if entry.get("mediaType") not in MANIFESTS:
+            raise PermanentError(
+                f"{subject}: the index names a {entry.get('mediaType')}, which is no image manifest"
+            )
+        found.append(_descriptor(entry, subject, described))
+    if len(found) > MAX_PLATFORMS:
+        raise PermanentError(
+            f"{subject}: the index names {len(found)} images, more than the {MAX_PLATFORMS} allowed"
+        )
+    return found
+
+
+def config_of(document: Mapping[str, Any], subject: str) -> Descriptor:
+    """Where the config of an image manifest is."""
+    entry = document.get("config")
+    if not isinstance(entry, dict) or entry.get("mediaType") not in _CONFIGS:
+        raise PermanentError(f"{subject} is not a container image (it has no image config)")
+    descriptor = _descriptor(entry, subject)
+    if descriptor.size > MAX_CONFIG:
+        raise PermanentError(
+            f"{subject}: the image config has {descriptor.size} bytes, more than the {MAX_CONFIG} allowed"
+        )
+    return descriptor
+
+
+def platform_image(config: bytes, *, digest: str, platform: str, subject: str) -> PlatformImage:
+    """An image of the manifest `digest`; `platform` is what an index says of it, empty for what the config says."""
+    document = json_object(config, subject)
+    rootfs = document.get("rootfs")
+    layers = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
+    if layers is not None and not (isinstance(layers, list) and all(isinstance(layer, str) for layer in layers)):
+        raise PermanentError(f"{subject}: the image config's rootfs.diff_ids are not a list of digests")
+    said = platform_name(*(str(document.get(key) or "") for key in ("os", "architecture", "variant")))
+    if not (platform or said):
+        raise PermanentError(f"{subject}: neither the index nor the image config names a platform")
+    return PlatformImage(platform=platform or said, digest=digest, diff_ids=tuple(layers or ()), config=document)
+
+
+def json_object(content: bytes, subject: str) -> dict[str, Any]:
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError) as exc:
+        raise PermanentError(f"{subject}: the registry gave something that is not JSON") from exc
+    if not isinstance(document, dict):
+        raise PermanentError(f"{subject}: the registry gave JSON that is not an object")
+    return document
+
+
+def _list(document: Mapping[str, Any], key: str, subject: str) -> list[dict[str, Any]]:
+    entries = document.get(key)
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise PermanentError(f"{subject}: {key} is not a list of descriptors")
+    return entries
+
+
+def _descriptor(entry: Mapping[str, Any], subject: str, platform: str = "") -> Descriptor:
+    digest, size = entry.get("digest"), entry.get("size")
+    if not isinstance(digest, str) or not isinstance(size, int) or size < 0:
+        raise PermanentError(f"{subject}: a descriptor has no digest or no size")
+    return Descriptor(digest=digest, size=size, platform=platform)

@@ -1,0 +1,42 @@
+"""Trivy's vulnerability database on this machine: how old it is, and what it holds advisories for."""
+
+import datetime as dt
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from groundswell.errors import PermanentError
+from groundswell.scan.bolt import BoltError, Database
+
+_REMEDY = "run `trivy image --download-db-only` with the same cache folder"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contents:
+    """`updated_at` is when the advisories were collected, not when they were fetched to this machine."""
+
+    updated_at: dt.datetime
+    buckets: frozenset[str]
+
+
+def read_contents(cache: Path) -> Contents:
+    """What the database in Trivy's `cache` folder holds. PermanentError when it is missing or damaged."""
+    metadata, database = cache / "db" / "metadata.json", cache / "db" / "trivy.db"
+    try:
+        updated_at = dt.datetime.fromisoformat(json.loads(metadata.read_text("utf-8"))["UpdatedAt"])
+        with Database(database) as opened:
+            buckets = frozenset(name.decode() for name, _ in opened.root.buckets())
+    except (OSError, BoltError, ValueError, KeyError, TypeError) as exc:
+        raise PermanentError(f"Trivy's database in {cache} cannot be read ({exc}): {_REMEDY}") from exc
+    if updated_at.tzinfo is None:
+        updated_at = updated_at.replace(tzinfo=dt.UTC)
+    return Contents(updated_at=updated_at, buckets=buckets)
+
+
+def check_age(contents: Contents, *, now: float, max_age: float) -> None:
+    """PermanentError when the advisories are older than `max_age` seconds: new flaws would be missed."""
+    age = now - contents.updated_at.timestamp()
+    if age > max_age:
+        raise PermanentError(
+            f"Trivy's database is {age / 86400:.1f} days old, more than the {max_age / 86400:g} allowed: {_REMEDY}"
+        )

@@ -1,0 +1,128 @@
+"""Settings: app settings in Azure, `local.settings.json` for `func start` and the local stack.
+
+Every name that is read stands here, once; `local.settings.example.json` shows them all (a test compares the two).
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from groundswell.errors import InputError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """How to reach one Kubernetes API server."""
+
+    server: str
+    token: str
+    ca_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcrRegistry:
+    """Where the ACR Tasks of a registry (by login server) live in Azure Resource Manager."""
+
+    subscription: str
+    resource_group: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The product's settings; field comments name the app setting each comes from."""
+
+    store: str  # GROUNDSWELL_STORE: sqlite:///PATH or a storage connection string; "" with the two below
+    queue_uri: str  # GROUNDSWELL_STORE__queueServiceUri: identity-based connection, as Functions names it
+    table_uri: str  # GROUNDSWELL_STORE__tableServiceUri
+    webhook_secret: str  # GROUNDSWELL_WEBHOOK_SECRET
+    webhook_header: str  # GROUNDSWELL_WEBHOOK_HEADER
+    arm_endpoint: str  # GROUNDSWELL_ARM_ENDPOINT
+    registries: Mapping[str, AcrRegistry]  # GROUNDSWELL_REGISTRIES: JSON, login server -> ids
+    clusters: Mapping[str, Cluster]  # GROUNDSWELL_CLUSTERS: JSON, name -> server, token, ca_file
+    trivy: str  # GROUNDSWELL_TRIVY: path of the binary
+    trivy_cache: str  # GROUNDSWELL_TRIVY_CACHE: folder that holds db/
+    slots: int  # GROUNDSWELL_SLOTS: builds at once in a registry's default pool
+    poll_seconds: float  # GROUNDSWELL_POLL_SECONDS: between two looks at a run or a rollout
+
+
+def _json(values: Mapping[str, str], name: str) -> Mapping[str, Any]:
+    text = values.get(name) or "{}"
+    try:
+        value = json.loads(text)
+    except ValueError as exc:
+        raise InputError(f"setting {name} is not JSON: {exc}") from exc
+    if not isinstance(value, dict):
+        raise InputError(f"setting {name} must be a JSON object, not {type(value).__name__}")
+    return value
+
+
+def _entries[T](values: Mapping[str, str], name: str, make: type[T]) -> dict[str, T]:
+    try:
+        return {key: make(**entry) for key, entry in _json(values, name).items()}
+    except TypeError as exc:
+        raise InputError(f"setting {name}: {exc}; see local.settings.example.json") from exc
+
+
+def _number[N: (int, float)](values: Mapping[str, str], name: str, default: N, make: type[N]) -> N:
+    text = values.get(name) or str(default)
+    try:
+        number = make(text)
+    except ValueError as exc:
+        raise InputError(f"setting {name} must be a number, not {text!r}") from exc
+    if number <= 0:
+        raise InputError(f"setting {name} must be greater than 0, not {text}")
+    return number
+
+
+def parse(values: Mapping[str, str]) -> Settings:
+    """Settings from a mapping of app settings. Raises InputError naming the setting at fault."""
+    store = values.get("GROUNDSWELL_STORE", "")
+    queue_uri = values.get("GROUNDSWELL_STORE__queueServiceUri", "")
+    table_uri = values.get("GROUNDSWELL_STORE__tableServiceUri", "")
+    if not store and not (queue_uri and table_uri):
+        raise InputError(
+            "setting GROUNDSWELL_STORE is missing: give sqlite:///PATH or a storage connection string, "
+            "in the environment or in local.settings.json (see local.settings.example.json)"
+        )
+    return Settings(
+        store=store,
+        queue_uri=queue_uri,
+        table_uri=table_uri,
+        webhook_secret=values.get("GROUNDSWELL_WEBHOOK_SECRET", ""),
+        webhook_header=values.get("GROUNDSWELL_WEBHOOK_HEADER") or "Authorization",
+        arm_endpoint=values.get("GROUNDSWELL_ARM_ENDPOINT") or "https://management.azure.com",
+        registries=_entries(values, "GROUNDSWELL_REGISTRIES", AcrRegistry),
+        clusters=_entries(values, "GROUNDSWELL_CLUSTERS", Cluster),
+        trivy=values.get("GROUNDSWELL_TRIVY") or "trivy",
+        trivy_cache=values.get("GROUNDSWELL_TRIVY_CACHE", ""),
+        slots=_number(values, "GROUNDSWELL_SLOTS", 4, int),
+        poll_seconds=_number(values, "GROUNDSWELL_POLL_SECONDS", 5.0, float),
+    )
+
+
+def find_file() -> Path | None:
+    """The settings file in force: $GROUNDSWELL_SETTINGS, else the one here, else that of `make up`."""
+    if named := os.environ.get("GROUNDSWELL_SETTINGS"):
+        return Path(named)
+    here = (Path("local.settings.json"), Path(".groundswell/local.settings.json"))
+    return next((path for path in here if path.is_file()), None)
+
+
+def load() -> Settings:
+    """Settings of this process: the environment, over the settings file where there is one.
+
+    What the file holds is put into the environment too, as the Functions host does, because the Azure SDKs read
+    their own settings (IDENTITY_ENDPOINT, REQUESTS_CA_BUNDLE) from there.
+    """
+    if path := find_file():
+        try:
+            document = json.loads(path.read_text("utf-8"))
+        except (OSError, ValueError) as exc:
+            raise InputError(f"settings file {path} cannot be read: {exc}") from exc
+        for name, value in document.get("Values", {}).items():
+            os.environ.setdefault(name, str(value))
+    return parse(os.environ)

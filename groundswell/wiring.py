@@ -1,0 +1,157 @@
+"""The one place where adapters are chosen, from settings.
+
+Everything is made on first use: a webhook needs only the
+store, and the vendor SDKs are slow to import.
+"""
+
+import os
+import threading
+from collections.abc import Mapping
+from functools import cache, cached_property
+from typing import TYPE_CHECKING
+
+from groundswell import clock, settings
+from groundswell.cascade.basebook import BaseBook
+from groundswell.cascade.durations import Durations
+from groundswell.cascade.engine import Engine, Work
+from groundswell.cascade.intake import Intake, Push, queue
+from groundswell.cascade.model import Kind
+from groundswell.cascade.operate import Operator
+from groundswell.cascade.stages import Stages
+from groundswell.cascade.sweep import Sweep
+from groundswell.lineage.catalog import Catalog
+from groundswell.settings import Settings
+from groundswell.store.connect import open_store
+from groundswell.store.port import Store
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+
+    from groundswell.build.port import Builder
+    from groundswell.deploy.port import Deployer
+    from groundswell.registry.port import Registry
+    from groundswell.scan.port import Scanner
+
+
+class App:
+    """The product, wired. One per process; safe to share between threads."""
+
+    def __init__(self, values: Settings, now: clock.Clock = clock.now) -> None:
+        self.settings = values
+        self.clock = now
+
+    @cached_property
+    def store(self) -> Store:
+        return open_store(self.settings)
+
+    @cached_property
+    def credential(self) -> "TokenCredential":
+        from azure.identity import DefaultAzureCredential
+
+        return DefaultAzureCredential(managed_identity_client_id=os.environ.get("AZURE_CLIENT_ID"))
+
+    @cached_property
+    def registry(self) -> "Registry":
+        from groundswell.registry.acr import AcrRegistry
+
+        return AcrRegistry(self.credential)
+
+    @cached_property
+    def builder(self) -> "Builder":
+        from groundswell.build.acr_tasks import AcrTasksBuilder
+
+        return AcrTasksBuilder(self.credential, self.settings.arm_endpoint, self.settings.registries)
+
+    @cached_property
+    def scanner(self) -> "Scanner":
+        from groundswell.registry.login import DockerLogin
+        from groundswell.scan.trivy import TrivyScanner
+
+        return TrivyScanner(self.settings.trivy, self.settings.trivy_cache, DockerLogin(self.credential))
+
+    @cached_property
+    def deployer(self) -> "Deployer":
+        from groundswell.deploy.kubernetes import KubernetesDeployer
+
+        return KubernetesDeployer(self.settings.clusters)
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        return Catalog(self.store, self.clock)
+
+    @cached_property
+    def bases(self) -> BaseBook:
+        return BaseBook(self.store, self.clock)
+
+    @cached_property
+    def durations(self) -> Durations:
+        return Durations(self.store)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The engine; its stages, and with them the adapters, are made when the first command needs them."""
+        return Engine(
+            self.store,
+            works=self._works,
+            clock=self.clock,
+            slots=self.settings.slots,
+            poll=self.settings.poll_seconds,
+        )
+
+    def _works(self) -> Mapping[Kind, Work]:
+        stages = Stages(
+            catalog=self.catalog,
+            bases=self.bases,
+            durations=self.durations,
+            registry=self.registry,
+            builder=self.builder,
+            scanner=self.scanner,
+            deployer=self.deployer,
+            clock=self.clock,
+        )
+        return stages.works()
+
+    def receive(self, push: Push) -> None:
+        """Queue a push durably; nothing else is done, or imported, while the sender waits."""
+        queue(self.store, push)
+
+    @cached_property
+    def intake(self) -> Intake:
+        return Intake(
+            store=self.store,
+            engine=self.engine,
+            catalog=self.catalog,
+            bases=self.bases,
+            durations=self.durations,
+            registry=self.registry,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def sweep(self) -> Sweep:
+        return Sweep(
+            queues=self.store,
+            engine=self.engine,
+            catalog=self.catalog,
+            bases=self.bases,
+            registry=self.registry,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def operator(self) -> Operator:
+        return Operator(store=self.store, engine=self.engine, clock=self.clock)
+
+
+_lock = threading.Lock()
+
+
+def app() -> App:
+    """This process's App, made of its settings on first use. Raises InputError when a setting is wrong."""
+    with _lock:
+        return _app()
+
+
+@cache
+def _app() -> App:
+    return App(settings.load())

@@ -1,0 +1,329 @@
+"""The Builder port, kept by AcrTasksBuilder through the real SDK against the look-alike with real builds."""
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import yaml
+from aiohttp import web
+
+from groundswell.build.acr_tasks import MAX_LOG
+from groundswell.build.port import RunStatus, Source
+from groundswell.errors import NotFoundError, PermanentError, TemporaryError
+from groundswell.local.certs import certificates
+from groundswell.local.serve import Servers
+from groundswell.local.tasks.faults import Fault
+from tests.support.processes import alive
+from tests.support.registry import busybox, digest_of, push_image
+from tests.support.tasks import CONCURRENCY, IDS, World, git, head_of, tarball, tasks_world
+
+pytestmark = pytest.mark.stack
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with tasks_world(tmp_path_factory.mktemp("world")) as made:
+        yield made
+
+
+def dependencies(log: str) -> dict[str, dict[str, object]]:
+    """The summary at the end of a run's log."""
+    text = log.partition("The following dependencies were found:\n")[2].rpartition("Run ID:")[0]
+    return yaml.safe_load(text)[0]
+
+
+def test_a_build_ends_as_an_image_in_the_registry(world: World) -> None:
+    request = world.request("FROM {base}\nRUN echo done-by-hand > /x && cat /x\n")
+
+    started = world.builder.start(request)
+    ended = world.end(started)
+
+    assert (ended.status, ended.error) == (RunStatus.SUCCEEDED, "")
+    assert re.fullmatch(r"c[a-z0-9]{2,}", ended.id)
+    digest = digest_of(world.registry, request.repository, "1")
+    log = world.log(ended)
+    assert digest
+    assert f"digest: {digest}" in log
+    assert "done-by-hand" in log
+    assert log.rstrip().splitlines()[-1].startswith(f"Run ID: {ended.id} was successful after ")
+    found = dependencies(log)
+    assert found["image"]["digest"] == digest
+    assert found["runtime-dependency"]["digest"] == world.base_digest
+    assert found["git"] == {"git-head-revision": head_of(request.source.location)}
+
+
+def test_a_failing_step_fails_the_run_and_nothing_is_pushed(world: World) -> None:
+    request = world.request("FROM {base}\nRUN echo before-the-fall; exit 7\n")
+    run = world.end(world.builder.start(request))
+
+    assert run.status is RunStatus.FAILED
+    assert run.error == "failed to run step ID: build: exit status 7"
+    assert "before-the-fall" in world.log(run)
+    assert digest_of(world.registry, request.repository, "1") is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"dockerfile": "docker/Missing"}, "Dockerfile 'docker/Missing' is not in the source"),
+        ({"path": "no/folder"}, "folder 'no/folder' is not in the source"),
+        ({"ref": "no-such-branch"}, "git cannot fetch 'no-such-branch'"),
+        ({"location": "file:///nowhere/at/all.git"}, "git cannot fetch 'HEAD' of file:///nowhere/at/all.git"),
+        ({"path": "out"}, "folder 'out' leads out of the source"),
+    ],
+)
+def test_what_is_missing_in_the_source_is_named(world: World, changes: dict[str, str], said: str) -> None:
+    location = world.repository({"Dockerfile": f"FROM {world.base}\n"}, links={"out": "/etc"})
+    source = Source(
+        location=changes.get("location", location), ref=changes.get("ref", ""), path=changes.get("path", "")
+    )
+    request = world.request(source=source, dockerfile=changes.get("dockerfile", "Dockerfile"))
+
+    run = world.end(world.builder.start(request))
+
+    assert run.status is RunStatus.FAILED
+    assert said in run.error
+    assert said in world.log(run)
+
+
+def test_a_missing_base_fails_the_run(world: World) -> None:
+    run = world.end(world.builder.start(world.request(f"FROM {world.registry}/no-such-base:9\n")))
+
+    assert run.status is RunStatus.FAILED
+    assert "no-such-base:9" in world.log(run)
+
+
+def test_cancel_stops_the_build_and_everything_it_started(world: World) -> None:
+    mark = "sleep 4711.5"
+    request = world.request(f"FROM {{base}}\nRUN echo now-asleep; setsid {mark} & {mark}\n")
+    run = world.builder.start(request)
+    world.until(run, lambda seen: "\nnow-asleep\n" in world.log(seen))
+    assert alive("4711.5")
+
+    world.builder.cancel(world.registry, run.id)
+
+    assert world.end(run).status is RunStatus.CANCELED
+    assert not alive("4711.5")
+    assert "canceled" in world.log(run)
+    world.builder.cancel(world.registry, run.id)  # nothing happens when it has ended
+
+
+def test_a_run_that_takes_too_long_times_out(world: World) -> None:
+    run = world.end(world.builder.start(world.request("FROM {base}\nRUN sleep 300\n", timeout=2)))
+
+    assert run.status is RunStatus.TIMEOUT
+    assert run.error == "the run took more than 2 s"
+
+
+def test_no_more_runs_go_on_at_once_than_allowed_and_a_waiting_one_can_be_cancelled(world: World) -> None:
+    dockerfile = "FROM {base}\nRUN sleep 0.7\n"
+    runs = [world.builder.start(world.request(dockerfile)) for _ in range(CONCURRENCY + 2)]
+    assert world.builder.observe(world.registry, runs[-1].id).status is RunStatus.QUEUED
+    assert world.log(runs[-1]) == ""
+
+    world.builder.cancel(world.registry, runs[-1].id)
+
+    assert world.builder.observe(world.registry, runs[-1].id).status is RunStatus.CANCELED
+    spans = []
+    for run in runs[:-1]:
+        assert world.end(run).status is RunStatus.SUCCEEDED
+        seen = world.sdk.runs.get(IDS.resource_group, IDS.name, run.id).properties
+        spans.append((seen.start_time, seen.finish_time))
+    at_once = [sum(start <= moment < finish for start, finish in spans) for moment, _ in spans]
+    assert max(at_once) == CONCURRENCY
+
+
+def test_the_same_name_builds_once(world: World) -> None:
+    request = world.request("FROM {base}\n")
+    first = world.builder.start(request)
+    again = world.builder.start(request)
+    world.end(first)
+    later = world.builder.start(request)
+    changed = world.builder.start(world.request("FROM {base}\nRUN true\n", name=request.name))
+
+    assert [again.id, later.id, changed.id] == [first.id] * 3
+    assert later.status is RunStatus.SUCCEEDED
+
+
+def test_a_lost_answer_does_not_build_twice(world: World) -> None:
+    request = world.request("FROM {base}\n")
+    before = len(list(world.sdk.runs.list(IDS.resource_group, IDS.name)))
+    world.faults.add(Fault(where="PUT .*/taskRuns/", status=503, accepted=True))
+
+    with pytest.raises(TemporaryError, match="503"):
+        world.builder.start(request)
+    run = world.builder.start(request)
+
+    assert world.end(run).status is RunStatus.SUCCEEDED
+    assert len(list(world.sdk.runs.list(IDS.resource_group, IDS.name))) == before + 1
+
+
+def test_throttling_is_temporary_and_keeps_the_delay_asked_for(world: World) -> None:
+    world.faults.add(Fault(where="/taskRuns/", status=429, retry_after=17))
+    with pytest.raises(TemporaryError, match="429") as caught:
+        world.builder.start(world.request("FROM {base}\n"))
+    assert caught.value.delay == 17
+
+
+@pytest.mark.parametrize("status", [500, 502, 503])
+def test_a_fault_of_the_service_is_temporary_and_not_retried_inside(world: World, status: int) -> None:
+    world.faults.add(Fault(where="GET .*/runs/cf1$", status=status))
+    with pytest.raises(TemporaryError, match=f"observing run cf1: .* {status}"):
+        world.builder.observe(world.registry, "cf1")
+
+
+def test_a_service_that_hangs_is_given_up(world: World) -> None:
+    world.faults.add(Fault(where="GET .*/runs/cf1$", delay=3))
+    begun = time.monotonic()
+    with (
+        closing(world.another_builder(read_seconds=0.5)) as builder,
+        pytest.raises(TemporaryError, match="not answer"),
+    ):
+        builder.observe(world.registry, "cf1")
+    assert time.monotonic() - begun < 2.5
+
+
+def test_a_run_that_nobody_knows(world: World) -> None:
+    with pytest.raises(NotFoundError, match="was not found"):
+        world.builder.observe(world.registry, "cf999")
+    with pytest.raises(NotFoundError):
+        world.builder.cancel(world.registry, "cf999")
+    with pytest.raises(NotFoundError):
+        world.builder.log(world.registry, "cf999")
+
+
+def test_what_the_service_refuses_is_permanent_with_its_reason(world: World) -> None:
+    with pytest.raises(PermanentError, match="'timeout' must be from 1 to 28800 seconds"):
+        world.builder.start(world.request("FROM {base}\n", timeout=99_999))
+    with pytest.raises(PermanentError, match="AgentPoolNotFound: agent pool 'big' was not found"):
+        world.builder.start(world.request("FROM {base}\n", pool="big"))
+
+
+def test_a_registry_without_settings_is_named(world: World) -> None:
+    with pytest.raises(PermanentError, match=r"other\.azurecr\.io .* GROUNDSWELL_REGISTRIES"):
+        world.builder.observe("other.azurecr.io", "cf1")
+
+
+def test_the_log_can_be_read_while_it_grows(world: World) -> None:
+    request = world.request("FROM {base}\nRUN echo first-line && sleep 2\nRUN echo second-line\n")
+    run = world.builder.start(request)
+    world.until(run, lambda seen: "\nfirst-line\n" in world.log(seen))
+    assert "\nsecond-line\n" not in world.log(run)
+
+    world.end(run)
+
+    assert "\nsecond-line\n" in world.log(run)
+
+
+def test_of_a_long_log_the_end_is_given(world: World) -> None:
+    count = MAX_LOG // 50
+    script = f"i=0; while [ $i -lt {count} ]; do echo {'x' * 60}$i; i=$((i+1)); done"
+    run = world.end(world.builder.start(world.request(f"FROM {{base}}\nRUN {script}\n")))
+
+    log = world.log(run)
+
+    assert len(log) == MAX_LOG
+    assert f"x{count - 1}\n" in log
+    assert "was successful" in log
+
+
+def test_target_arguments_folder_branch_and_dockerfile(world: World) -> None:
+    dockerfile = (
+        f"ARG FROM_TAG\nFROM {world.registry}/base:$FROM_TAG AS wanted\nARG COLOUR\n"
+        'COPY words /words\nRUN echo "it is $COLOUR, $(cat /words)"\nFROM wanted AS other\nRUN exit 9\n'
+    )
+    files = {"services/app/docker/Dockerfile.app": dockerfile, "services/app/words": "read from the folder"}
+    location = world.repository(files, branch="release/1.0")
+    request = world.request(
+        source=Source(location=location, ref="release/1.0", path="services/app"),
+        dockerfile="docker/Dockerfile.app",
+        target="wanted",
+        build_args={"FROM_TAG": "1", "COLOUR": "dark green --no-cache"},
+    )
+    run = world.end(world.builder.start(request))
+
+    assert run.status is RunStatus.SUCCEEDED, world.log(run)
+    assert "it is dark green --no-cache, read from the folder" in world.log(run)
+
+
+def test_a_commit_can_be_the_ref(world: World) -> None:
+    location = world.repository({"Dockerfile": f"FROM {world.base}\n"})
+    request = world.request(source=Source(location=location, ref=head_of(location)))
+    assert world.end(world.builder.start(request)).status is RunStatus.SUCCEEDED
+
+
+def test_git_over_http(world: World, tmp_path: Path) -> None:
+    location = world.repository({"Dockerfile": f"FROM {world.base}\nRUN echo by-http\n"})
+    bare = Path(location.removeprefix("file://"))
+    git(bare, "update-server-info")
+
+    def app() -> web.Application:
+        made = web.Application()
+        made.router.add_static("/", bare.parent)
+        return made
+
+    with Servers(certificates(tmp_path)) as servers:
+        url = f"http://127.0.0.1:{servers.serve(app, tls=False)}/repo.git"
+        run = world.end(world.builder.start(world.request(source=Source(location=url, ref="main"))))
+    assert run.status is RunStatus.SUCCEEDED, world.log(run)
+
+
+def test_a_tarball_by_url(world: World, tmp_path: Path) -> None:
+    archive = tarball({"Dockerfile": f"FROM {world.base}\nRUN echo by-tarball\n"})
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(body=archive)
+
+    def app() -> web.Application:
+        made = web.Application()
+        made.router.add_get("/source.tar.gz", answer)
+        return made
+
+    with Servers(certificates(tmp_path)) as servers:
+        origin = f"http://127.0.0.1:{servers.serve(app, tls=False)}"
+        run = world.end(world.builder.start(world.request(source=Source(location=f"{origin}/source.tar.gz"))))
+        lost = world.end(world.builder.start(world.request(source=Source(location=f"{origin}/lost.tar.gz"))))
+    assert run.status is RunStatus.SUCCEEDED
+    assert "by-tarball" in world.log(run)
+    assert lost.status is RunStatus.FAILED
+    assert "its server answers 404" in lost.error
+
+
+def test_a_moved_tag_is_seen_and_the_summary_tells_what_was_pulled(world: World) -> None:
+    push_image(world.registry, busybox("tool"), "tool", "1")
+    old = push_image(world.registry, busybox("before"), "moving", "1")
+    dockerfile = (
+        f"FROM {world.registry}/tool:1 AS tool\nFROM {world.registry}/moving:1\n"
+        "COPY --from=tool /marker /tool\nRUN cat /marker\n"
+    )
+    first = world.end(world.builder.start(world.request(dockerfile)))
+    new = push_image(world.registry, busybox("after!"), "moving", "1")
+    second = world.end(world.builder.start(world.request(dockerfile)))
+
+    seen = [dependencies(world.log(run)) for run in (first, second)]
+    assert [one["runtime-dependency"]["digest"] for one in seen] == [old, new]
+    assert [one["repository"] for one in seen[1]["buildtime-dependency"]] == ["tool"]
+    assert "after!" in world.log(second)
+
+
+def test_nothing_of_a_build_is_left_behind(world: World) -> None:
+    world.end(world.builder.start(world.request("FROM {base}\nRUN true\n")))
+    deadline = time.monotonic() + 10
+    while list((world.folder / "tasks" / "work").iterdir()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_forgotten_build_keeps_its_run_and_log(world: World) -> None:
+    request = world.request("FROM {base}\n")
+    run = world.end(world.builder.start(request))
+
+    world.builder.forget(world.registry, request.name)
+    world.builder.forget(world.registry, request.name)  # already gone
+
+    assert world.builder.observe(world.registry, run.id) == run
+    assert "was successful" in world.log(run)
+    assert request.name not in [one.name for one in world.sdk.task_runs.list(IDS.resource_group, IDS.name)]

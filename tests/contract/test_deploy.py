@@ -1,0 +1,299 @@
+"""What every Deployer guarantees. It runs against the look-alike, and a real API server if one is named.
+
+GROUNDSWELL_TEST_KUBECONFIG names a kubeconfig whose context has a token and may create namespaces.
+"""
+
+import os
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from kubernetes import client, config
+
+from groundswell.deploy.kubernetes import CHANGE_CAUSE, KubernetesDeployer
+from groundswell.deploy.port import Deployer, Health, Kind, Rollout, Workload
+from groundswell.errors import ConflictError, NotFoundError, PermanentError, TemporaryError
+from groundswell.local.certs import Certificates
+from groundswell.local.serve import Servers
+from groundswell.settings import Cluster
+from tests.support.cluster import (
+    BETTER,
+    GOOD,
+    MISSING,
+    READER,
+    SIDE,
+    certs,
+    connected,
+    eventually,
+    running,
+    servers,
+    workload,
+)
+
+__all__ = ["certs", "servers"]  # fixtures
+
+ROLLED = [Kind.DEPLOYMENT, Kind.STATEFUL_SET, Kind.DAEMON_SET]
+KUBECONFIG = os.environ.get("GROUNDSWELL_TEST_KUBECONFIG", "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    deployer: Deployer
+    cluster: Cluster
+    api: Any
+    namespace: str
+    patience: float
+
+    def create(self, kind: Kind, **options: Any) -> Workload:
+        name = f"w-{uuid.uuid4().hex[:8]}"
+        body = workload(kind, name, namespace=self.namespace, **options)
+        getattr(self.group(kind), f"create_namespaced_{_SNAKE[kind]}")(self.namespace, body)
+        return Workload(cluster="c", namespace=self.namespace, kind=kind, name=name, container="web")
+
+    def group(self, kind: Kind) -> Any:
+        return client.BatchV1Api(self.api) if kind is Kind.CRON_JOB else client.AppsV1Api(self.api)
+
+    def read(self, of: Workload) -> dict[str, Any]:
+        item = getattr(self.group(of.kind), f"read_namespaced_{_SNAKE[of.kind]}")(of.name, of.namespace)
+        found: dict[str, Any] = self.api.sanitize_for_serialization(item)
+        return found
+
+    def until(self, of: Workload, health: Health) -> Rollout:
+        def look() -> Rollout | None:
+            seen = self.deployer.observe(of)
+            return seen if seen.health is health else None
+
+        found = eventually(look, seconds=self.patience)
+        assert found
+        return found
+
+
+_SNAKE = {
+    Kind.DEPLOYMENT: "deployment",
+    Kind.STATEFUL_SET: "stateful_set",
+    Kind.DAEMON_SET: "daemon_set",
+    Kind.CRON_JOB: "cron_job",
+}
+
+
+@pytest.fixture(scope="module", params=["look-alike", *(["kubeconfig"] if KUBECONFIG else [])])
+def subject(request: pytest.FixtureRequest, servers: Servers, certs: Certificates) -> Iterator[Subject]:
+    if request.param == "look-alike":
+        with running(servers, certs) as found:
+            yield from _subject(found.cluster, patience=10.0)
+    else:
+        yield from _subject(_from_kubeconfig(), patience=120.0)
+
+
+def _from_kubeconfig() -> Cluster:
+    loaded: Any = client.Configuration()
+    load: Any = config.load_kube_config
+    load(KUBECONFIG, client_configuration=loaded)
+    token = loaded.api_key["authorization"].removeprefix("Bearer ")
+    return Cluster(server=loaded.host, token=token, ca_file=loaded.ssl_ca_cert)
+
+
+def _subject(cluster: Cluster, *, patience: float) -> Iterator[Subject]:
+    deployer = KubernetesDeployer({"c": cluster})
+    with connected(cluster) as api:
+        namespace = f"groundswell-test-{uuid.uuid4().hex[:8]}"
+        core: Any = client.CoreV1Api(api)
+        core.create_namespace({"metadata": {"name": namespace}})
+        try:
+            yield Subject(deployer=deployer, cluster=cluster, api=api, namespace=namespace, patience=patience)
+        finally:
+            core.delete_namespace(namespace)
+            deployer.close()
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_a_workload_is_moved_and_becomes_healthy(subject: Subject, kind: Kind) -> None:
+    of = subject.create(kind)
+    assert subject.until(of, Health.HEALTHY).image == GOOD
+    subject.deployer.patch(of, BETTER, cause="cascade 1")
+    if kind is not Kind.CRON_JOB:  # it has just been changed: nothing can have been rolled out yet
+        assert subject.deployer.observe(of).health is Health.PROGRESSING
+    assert subject.until(of, Health.HEALTHY).image == BETTER
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_only_the_image_and_the_cause_are_changed(subject: Subject, kind: Kind) -> None:
+    of = subject.create(kind)
+    before = subject.read(of)
+    subject.deployer.patch(of, BETTER, cause="cascade 2")
+    after = subject.read(of)
+    assert after["metadata"]["annotations"][CHANGE_CAUSE] == "cascade 2"
+    pod, former = _pod_spec(kind, after), _pod_spec(kind, before)
+    web, proxy = pod.pop("containers")
+    former_web, former_proxy = former.pop("containers")
+    assert (web.pop("image"), former_web.pop("image")) == (BETTER, GOOD)
+    assert (web, proxy, pod) == (former_web, former_proxy, former)
+    assert proxy["image"] == SIDE
+
+
+def _pod_spec(kind: Kind, item: dict[str, Any]) -> dict[str, Any]:
+    spec = item["spec"]["jobTemplate"]["spec"] if kind is Kind.CRON_JOB else item["spec"]
+    return dict(spec["template"]["spec"])
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_repeating_a_patch_changes_nothing(subject: Subject, kind: Kind) -> None:
+    of = subject.create(kind)
+    subject.deployer.patch(of, BETTER, cause="first")
+    subject.deployer.patch(of, BETTER, cause="second")
+    metadata = subject.read(of)["metadata"]
+    assert metadata["annotations"][CHANGE_CAUSE] == "first"
+    assert metadata["generation"] == 2
+
+
+@pytest.mark.parametrize("kind", ROLLED)
+def test_an_image_that_cannot_be_pulled_is_the_reason_and_can_be_rolled_back(subject: Subject, kind: Kind) -> None:
+    of = subject.create(kind)
+    subject.until(of, Health.HEALTHY)
+    subject.deployer.patch(of, MISSING, cause="bad")
+
+    def told() -> bool:
+        seen = subject.deployer.observe(of)
+        return seen.health is Health.PROGRESSING and "ImagePull" in seen.reason and "[web]" not in seen.reason
+
+    eventually(told, seconds=subject.patience)
+    subject.deployer.patch(of, GOOD, cause="back")
+    assert subject.until(of, Health.HEALTHY).image == GOOD
+
+
+def test_a_rollout_that_exceeds_its_deadline_has_failed(subject: Subject) -> None:
+    of = subject.create(Kind.DEPLOYMENT, progressDeadlineSeconds=1)
+    eventually(lambda: subject.deployer.observe(of).health is not Health.PROGRESSING, seconds=subject.patience)
+    subject.deployer.patch(of, MISSING, cause="bad")
+    reason = subject.until(of, Health.FAILED).reason
+    assert "ProgressDeadlineExceeded" in reason
+    assert "ImagePull" in reason
+
+
+def test_a_name_that_is_no_image_has_failed_at_once(subject: Subject) -> None:
+    of = subject.create(Kind.DEPLOYMENT)
+    subject.deployer.patch(of, "registry.k8s.io/UPPER:1", cause="bad")
+    assert "InvalidImageName" in subject.until(of, Health.FAILED).reason
+
+
+def test_an_init_container_is_moved_too(subject: Subject) -> None:
+    of = subject.create(Kind.DEPLOYMENT)
+    patch = {"spec": {"template": {"spec": {"initContainers": [{"name": "prepare", "image": GOOD}]}}}}
+    client.AppsV1Api(subject.api).patch_namespaced_deployment(of.name, of.namespace, patch)
+    init = Workload(cluster="c", namespace=of.namespace, kind=of.kind, name=of.name, container="prepare")
+    assert subject.deployer.observe(init).image == GOOD
+    subject.deployer.patch(init, BETTER, cause="init")
+    assert subject.deployer.observe(init).image == BETTER
+    assert subject.deployer.observe(of).image == GOOD
+
+
+def test_paused_and_scaled_to_none(subject: Subject) -> None:
+    of = subject.create(Kind.DEPLOYMENT, paused=True)
+
+    def paused() -> bool:
+        seen = subject.deployer.observe(of)
+        return seen.health is Health.PROGRESSING and "paused" in seen.reason
+
+    eventually(paused, seconds=subject.patience)
+    assert subject.until(subject.create(Kind.DEPLOYMENT, replicas=0), Health.HEALTHY).reason == ""
+
+
+def test_a_partition_keeps_the_former_revision(subject: Subject) -> None:
+    strategy = {"type": "RollingUpdate", "rollingUpdate": {"partition": 1}}
+    of = subject.create(Kind.STATEFUL_SET, updateStrategy=strategy)
+    subject.until(of, Health.HEALTHY)
+    subject.deployer.patch(of, BETTER, cause="partly")
+    assert subject.until(of, Health.HEALTHY).reason == "partition 1 keeps 1 on the former revision"
+
+
+@pytest.mark.parametrize("kind", [Kind.STATEFUL_SET, Kind.DAEMON_SET])
+def test_on_delete_waits_for_somebody(subject: Subject, kind: Kind) -> None:
+    of = subject.create(kind, updateStrategy={"type": "OnDelete"})
+    subject.until(of, Health.HEALTHY)
+    subject.deployer.patch(of, BETTER, cause="wait")
+    eventually(lambda: "OnDelete" in subject.deployer.observe(of).reason, seconds=subject.patience)
+    core: Any = client.CoreV1Api(subject.api)
+    for pod in core.list_namespaced_pod(of.namespace, label_selector=f"app={of.name}").items:
+        core.delete_namespaced_pod(pod.metadata.name, of.namespace)
+    subject.until(of, Health.HEALTHY)
+
+
+def test_what_is_not_there(subject: Subject) -> None:
+    gone = Workload(cluster="c", namespace=subject.namespace, kind=Kind.DEPLOYMENT, name="gone", container="web")
+    for container, name in (("web", "gone"), ("other", subject.create(Kind.DEPLOYMENT).name)):
+        of = Workload(cluster="c", namespace=gone.namespace, kind=Kind.DEPLOYMENT, name=name, container=container)
+        with pytest.raises(NotFoundError, match=name):
+            subject.deployer.observe(of)
+        with pytest.raises(NotFoundError, match=name):
+            subject.deployer.patch(of, GOOD, cause="x")
+
+
+def test_what_the_server_finds_invalid(subject: Subject) -> None:
+    of = subject.create(Kind.DEPLOYMENT)
+    with pytest.raises(PermanentError, match=r"422.*whitespace"):
+        subject.deployer.patch(of, " " + GOOD, cause="x")
+    assert subject.deployer.observe(of).image == GOOD
+
+
+def test_an_unknown_cluster_names_the_setting(subject: Subject) -> None:
+    of = Workload(cluster="moon", namespace="n", kind=Kind.DEPLOYMENT, name="w", container="web")
+    with pytest.raises(PermanentError, match=r"moon.*GROUNDSWELL_CLUSTERS"):
+        subject.deployer.observe(of)
+
+
+def test_a_wrong_token_names_the_setting_and_is_not_told(subject: Subject) -> None:
+    deployer = KubernetesDeployer(
+        {"c": Cluster(server=subject.cluster.server, token="wrong-secret", ca_file=subject.cluster.ca_file)}
+    )
+    of = subject.create(Kind.DEPLOYMENT)
+    with pytest.raises(PermanentError, match=r"401.*GROUNDSWELL_CLUSTERS") as caught:
+        deployer.observe(of)
+    deployer.close()
+    assert "wrong-secret" not in str(caught.value)
+
+
+def test_a_missing_role_is_named(servers: Servers, certs: Certificates) -> None:
+    with running(servers, certs) as found:
+        found.lookalike.create(workload("Deployment", "w"))
+        reader = Cluster(server=found.cluster.server, token=READER, ca_file=str(certs.ca))
+        deployer = KubernetesDeployer({"c": reader})
+        of = Workload(cluster="c", namespace="default", kind=Kind.DEPLOYMENT, name="w", container="web")
+        assert deployer.observe(of).image == GOOD
+        with pytest.raises(PermanentError, match=r"403.*must allow: patch deployments in namespace default"):
+            deployer.patch(of, BETTER, cause="x")
+        deployer.close()
+
+
+def test_a_change_in_between_is_a_conflict(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    of = subject.create(Kind.CRON_JOB)
+    deployer = subject.deployer
+    assert isinstance(deployer, KubernetesDeployer)
+    read = deployer._read
+
+    def read_and_lose(of: Workload) -> dict[str, Any]:
+        item = read(of)
+        client.BatchV1Api(subject.api).patch_namespaced_cron_job(of.name, of.namespace, {"spec": {"suspend": True}})
+        return item
+
+    monkeypatch.setattr(deployer, "_read", read_and_lose)
+    with pytest.raises(ConflictError, match=r"modified"):
+        deployer.patch(of, BETTER, cause="x")
+    monkeypatch.undo()
+    assert deployer.observe(of).image == GOOD
+
+
+def test_a_cluster_that_does_not_answer_or_is_not_trusted(subject: Subject, certs: Certificates) -> None:
+    of = Workload(cluster="c", namespace="n", kind=Kind.DEPLOYMENT, name="w", container="web")
+    silent = KubernetesDeployer({"c": Cluster(server="https://localhost:1", token="t", ca_file=str(certs.ca))})
+    with pytest.raises(TemporaryError, match=r"does not answer"):
+        silent.observe(of)
+    silent.close()
+    stranger = KubernetesDeployer({"c": Cluster(server=subject.cluster.server, token="t")})
+    with pytest.raises(PermanentError, match=r"not trusted.*ca_file"):
+        stranger.observe(of)
+    stranger.close()
+    no_file = KubernetesDeployer({"c": Cluster(server=subject.cluster.server, token="t", ca_file="/no/such/ca")})
+    with pytest.raises(PermanentError, match=r"/no/such/ca"):
+        no_file.observe(of)

@@ -1,0 +1,205 @@
+"""The Function app on the local host: what the worker indexes, what the webhook answers to good and bad input."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from groundswell.build.port import Source
+from groundswell.cascade.intake import Result
+from groundswell.clock import now
+from groundswell.lineage.catalog import Catalog
+from groundswell.lineage.model import Registration
+from groundswell.local.paths import ROOT
+from groundswell.store.sqlite import SqliteStore
+from tests.support import acr as support
+from tests.support.hosts import HostProcess
+from tests.support.oci import image
+
+pytestmark = pytest.mark.stack
+
+SECRET = "a webhook secret"
+EXPECTED = {
+    "acr_webhook": ("httpTrigger", "webhooks/acr"),
+    "healthz": ("httpTrigger", "healthz"),
+    "pushes": ("queueTrigger", "pushes"),
+    "rebuilds": ("queueTrigger", "rebuilds"),
+    "scans": ("queueTrigger", "scans"),
+    "rollouts": ("queueTrigger", "rollouts"),
+    "pushes_poison": ("queueTrigger", "pushes-poison"),
+    "rebuilds_poison": ("queueTrigger", "rebuilds-poison"),
+    "scans_poison": ("queueTrigger", "scans-poison"),
+    "rollouts_poison": ("queueTrigger", "rollouts-poison"),
+    "sweep": ("timerTrigger", "0 * * * * *"),
+    "reconcile": ("timerTrigger", "30 */5 * * * *"),
+}
+"""Every function, its trigger, and its route, queue or schedule."""
+
+
+def test_the_worker_library_indexes_every_function() -> None:
+    output = subprocess.run(
+        [sys.executable, "-m", "groundswell.local.host", str(ROOT), "--index"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+        timeout=60,
+    ).stdout
+    found = {}
+    for line in output.splitlines():
+        function = json.loads(line)
+        trigger = function["trigger"]
+        place = trigger.get("route") or trigger.get("queueName") or trigger.get("schedule")
+        found[function["name"]] = (trigger["type"], place)
+        if trigger["type"] == "queueTrigger":
+            assert trigger["connection"] == "GROUNDSWELL_STORE"
+    assert found == EXPECTED
+
+
+class App:
+    """The running app, its registry, and its store."""
+
+    def __init__(self, host: HostProcess, acr: support.Acr, store: SqliteStore) -> None:
+        self.host = host
+        self.acr = acr
+        self.store = store
+
+    def post(self, body: bytes | dict[str, object], secret: str | None = SECRET) -> requests.Response:
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"} | ({"X-Secret": secret} if secret is not None else {})
+        return requests.post(f"{self.host.address}/webhooks/acr", data=data, headers=headers, timeout=10)
+
+    def event(self, repository: str, tag: str = "12", **changes: object) -> dict[str, object]:
+        return {
+            "id": "3f9c",
+            "timestamp": "2026-11-24T12:22:07.0958813Z",
+            "action": "push",
+            "target": {
+                "repository": repository,
+                "tag": tag,
+                "digest": "sha256:" + "a" * 64,
+                "size": 1,
+                "length": 1,
+            },
+            "request": {"id": "r", "host": self.acr.registry.login_server, "method": "PUT"},
+            **changes,
+        }
+
+    def results(self) -> list[str]:
+        return [record.value["result"] for record in self.store.scan("pushes", "pushes")]
+
+    def until(self, look: Callable[[], bool], seconds: float = 20.0) -> bool:
+        end = time.monotonic() + seconds
+        while not look() and time.monotonic() < end:
+            time.sleep(0.05)
+        return look()
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    folder = tmp_path_factory.mktemp("app")
+    store = SqliteStore(folder / "store.db")
+    with support.running(folder) as acr, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REQUESTS_CA_BUNDLE", str(acr.certificates.ca))
+        identity = acr.identity
+        port = acr.servers.serve(identity.app, tls=False)
+        values = {
+            "GROUNDSWELL_STORE": f"sqlite:///{folder / 'store.db'}",
+            "GROUNDSWELL_WEBHOOK_HEADER": "X-Secret",
+            "GROUNDSWELL_WEBHOOK_SECRET": SECRET,
+            "GROUNDSWELL_ARM_ENDPOINT": "https://localhost:1",
+            "IDENTITY_ENDPOINT": f"http://127.0.0.1:{port}/msi/token",
+            "IDENTITY_HEADER": identity.header,
+            "REQUESTS_CA_BUNDLE": str(acr.certificates.ca),
+        }
+        with HostProcess(folder, values) as host:
+            yield App(host, acr, store)
+        assert SECRET not in host.log
+    store.close()
+
+
+def test_health(app: App) -> None:
+    answer = requests.get(f"{app.host.address}/healthz", timeout=10)
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+@pytest.mark.parametrize("secret", [None, "", "wrong", SECRET + "x"])
+def test_without_the_secret_nobody_gets_in(app: App, secret: str | None) -> None:
+    answer = app.post(app.event("mirror/debian"), secret)
+    assert answer.status_code == 401
+    assert "X-Secret" in answer.json()["error"]
+
+
+def test_malformed_json_is_named(app: App) -> None:
+    answer = app.post(b'{"action": "push"')
+    assert (answer.status_code, answer.json()["field"]) == (400, "body")
+
+
+def test_the_field_at_fault_is_named(app: App) -> None:
+    answer = app.post(app.event("UPPER"))
+    assert (answer.status_code, answer.json()["field"]) == (400, "target.repository")
+
+
+def test_two_megabytes_are_too_much(app: App) -> None:
+    answer = app.post(b" " * 2_000_000)
+    assert answer.status_code == 413
+    assert "larger than" in answer.json()["error"]
+
+
+def test_only_posts_are_taken(app: App) -> None:
+    assert requests.get(f"{app.host.address}/webhooks/acr", timeout=10).status_code == 404
+
+
+def test_a_ping_is_answered_and_other_actions_are_accepted(app: App) -> None:
+    assert app.post({"id": "p", "action": "ping"}).status_code == 200
+    answer = app.post({"id": "d", "action": "delete", "target": {}})
+    assert (answer.status_code, answer.json()) == (202, {"action": "delete", "queued": False})
+
+
+def test_a_repository_that_nobody_knows(app: App) -> None:
+    before = app.results().count(Result.UNKNOWN)
+    answer = app.post(app.event("nobody/knows"))
+    assert (answer.status_code, answer.json()) == (202, {"id": "3f9c", "queued": True})
+    assert app.until(lambda: app.results().count(Result.UNKNOWN) == before + 1)
+
+
+def register(app: App, repository: str) -> None:
+    image_on_it = Registration(
+        name=f"on-{repository.replace('/', '-')}",
+        registry=app.acr.registry.login_server,
+        repository=f"team/{repository.replace('/', '-')}",
+        tags=("1",),
+        source=Source(location="https://git.example.com/x.git", ref="main"),
+        runtime=str(app.acr.reference(f"{repository}:12")),
+    )
+    Catalog(app.store, now).register([image_on_it], who="test")
+
+
+def test_a_digest_that_the_registry_does_not_have(app: App) -> None:
+    register(app, "mirror/gone")
+    assert app.post(app.event("mirror/gone")).status_code == 202
+    assert app.until(lambda: Result.MISSING in app.results())
+
+
+def test_the_same_push_a_hundred_times_is_one_cascade(app: App) -> None:
+    register(app, "mirror/debian")
+    app.acr.client.push(image(b"base"), "mirror/debian", "12")
+    before = len(app.results())
+    assert {app.post(app.event("mirror/debian", id=f"e{n}")).status_code for n in range(100)} == {202}
+    assert app.until(lambda: len(app.results()) >= before + 100, 60)
+    assert app.results().count(Result.CASCADE) == 1
+    assert app.results().count(Result.KNOWN) == 99
+    cascades = list(app.store.scan("index", "cascades"))
+    assert len(cascades) == 1
+
+
+def test_it_drains_on_sigterm(tmp_path: Path) -> None:
+    host = HostProcess(tmp_path, {"GROUNDSWELL_STORE": f"sqlite:///{tmp_path / 's.db'}"})
+    with host:
+        assert requests.get(f"{host.address}/healthz", timeout=10).ok
+        assert host.stop() == 0

@@ -1,0 +1,322 @@
+"""A small world for the engine: services that behave, or misbehave on demand, and a clock that is turned by hand.
+
+The fakes keep what the real services promise: a digest names content, a tag points to one digest, a run of one name
+happens once. The engine, the store and every rule are the real ones.
+"""
+
+import hashlib
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from graph.reference import Reference
+from groundswell.build.port import BuildRequest, Run, RunStatus, Source
+from groundswell.cascade.engine import PUSHES, REBUILDS, ROLLOUTS, SCANS
+from groundswell.cascade.intake import Push, Result, queue
+from groundswell.cascade.model import Rebuild
+from groundswell.deploy.port import Health, Kind, Rollout, Workload
+from groundswell.errors import GroundswellError, NotFoundError
+from groundswell.lineage.model import Registration
+from groundswell.registry.port import Image, PlatformImage
+from groundswell.scan.port import Finding, Report, Severity
+from groundswell.settings import Settings
+from groundswell.store.sqlite import SqliteStore
+from groundswell.wiring import App
+
+HOST = "acr.example.com"
+BASE = f"{HOST}/mirror/debian:12"
+QUEUES = (PUSHES, REBUILDS, SCANS, ROLLOUTS)
+
+
+def digest_of(*parts: str) -> str:
+    return "sha256:" + hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def image_of(diff_ids: Sequence[str], **config: str) -> Image:
+    platform = PlatformImage(
+        platform="linux/amd64",
+        digest=digest_of(*diff_ids, *sorted(config.values())),
+        diff_ids=tuple(diff_ids),
+        config={"os": "linux", "architecture": "amd64", "config": dict(config)},
+    )
+    media_type = "application/vnd.oci.image.manifest.v1+json"
+    return Image(digest=platform.digest, media_type=media_type, platforms=(platform,))
+
+
+def registration(
+    name: str,
+    runtime: str | None,
+    *,
+    build: Sequence[str] = (),
+    deployments: Sequence[Workload] = (),
+    **rest: object,
+) -> Registration:
+    return Registration(
+        name=name,
+        registry=HOST,
+        repository=name,
+        tags=("1",),
+        source=Source(location="https://git.example.com/company.git", ref="main", path=name),
+        runtime=runtime,
+        build=tuple(build),
+        deployments=tuple(deployments),
+        **rest,  # type: ignore[arg-type]
+    )
+
+
+def ref(name: str) -> str:
+    return f"{HOST}/{name}:1"
+
+
+def workload(name: str) -> Workload:
+    return Workload(cluster="c", namespace="n", kind=Kind.DEPLOYMENT, name=name, container="app")
+
+
+@dataclass
+class FakeRegistry:
+    tags: dict[str, str] = field(default_factory=dict)
+    images: dict[str, Image] = field(default_factory=dict)
+    history: list[tuple[str, str]] = field(default_factory=list)
+    on_push: Callable[[Reference, str], None] = lambda reference, digest: None
+    down: GroundswellError | None = None
+
+    def put(self, reference: str, image: Image) -> str:
+        self.images[image.digest] = image
+        self._tag(Reference.parse(reference), image.digest)
+        return image.digest
+
+    def _tag(self, reference: Reference, digest: str) -> None:
+        self.tags[str(reference)] = digest
+        self.history.append((str(reference), digest))
+        self.on_push(reference, digest)
+
+    def digest(self, reference: Reference) -> str | None:
+        self._check()
+        return reference.digest or self.tags.get(str(reference))
+
+    def image(self, reference: Reference) -> Image | None:
+        self._check()
+        digest = reference.digest or self.tags.get(str(reference))
+        return self.images.get(digest) if digest else None
+
+    def promote(self, candidate: Reference, tags: Sequence[str]) -> None:
+        self._check()
+        assert candidate.digest in self.images
+        for tag in tags:
+            self._tag(candidate.without_digest().with_tag(tag), candidate.digest)
+
+    def _check(self) -> None:
+        if self.down:
+            raise self.down
+
+
+@dataclass
+class FakeBuilder:
+    world: "World"
+    requests: list[BuildRequest] = field(default_factory=list)
+    runs: dict[str, tuple[BuildRequest, str]] = field(default_factory=dict)
+    log_text: str = "step 1\nboom\n"
+    cancelled: list[str] = field(default_factory=list)
+    forgotten: list[str] = field(default_factory=list)
+    down: GroundswellError | None = None
+
+    def start(self, request: BuildRequest) -> Run:
+        if self.down:
+            raise self.down
+        for run, (known, _) in self.runs.items():
+            if known.name == request.name:
+                return Run(id=run, status=RunStatus.RUNNING)
+        run = f"r{len(self.runs)}"
+        self.requests.append(request)
+        self.runs[run] = (request, self._bases(request))
+        return Run(id=run, status=RunStatus.QUEUED)
+
+    def _bases(self, request: BuildRequest) -> str:
+        runtime = self.world.app.catalog.registration(request.repository).runtime
+        return runtime or ""
+
+    def observe(self, registry: str, run_id: str) -> Run:
+        request, runtime = self.runs[run_id]
+        world = self.world
+        if world.takes.get(request.repository, 0) > 0:
+            world.takes[request.repository] -= 1
+            return Run(id=run_id, status=RunStatus.RUNNING)
+        if request.repository in world.broken:
+            return Run(id=run_id, status=RunStatus.FAILED, error="exit status 1")
+        base = world.registry.image(Reference.parse(runtime)) if runtime else None
+        if request.repository in world.on_old_base and not request.no_cache:
+            base = image_of(["sha256:old"])
+        own = digest_of(request.repository, world.sources.get(request.repository, "1"))
+        image = image_of([*(base.platforms[0].diff_ids if base else ()), own])
+        candidate = f"{request.registry}/{request.repository}:{request.tag}"
+        if candidate not in world.registry.tags:
+            world.registry.put(candidate, image)
+        return Run(id=run_id, status=RunStatus.SUCCEEDED)
+
+    def cancel(self, registry: str, run_id: str) -> None:
+        self.cancelled.append(run_id)
+
+    def forget(self, registry: str, name: str) -> None:
+        self.forgotten.append(name)
+
+    def log(self, registry: str, run_id: str) -> str:
+        if run_id not in self.runs:
+            raise NotFoundError(f"no run {run_id}")
+        return self.log_text
+
+
+@dataclass
+class FakeScanner:
+    world: "World"
+    scanned: list[str] = field(default_factory=list)
+    down: GroundswellError | None = None
+
+    def scan(self, reference: Reference) -> Report:
+        if self.down:
+            raise self.down
+        assert reference.digest
+        self.scanned.append(reference.digest)
+        bad = Finding(id="CVE-1", package="p", installed="1", fixed="2", severity=Severity.CRITICAL)
+        findings = (bad,) if reference.repository in self.world.vulnerable else ()
+        return Report(scanner="fake", digest=reference.digest, os="debian 12", findings=findings)
+
+
+@dataclass
+class FakeDeployer:
+    world: "World"
+    running: dict[str, str] = field(default_factory=dict)
+    patches: list[tuple[str, str]] = field(default_factory=list)
+
+    def observe(self, workload: Workload) -> Rollout:
+        if str(workload) not in self.running:
+            raise NotFoundError(f"{workload} does not exist")
+        image = self.running[str(workload)]
+        sick = workload.name in self.world.unhealthy and image != f"{HOST}/old@sha256:old"
+        health = Health.FAILED if sick else Health.HEALTHY
+        return Rollout(image=image, health=health, reason="crash loop" if sick else "")
+
+    def patch(self, workload: Workload, image: str, *, cause: str) -> None:
+        self.patches.append((str(workload), image))
+        self.running[str(workload)] = image
+
+
+class World:
+    """The product on fakes. `drive` delivers messages until nothing is left to do."""
+
+    def __init__(self, folder: Path, *images: Registration, slots: int = 4) -> None:
+        self.time = 1_800_000_000.0
+        self.broken: set[str] = set()
+        self.vulnerable: set[str] = set()
+        self.unhealthy: set[str] = set()
+        self.on_old_base: set[str] = set()
+        self.sources: dict[str, str] = {}
+        self.takes: dict[str, int] = {}
+        self.poisoned: list[str] = []
+        settings = Settings(
+            store="",
+            queue_uri="",
+            table_uri="",
+            webhook_secret="s",
+            webhook_header="Authorization",
+            arm_endpoint="",
+            registries={},
+            clusters={},
+            trivy="",
+            trivy_cache="",
+            slots=slots,
+            poll_seconds=5,
+        )
+        self.app = App(settings, lambda: self.time)
+        self.registry = FakeRegistry()
+        self.builder = FakeBuilder(self)
+        self.scanner = FakeScanner(self)
+        self.deployer = FakeDeployer(self)
+        vars(self.app).update(
+            store=SqliteStore(folder / "store.db", clock=lambda: self.time),
+            registry=self.registry,
+            builder=self.builder,
+            scanner=self.scanner,
+            deployer=self.deployer,
+        )
+        self.registry.put(BASE, image_of(["sha256:base0"]))
+        self.register(*images)
+        self.registry.on_push = self.webhook
+
+    def close(self) -> None:
+        self.app.store.close()
+
+    def register(self, *images: Registration) -> None:
+        """Register images, and put what each was before into the registry and its workloads."""
+        self.app.catalog.register(images, who="test")
+        for image in images:
+            base = self.registry.image(Reference.parse(image.runtime)) if image.runtime else None
+            own = digest_of(image.repository, "1")
+            old = image_of([*(base.platforms[0].diff_ids if base else ()), own])
+            self.registry.put(ref(image.name), old)
+            for target in image.deployments:
+                self.deployer.running[str(target)] = f"{HOST}/old@sha256:old"
+        for image in images:
+            for base_ref in (image.runtime, *image.build):
+                if base_ref and (digest := self.registry.tags.get(base_ref)):
+                    self.app.bases.note(base_ref, digest=digest)
+
+    def webhook(self, reference: Reference, digest: str) -> None:
+        push = Push(
+            id=f"e-{len(self.registry.history)}",
+            registry=reference.registry,
+            repository=reference.repository,
+            tag=reference.tag or "",
+            digest=digest,
+            source="webhook",
+        )
+        queue(self.app.store, push)
+
+    def push_base(self, layer: str = "sha256:base1", reference: str = BASE) -> str:
+        """Push the base again, its webhook included; returns the digest."""
+        self.time += 1.0
+        return self.registry.put(reference, image_of([layer]))
+
+    def drive(self, *, rng: random.Random | None = None, double: bool = False, until: float = 86_400.0) -> None:
+        """Deliver messages, each at least once, until the queues are empty or `until` seconds have passed."""
+        end = self.time + until
+        while self.time < end:
+            pairs = [(name, m) for name in QUEUES for m in self.app.store.receive(name, limit=32, lease=600)]
+            if not pairs:
+                if not any(self.app.store.depth(name) for name in QUEUES):
+                    return
+                self.time += 1.0
+                continue
+            if rng:
+                rng.shuffle(pairs)
+            for name, message in pairs:
+                for _ in range(2 if double else 1):
+                    self.deliver(name, message.body)
+                self.app.store.delete(name, message)
+
+    def deliver(self, name: str, body: str) -> None:
+        if name == PUSHES:
+            self.app.intake.handle(body)
+        else:
+            self.app.engine.handle(body)
+
+    # Looking.
+
+    @property
+    def cascade(self) -> str:
+        return self.cascades[0]
+
+    @property
+    def cascades(self) -> list[str]:
+        """Newest first."""
+        return [header.id for header in self.app.engine.records.recent(100)]
+
+    def states(self, cascade: str | None = None) -> dict[str, Rebuild]:
+        return {state.image: state for state in self.app.engine.records.rebuilds(cascade or self.cascade)}
+
+    def statuses(self, cascade: str | None = None) -> dict[str, str]:
+        return {name: state.status.value for name, state in self.states(cascade).items()}
+
+    def results(self) -> list[Result]:
+        """What became of each push, the oldest first."""
+        return [Result(entry["result"]) for entry in reversed(self.app.intake.log(1000))]

@@ -1,0 +1,215 @@
+"""What the timers find again: lost webhooks, lost messages, lost slots."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from graph.reference import Reference
+from groundswell.cascade.engine import PUSHES
+from groundswell.cascade.intake import Result
+from groundswell.cascade.schedule import Entry, admit
+from groundswell.cascade.sweep import LONG_PATIENCE, PATIENCE, seed
+from groundswell.errors import PermanentError, TemporaryError
+from tests.support.world import BASE, HOST, QUEUES, World, digest_of, image_of, ref, registration, workload
+
+type MakeWorld = Callable[..., World]
+
+
+def lose_everything(world: World) -> None:
+    """Every message that is on its way now is gone."""
+    world.time += 700
+    for name in QUEUES:
+        while messages := world.app.store.receive(name, limit=32, lease=600):
+            for message in messages:
+                world.app.store.delete(name, message)
+
+
+def chain() -> tuple[object, ...]:
+    return (
+        registration("top", BASE, deployments=[workload("web")]),
+        registration("app", ref("top")),
+        registration("leaf", ref("app")),
+    )
+
+
+def test_a_lost_webhook_is_found_by_reading_the_base_back(make_world: MakeWorld) -> None:
+    world = make_world(*chain())
+    world.registry.on_push = lambda reference, digest: None
+    world.push_base()
+    world.drive()
+    assert world.cascades == []
+    world.app.sweep.bases()
+    world.registry.on_push = world.webhook
+    world.drive()
+    assert set(world.statuses().values()) == {"done"}
+    assert world.app.engine.records.header(world.cascade).value.source == "reconcile"
+    world.app.sweep.bases()
+    world.drive()
+    assert len(world.cascades) == 1
+
+
+def test_a_base_seen_for_the_first_time_starts_nothing(make_world: MakeWorld) -> None:
+    other = f"{HOST}/mirror/new:1"
+    world = make_world(registration("top", other))
+    world.registry.on_push = lambda reference, digest: None
+    world.registry.put(other, image_of(["sha256:n"]))
+    world.app.sweep.bases()
+    world.app.sweep.bases()
+    assert world.app.store.depth(PUSHES) == 0
+    known = world.app.bases.get(other)
+    assert known is not None
+    assert known.digest == world.registry.tags[other]
+
+
+def test_a_registry_that_does_not_answer_stops_nothing_else(make_world: MakeWorld) -> None:
+    world = make_world(*chain())
+    world.registry.down = TemporaryError("away")
+    world.app.sweep.bases()
+    assert seed(world.app.bases, world.app.catalog, world.registry) == []
+
+
+def test_seeding_reports_what_it_could_not_read_and_leaves_what_is_known(make_world: MakeWorld) -> None:
+    pin = f"{HOST}/mirror/debian@{digest_of('x')}"
+    world = make_world(registration("top", f"{HOST}/mirror/unseen:1"), registration("p", pin))
+    assert seed(world.app.bases, world.app.catalog, world.registry) == []  # not in the registry: nothing to note
+    world.registry.down = PermanentError("401")
+    assert seed(world.app.bases, world.app.catalog, world.registry) == [f"{HOST}/mirror/unseen:1: 401"]
+    world.registry.down = None
+    world.registry.put(f"{HOST}/mirror/unseen:1", image_of(["sha256:u"]))
+    seed(world.app.bases, world.app.catalog, world.registry)
+    known = world.app.bases.get(f"{HOST}/mirror/unseen:1")
+    assert known is not None
+    assert known.planned
+    world.app.sweep.bases()
+
+
+@pytest.mark.parametrize("rounds", range(1, 24))
+def test_losing_every_message_at_any_moment_loses_nothing(make_world: MakeWorld, rounds: int) -> None:
+    world = make_world(*chain())
+    world.push_base()
+    for _ in range(rounds):
+        for name in QUEUES:
+            for message in world.app.store.receive(name, limit=1, lease=600):
+                world.deliver(name, message.body)
+                world.app.store.delete(name, message)
+    if not world.cascades:
+        return  # the push itself was lost: that is the lost webhook, tested above
+    lose_everything(world)
+    for _ in range(12):
+        world.time += LONG_PATIENCE
+        world.app.sweep.run()
+        world.drive()
+    assert set(world.statuses().values()) == {"done"}
+    assert len(world.builder.requests) == 3
+    assert world.app.engine.pool().running == {}
+
+
+def test_a_rebuild_in_line_for_a_slot_is_not_nudged(make_world: MakeWorld) -> None:
+    world = make_world(registration("a", BASE), registration("b", BASE), slots=1)
+    world.takes = {"a": 10_000, "b": 10_000}
+    world.push_base()
+    world.drive(until=30)
+    waiting = next(state for state in world.states().values() if state.status.value == "ready")
+    world.time += PATIENCE + 1
+    world.app.sweep.cascades()
+    assert world.states()[waiting.image].turn == waiting.turn
+
+
+def test_a_lost_release_does_not_keep_the_slot(make_world: MakeWorld) -> None:
+    world = make_world(registration("a", BASE), slots=1)
+    world.push_base()
+    world.drive()
+    ghost = Entry(cascade=world.cascade, image="a", turn=1, priority=1, since=0)
+    gone = Entry(cascade="nope", image="x", turn=1, priority=1, since=0)
+    for entry in (ghost, gone):
+        world.app.engine._edit_pool(lambda pool, entry=entry: admit(pool, entry))
+    world.app.sweep.slots()
+    world.app.sweep.slots()
+    assert world.app.engine.pool().running == {}
+
+
+def test_an_ended_cascade_leaves_the_open_list(make_world: MakeWorld) -> None:
+    world = make_world(*chain())
+    world.push_base()
+    world.drive()
+    assert world.app.engine.records.open() == [world.cascade]
+    world.app.engine.records.enlist("0000000000")
+    world.app.sweep.cascades()
+    assert world.app.engine.records.open() == ["0000000000"]
+
+
+def test_what_a_follower_was_not_told_is_found(make_world: MakeWorld) -> None:
+    other = f"{HOST}/mirror/tools:1"
+    world = make_world(registration("app", BASE, build=[other]))
+    world.registry.on_push = lambda reference, digest: None
+    world.registry.put(other, image_of(["sha256:tools0"]))
+    world.app.bases.note(other, digest=world.registry.tags[other])
+    world.registry.on_push = world.webhook
+    world.takes = {"app": 3}
+    world.push_base()
+    world.drive(until=2)
+    world.push_base("sha256:tools1", other)
+    world.drive(until=4)
+    newest, oldest = world.cascades
+    assert world.statuses(newest)["app"] == "waiting"
+    world.time += PATIENCE + 1
+    world.app.sweep.cascades()
+    assert world.statuses(newest)["app"] == "waiting"  # the older one is still at it
+    handle, world.app.engine.handle = world.app.engine.handle, lambda text: drop_news(handle, text)  # type: ignore[method-assign]
+    world.drive()
+    world.app.engine.handle = handle  # type: ignore[method-assign]
+    assert world.statuses(oldest)["app"] == "done"
+    assert world.statuses(newest)["app"] == "waiting"
+    world.time += PATIENCE + 1
+    world.app.sweep.cascades()
+    world.drive()
+    assert world.statuses(newest)["app"] in ("done", "unchanged")
+
+
+def drop_news(handle: Callable[[str], None], text: str) -> None:
+    if json.loads(text)["kind"] != "news":
+        handle(text)
+
+
+def test_a_push_that_cannot_be_read_back_is_tried_again_and_never_lost(make_world: MakeWorld) -> None:
+    world = make_world(registration("top", BASE))
+    world.registry.down = TemporaryError("away")
+    world.push_base()
+    world.drive(until=60)
+    assert world.results() == []
+    world.registry.down = None
+    world.drive()
+    assert Result.CASCADE in world.results()
+    world.registry.down = TemporaryError("away")
+    world.push_base("sha256:base2")
+    world.drive()
+    assert world.results()[-1] is Result.GAVE_UP
+    world.registry.down = None
+    world.app.sweep.bases()
+    world.drive()
+    assert len(world.cascades) == 2
+
+
+def test_a_crash_after_the_base_was_entered_resumes_the_same_cascade(make_world: MakeWorld) -> None:
+    world = make_world(registration("top", BASE))
+    digest = world.push_base()
+    base, _ = world.app.bases.claim(BASE, digest=digest, cascade="abc")
+    assert (base.cascade, base.planned) == ("abc", False)
+    world.drive()
+    assert world.cascades == ["abc"]
+    assert world.statuses() == {"top": "done"}
+
+
+def test_the_book_keeps_to_the_newest_entry(make_world: MakeWorld) -> None:
+    world = make_world(registration("top", BASE))
+    bases = world.app.bases
+    bases.claim(BASE, digest="sha256:1", cascade="one")
+    bases.claim(BASE, digest="sha256:2", cascade="two")
+    bases.planned(BASE, cascade="one")
+    known = bases.get(BASE)
+    assert known is not None
+    assert (known.cascade, known.planned) == ("two", False)
+    bases.planned("never/seen:1", cascade="one")
+    assert bases.get("never/seen:1") is None
+    assert Reference.parse(BASE).tag == "12"

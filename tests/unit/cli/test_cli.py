@@ -1,0 +1,156 @@
+"""The command as a person meets it: what it prints, how it exits, what it says when something is wrong."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from groundswell import wiring
+from groundswell.cli import common, main
+from groundswell.errors import (
+    ConflictError,
+    GroundswellError,
+    InputError,
+    NotFoundError,
+    PermanentError,
+    TemporaryError,
+)
+from tests.support.world import BASE, World, ref, registration
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    world = World(tmp_path, registration("top", BASE, owner="platform"), registration("app", ref("top")))
+    monkeypatch.setattr(wiring, "_app", lambda: world.app)
+    monkeypatch.setenv("GROUNDSWELL_USER", "ann")
+    monkeypatch.setattr(common.console, "width", 200)
+    yield world
+    world.close()
+
+
+def run(*args: str) -> Result:
+    return CliRunner().invoke(main.app, list(args))
+
+
+def test_no_cascades_yet(world: World) -> None:
+    assert "no cascades yet" in run("cascades").output
+    assert json.loads(run("cascades", "--json").output) == []
+
+
+def test_the_list_and_one_cascade(world: World) -> None:
+    world.broken.add("app")
+    world.push_base()
+    world.drive()
+    listed = json.loads(run("cascades", "--json").output)
+    assert [(entry["cascade"], entry["images"], entry["open"], entry["phase"]) for entry in listed] == [
+        (world.cascade, 2, 0, "ended")
+    ]
+    assert world.cascade in run("cascades").output
+    shown = json.loads(run("cascades", world.cascade, "--json").output)
+    assert {image["image"]: image["status"] for image in shown["images"]} == {
+        "top": "done",
+        "app": "failed (build)",
+    }
+    top = next(image for image in shown["images"] if image["image"] == "top")
+    assert top["new_digest"] == world.registry.tags[ref("top")]
+    assert top["old_digest"] not in ("", top["new_digest"])
+    table = run("cascades", world.cascade).output
+    assert "failed (build)" in table
+    assert "its log ends: step 1 | boom" in table
+
+
+def test_watching_without_a_terminal_prints_a_line_per_move_and_ends(world: World) -> None:
+    world.push_base()
+    world.drive()
+    result = run("cascades", world.cascade, "--watch")
+    assert result.exit_code == 0
+    assert "2/2" in result.output
+    assert "promoted; nothing runs it" in result.output
+
+
+def test_watching_needs_an_id(world: World) -> None:
+    result = run("cascades", "--watch")
+    assert isinstance(result.exception, InputError)
+
+
+def test_replay_and_cancel_and_their_trail(world: World) -> None:
+    world.broken.add("top")
+    world.push_base()
+    world.drive()
+    world.broken.clear()
+    result = run("replay", world.cascade, "top", "--from", "build", "--reason", "repaired")
+    assert "top: ready" in result.output
+    world.drive()
+    assert world.statuses() == {"top": "done", "app": "done"}
+    trail = json.loads(run("audit", "--json").output)
+    assert (trail[0]["action"], trail[0]["who"], trail[0]["why"]) == ("replay", "ann", "repaired")
+    assert "repaired" in run("audit").output
+    assert isinstance(run("cancel", world.cascade, "top", "--reason", "x").exception, InputError)
+    assert run("replay", world.cascade, "top").exit_code == 2  # no reason given
+    assert run("replay", world.cascade, "top", "--from", "dance", "--reason", "x").exit_code == 2
+
+
+def test_pushes(world: World) -> None:
+    world.push_base()
+    world.drive()
+    results = [entry["result"] for entry in json.loads(run("pushes", "--json").output)]
+    assert "cascade" in results
+    assert "mirror/debian:12" in run("pushes").output
+
+
+def test_lineage_show_and_schema(world: World) -> None:
+    shown = json.loads(run("lineage", "show", "--json").output)
+    assert [image["name"] for image in shown] == ["app", "top"]
+    assert "platform" in run("lineage", "show").output
+    assert json.loads(run("lineage", "schema").output)["title"] == "Groundswell lineage"
+
+
+def test_lineage_register_shows_what_it_changes(world: World, tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text(f"FROM {BASE}\n")
+    (tmp_path / "lineage.yaml").write_text(
+        "version: 1\nregistry: acr.example.com\nsource: {git: 'https://g.example.com/x.git'}\n"
+        "images:\n- {name: top, tags: ['1'], owner: web}\n- {name: new, tags: ['1']}\n"
+    )
+    dry = run("lineage", "register", str(tmp_path), "--dry-run").output
+    assert "+ new" in dry
+    assert "owner: platform -> web" in dry
+    assert "2 would be registered" in dry
+    assert "new" not in [item.name for item in world.app.catalog.registrations()]
+    document = json.loads(run("lineage", "register", str(tmp_path), "--json").output)
+    assert [change["image"] for change in document["changes"]] == ["top", "new"]
+    assert "0 registered, 2 unchanged" in run("lineage", "register", str(tmp_path)).output
+
+
+def test_logs_without_control_characters(world: World) -> None:
+    world.push_base()
+    world.drive()
+    world.builder.log_text = "ok\x1b]0;title\x07\n"
+    result = run("runs", "logs", "r0")
+    assert isinstance(result.exception, InputError)  # no registry is configured in this world
+    assert run("runs", "logs", "r0", "--registry", "acr.example.com").output == "ok]0;title\n\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (InputError("x"), 2),
+        (NotFoundError("x"), 3),
+        (ConflictError("x"), 4),
+        (TemporaryError("x"), 5),
+        (PermanentError("x"), 1),
+    ],
+)
+def test_exit_codes(error: GroundswellError, code: int) -> None:
+    assert main.exit_code(error) == code
+
+
+def test_an_error_is_one_line_and_no_stack_trace(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["groundswell", "cascades", "nope"])
+    with pytest.raises(SystemExit) as caught:
+        main.main()
+    assert caught.value.code == 3
+    assert capsys.readouterr().err == "error: no cascade nope; `groundswell cascades` lists them\n"

@@ -1,0 +1,97 @@
+"""Settings: every one documented, every mistake named."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from groundswell import settings
+from groundswell.errors import InputError
+
+ROOT = Path(__file__).parents[2]
+MINIMAL = {"GROUNDSWELL_STORE": "sqlite:///x.db"}
+
+
+def example() -> dict[str, str]:
+    values: dict[str, str] = json.loads((ROOT / "local.settings.example.json").read_text())["Values"]
+    return values
+
+
+def test_the_example_shows_every_setting_that_is_read_and_no_other() -> None:
+    source = (ROOT / "groundswell/settings.py").read_text()
+    read = set(re.findall(r'"(GROUNDSWELL_[A-Za-z_]+)"', source)) - {"GROUNDSWELL_SETTINGS"}
+    assert read == {name for name in example() if name.startswith("GROUNDSWELL_")}
+
+
+def test_the_example_is_valid() -> None:
+    parsed = settings.parse(example())
+    assert parsed.registries["contoso.azurecr.io"].name == "contoso"
+    assert parsed.clusters["production"].server.startswith("https://")
+
+
+def test_defaults() -> None:
+    parsed = settings.parse(MINIMAL)
+    assert (parsed.slots, parsed.poll_seconds, parsed.webhook_header) == (4, 5.0, "Authorization")
+    assert parsed.webhook_secret == ""
+
+
+def test_identity_based_storage_needs_both_addresses() -> None:
+    both = {
+        "GROUNDSWELL_STORE__queueServiceUri": "https://a.queue.core.windows.net",
+        "GROUNDSWELL_STORE__tableServiceUri": "https://a.table.core.windows.net",
+    }
+    assert settings.parse(both).queue_uri == "https://a.queue.core.windows.net"
+    for missing in both:
+        with pytest.raises(InputError, match="GROUNDSWELL_STORE is missing"):
+            settings.parse({name: value for name, value in both.items() if name != missing})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("GROUNDSWELL_REGISTRIES", "{"),
+        ("GROUNDSWELL_REGISTRIES", "[]"),
+        ("GROUNDSWELL_REGISTRIES", '{"a": {"nope": 1}}'),
+        ("GROUNDSWELL_REGISTRIES", '{"a": 3}'),
+        ("GROUNDSWELL_CLUSTERS", '{"a": {}}'),
+        ("GROUNDSWELL_SLOTS", "many"),
+        ("GROUNDSWELL_SLOTS", "0"),
+        ("GROUNDSWELL_POLL_SECONDS", "-1"),
+    ],
+)
+def test_a_wrong_setting_is_named(name: str, value: str) -> None:
+    with pytest.raises(InputError, match=name):
+        settings.parse({**MINIMAL, name: value})
+
+
+def test_the_file_is_put_under_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "s.json"
+    file.write_text(json.dumps({"Values": {**MINIMAL, "GROUNDSWELL_SLOTS": "7", "GROUNDSWELL_TEST_ONLY": "x"}}))
+    monkeypatch.setenv("GROUNDSWELL_SETTINGS", str(file))
+    monkeypatch.setenv("GROUNDSWELL_SLOTS", "9")
+    monkeypatch.setenv("GROUNDSWELL_STORE", "sqlite:///mine.db")
+    monkeypatch.setenv("GROUNDSWELL_TEST_ONLY", "mine")
+    loaded = settings.load()
+    assert (loaded.store, loaded.slots) == ("sqlite:///mine.db", 9)
+
+
+@pytest.mark.parametrize("text", ["{", None])
+def test_a_bad_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None) -> None:
+    file = tmp_path / "s.json"
+    if text is not None:
+        file.write_text(text)
+    monkeypatch.setenv("GROUNDSWELL_SETTINGS", str(file))
+    with pytest.raises(InputError, match=r"s\.json cannot be read"):
+        settings.load()
+
+
+def test_where_the_file_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GROUNDSWELL_SETTINGS", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert settings.find_file() is None
+    (tmp_path / ".groundswell").mkdir()
+    (tmp_path / ".groundswell/local.settings.json").write_text("{}")
+    assert settings.find_file() == Path(".groundswell/local.settings.json")
+    (tmp_path / "local.settings.json").write_text("{}")
+    assert settings.find_file() == Path("local.settings.json")
