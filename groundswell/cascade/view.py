@@ -71,7 +71,7 @@ def _row(state: Rebuild, now: float) -> Row:
         attempt=state.attempt,
         seconds=None if began is None else round(end - began, 1),
         old=state.previous,
-        new=state.promoted or state.candidate,
+        new=state.previous if state.status is Status.UNCHANGED else state.promoted or state.candidate,
         run=state.run,
     )
 

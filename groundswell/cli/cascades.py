@@ -123,7 +123,12 @@ def render(header: Header, states: list[Rebuild], *, now: float) -> RenderableTy
         )
     for image, reference in header.pinned:
         table.add_row(
-            Text(image), Text("pinned", style="yellow"), "", "", "", Text(f"stale: change the pin {reference}")
+            Text(image),
+            Text("pinned", style="yellow"),
+            "",
+            "",
+            "",
+            Text(f"stale: pinned to {short(reference.partition('@')[2])}; change its Dockerfile"),
         )
     return Group(progress, table)
 

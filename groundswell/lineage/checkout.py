@@ -73,5 +73,4 @@ def _resolved(file: Path, entry: Entry) -> Registration:
         elif resolution.runtime:
             build.add(resolution.runtime)
         build.update(resolution.build)
-    build.discard(runtime or "")
     return replace(registration, runtime=runtime, build=tuple(sorted(build)))

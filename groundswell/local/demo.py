@@ -74,19 +74,18 @@ def run(stack: Stack) -> int:
     pushed_at = time.time()
     note(f"{scenario.BASE} -> {short(fixed)}")
     header = wait_until("the cascade", lambda: next(iter(app.engine.records.recent(1)), None), seconds=30)
+    say("4. How every image ends")
     header = follow(app.engine.records, header.id, pause=0.25)
     seconds = time.time() - pushed_at
-
-    say("4. How every image ended")
     states = list(app.engine.records.rebuilds(header.id))
-    console.print(render(header, states, now=time.time()))
+    table(header, states)
     checks.first_end()
     least = bound(states)
 
     replayed = repair(stack, company, app, header)
     states = list(app.engine.records.rebuilds(header.id))
     header = app.engine.records.header(header.id).value
-    console.print(render(header, states, now=time.time()))
+    table(header, states)
 
     say("6. The same, asked of the registry and the cluster")
     problems = checks.last_end(fixed)
@@ -194,6 +193,12 @@ def _lasted(state: Rebuild, until: Status) -> float:
         return 0.0
     ends = (m.at for m in state.history if m.at >= began and (m.status is until or m.status.settled))
     return next(ends, began) - began
+
+
+def table(header: Header, states: list[Rebuild]) -> None:
+    """How the images ended; on a terminal the live table already says it."""
+    if not console.is_terminal:
+        console.print(render(header, states, now=time.time()))
 
 
 def say(text: str) -> None:

@@ -22,12 +22,13 @@ console = Console()
 def main() -> int:
     parser = argparse.ArgumentParser(prog="up", description=__doc__)
     parser.add_argument("--store", choices=("sqlite", "azurite"), default="sqlite")
+    parser.add_argument("--free-ports", action="store_true", help="take any free ports instead of the usual ones")
     arguments = parser.parse_args()
     done = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: done.set())
     try:
-        with Stack(home() / "up", store=arguments.store, ports=PORTS) as stack:
+        with Stack(home() / "up", store=arguments.store, ports=Ports() if arguments.free_ports else PORTS) as stack:
             stack.start_host()
             link = home() / "local.settings.json"
             link.unlink(missing_ok=True)
@@ -35,6 +36,7 @@ def main() -> int:
             show(stack, link)
             done.wait()
             console.print("stopping: what is in hand is finished first")
+            link.unlink(missing_ok=True)
     except GroundswellError as exc:
         sys.stderr.write(f"error: {exc}\n")
         return 1

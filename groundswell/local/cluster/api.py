@@ -15,7 +15,17 @@ from groundswell.local.cluster.store import Store
 from groundswell.local.cluster.watches import Watched, Watches
 from groundswell.local.cluster.writes import Writes
 
-_VERSION = {"major": "1", "minor": "34", "gitVersion": "v1.34.0-groundswell.local", "platform": "linux/amd64"}
+_VERSION = {
+    "major": "1",
+    "minor": "34",
+    "gitVersion": "v1.34.0-groundswell.local",
+    "gitCommit": "",
+    "gitTreeState": "clean",
+    "buildDate": "1970-01-01T00:00:00Z",
+    "goVersion": "",
+    "compiler": "",
+    "platform": "linux/amd64",
+}
 _VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _WATCH_SECONDS = 1800.0
 _MAX_BODY = 3 << 20

@@ -11,6 +11,7 @@ from groundswell.local.cluster.kinds import (
     EVENTS,
     NAMESPACES,
     PODS,
+    REPLICA_SETS,
     STATEFUL_SETS,
     WORKLOADS,
     Kind,
@@ -28,6 +29,19 @@ _LABEL_RULE = (
 _SUBDOMAIN_RULE = _LABEL_RULE.replace("label", "subdomain").replace("'-'", "'-' or '.'")
 _PERCENT = re.compile(r"[0-9]+%")
 _CRON_FIELDS = 5
+_FIRST_STATUS: dict[Kind, Json] = {  # what is sent even when it is zero
+    DEPLOYMENTS: {},
+    CRON_JOBS: {},
+    REPLICA_SETS: {"replicas": 0},
+    STATEFUL_SETS: {"replicas": 0, "availableReplicas": 0},
+    DAEMON_SETS: {
+        "currentNumberScheduled": 0,
+        "numberMisscheduled": 0,
+        "desiredNumberScheduled": 0,
+        "numberReady": 0,
+    },
+    PODS: {"phase": "Pending"},
+}
 
 type Cause = tuple[str, str, str]
 
@@ -36,6 +50,8 @@ def defaulted(kind: Kind, item: Json) -> Json:
     """The object with what the API server fills in; changes and returns `item`. ApiError 400 for a wrong shape."""
     item["apiVersion"], item["kind"] = kind.api_version, kind.name
     _check_shape(item)
+    if kind in _FIRST_STATUS:
+        item.setdefault("status", dict(_FIRST_STATUS[kind]))
     spec = item.get("spec")
     if not isinstance(spec, dict):
         if kind == NAMESPACES:

@@ -1,0 +1,91 @@
+"""The demo as a person runs it, on both stores, and the stack that stays up. Real parts throughout."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from groundswell.local.paths import ROOT, home
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A state folder of its own; Debian packages that were downloaded before are used again."""
+    folder = tmp_path_factory.mktemp("home")
+    packages = home() / "packages"
+    packages.mkdir(exist_ok=True)
+    (folder / "packages").symlink_to(packages)
+    return {**os.environ, "GROUNDSWELL_HOME": str(folder), "COLUMNS": "160"}
+
+
+@pytest.mark.parametrize("store", ["sqlite", "azurite"])
+def test_the_demo_ends_as_its_scenario_says(environment: dict[str, str], store: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "groundswell.local.demo", "--store", store],
+        env=environment,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=540,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    result = json.loads(done.stdout.splitlines()[-1])
+    ends = {name: result[name] for name in ("images", "done", "rejected", "failed", "unchanged", "rolled_out")}
+    assert ends == {"images": 15, "done": 13, "rejected": 1, "failed": 0, "unchanged": 1, "rolled_out": 9}
+    assert 0 < result["bound_seconds"] <= result["seconds"]
+    assert "is not certified" in done.stdout  # the failed image's cause
+    assert "CVE-2026-90010" in done.stdout  # the rejected one's
+    assert "all as the scenario says" in done.stdout
+
+
+@pytest.fixture
+def running(environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "groundswell.local.up", "--free-ports"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    lines: list[str] = []
+    with process:
+        assert process.stdout
+        for line in process.stdout:
+            lines.append(line)
+            if "Ctrl-C" in line:
+                break
+        yield process, lines
+        if process.poll() is None:
+            process.kill()
+
+
+def test_the_stack_stays_up_until_it_is_told_to_stop(
+    running: tuple[subprocess.Popen[str], list[str]], environment: dict[str, str]
+) -> None:
+    process, lines = running
+    addresses = dict(line.split(maxsplit=1) for line in lines if "http" in line and "azure" not in line)
+    answer = requests.get(f"{addresses['functions'].strip()}/healthz", timeout=10)
+    assert answer.json() == {"status": "ok"}
+    settings = Path(environment["GROUNDSWELL_HOME"]) / "local.settings.json"
+    assert settings.exists()
+    listed = subprocess.run(
+        [sys.executable, "-m", "groundswell.cli.main", "lineage", "show"],
+        env={**environment, "GROUNDSWELL_SETTINGS": str(settings)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert "image" in listed.stdout
+    process.send_signal(signal.SIGINT)
+    assert process.wait(90) == 0
+    assert not settings.exists()
