@@ -123,9 +123,14 @@ class Engine:
 
     def poisoned(self, text: str) -> None:
         """A message that could not be handled after all its deliveries: its rebuild fails, visibly."""
-        command = command_from_text(text)
-        logger.error("message gave up", extra=_fields(command))
-        self._failed(command, f"the message to {command.kind} it failed again and again; see the log, then replay")
+        try:
+            command = command_from_text(text)
+            logger.error("message gave up", extra=_fields(command))
+            self._failed(
+                command, f"the message to {command.kind} it failed again and again; see the log, then replay"
+            )
+        except PermanentError:
+            logger.exception("poisoned message dropped")  # no command, or for a rebuild that is gone
 
     def _handle(self, command: Command) -> None:
         match command.kind:

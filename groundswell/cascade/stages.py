@@ -44,6 +44,11 @@ from groundswell.scan.port import Scanner
 
 logger = logging.getLogger(__name__)
 
+BUILD_SECONDS = 2 * 3600.0
+"""A run that has neither ended nor failed by then is given up: ACR Tasks ends its own after an hour."""
+ROLLOUT_SECONDS = 1800.0
+"""A rollout that is neither healthy nor failed by then goes back (a paused Deployment, an OnDelete strategy)."""
+
 _TAIL_LINES, _TAIL_CHARS = 6, 600
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+|\x1b\[[0-9;]*[A-Za-z]")
 
@@ -110,7 +115,11 @@ class Stages:
         image = from_json(state.spec)
         run = self._builder.observe(image.registry, state.run)
         if not run.status.ended:
-            return None
+            if not self._late(state, BUILD_SECONDS):
+                return None
+            self._builder.cancel(image.registry, run.id)
+            reason = f"run {run.id} is still {run.status} after {BUILD_SECONDS:.0f} s: cancelled"
+            return StageFailed(at=self._clock(), reason=reason)
         self._forget(image, state)
         if run.status.value != "Succeeded":
             return StageFailed(at=self._clock(), reason=self._why(image, run))
@@ -120,6 +129,10 @@ class Stages:
             raise TemporaryError(f"run {run.id} succeeded, but {candidate} is not in the registry yet")
         self._durations.add(state.image, self._clock() - state.updated_at)
         return RunSucceeded(at=self._clock(), digest=digest)
+
+    def _late(self, state: Rebuild, seconds: float) -> bool:
+        """Whether the rebuild has been in its stage for longer than `seconds`."""
+        return self._clock() - state.updated_at > seconds
 
     def _forget(self, image: Registration, state: Rebuild) -> None:
         """The name has done its work; one that stays costs nothing but a place among the service's 800."""
@@ -234,12 +247,12 @@ class Stages:
                 return StageFailed(at=self._clock(), reason=reason)
             if seen.image != rollout.image:
                 self._deployer.patch(workload, rollout.image, cause=f"groundswell cascade {state.cascade}")
-            elif seen.health is Health.FAILED:
-                self._deployer.patch(workload, rollout.former, cause=f"rolled back by cascade {state.cascade}")
-                reason = f"{workload}: {seen.reason}; rolled back to {rollout.former}"
-                return StageFailed(at=self._clock(), reason=reason)
             elif seen.health is Health.HEALTHY:
                 healthy += 1
+            elif seen.health is Health.FAILED or self._late(state, ROLLOUT_SECONDS):
+                self._deployer.patch(workload, rollout.former, cause=f"rolled back by cascade {state.cascade}")
+                why = seen.reason or f"not healthy after {ROLLOUT_SECONDS:.0f} s"
+                return StageFailed(at=self._clock(), reason=f"{workload}: {why}; rolled back to {rollout.former}")
         return RolledOut(at=self._clock()) if healthy == len(state.rollouts) else None
 
 

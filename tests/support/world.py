@@ -193,6 +193,8 @@ class FakeDeployer:
             raise NotFoundError(f"{workload} does not exist")
         image = self.running[str(workload)]
         sick = workload.name in self.world.unhealthy and image != f"{HOST}/old@sha256:old"
+        if workload.name in self.world.slow:
+            return Rollout(image=image, health=Health.PROGRESSING)
         health = Health.FAILED if sick else Health.HEALTHY
         return Rollout(image=image, health=health, reason="crash loop" if sick else "")
 
@@ -209,6 +211,7 @@ class World:
         self.broken: set[str] = set()
         self.vulnerable: set[str] = set()
         self.unhealthy: set[str] = set()
+        self.slow: set[str] = set()
         self.on_old_base: set[str] = set()
         self.sources: dict[str, str] = {}
         self.takes: dict[str, int] = {}

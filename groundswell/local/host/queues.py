@@ -21,6 +21,7 @@ logger = logging.getLogger("groundswell.host")
 
 LEASE = 600.0
 _FIRST_PAUSE = 0.02
+_LAST_PAUSE = 0.15  # on one machine a look costs little, and every stage waits for the next look
 _TROUBLE_PAUSE = 1.0
 _BATCH = 32  # what a storage queue gives at once
 
@@ -66,9 +67,8 @@ class Listener:
         """Serve until stopped, then wait for what is in hand."""
         pause = _FIRST_PAUSE
         while not self._stopping.is_set():
-            room = self._limits.batch + self._limits.threshold - len(self._in_hand)
             try:
-                messages = await self._call(self._queues.receive, limit=min(self._limits.batch, room, _BATCH))
+                messages = await self._receive()
             except GroundswellError as exc:
                 logger.warning("queue not read", extra={"queue": self._queue, "why": str(exc)})
                 await self._rest(_TROUBLE_PAUSE)
@@ -76,16 +76,21 @@ class Listener:
             for message in messages:
                 task = asyncio.create_task(self._handle(message))
                 self._in_hand.add(task)
-                task.add_done_callback(self._in_hand.discard)
+                task.add_done_callback(self._handled)
             while len(self._in_hand) > self._limits.threshold:
                 await asyncio.wait(self._in_hand, return_when=asyncio.FIRST_COMPLETED)
             if messages:
                 pause = _FIRST_PAUSE
             else:
                 await self._rest(pause)
-                pause = min(self._limits.max_poll, pause * 1.5)
+                pause = min(self._limits.max_poll, _LAST_PAUSE, pause * 1.5)
         if self._in_hand:
             await asyncio.wait(self._in_hand)
+
+    def _handled(self, task: asyncio.Task[None]) -> None:
+        self._in_hand.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("message not handled", extra={"queue": self._queue}, exc_info=error)
 
     async def _rest(self, seconds: float) -> None:
         try:
@@ -103,7 +108,7 @@ class Listener:
         try:
             await self._settle(held, ok=ok)
         except NotFoundError:
-            logger.warning("lease lost", extra={"queue": self._queue, "message": message.id})
+            logger.warning("lease lost", extra={"queue": self._queue, "id": message.id})
         except GroundswellError as exc:
             logger.warning("message not settled", extra={"queue": self._queue, "why": str(exc)})
 
@@ -123,7 +128,7 @@ class Listener:
         else:
             logger.error(
                 "message moved to poison queue",
-                extra={"queue": self._queue, "message": message.id, "deliveries": message.dequeue_count},
+                extra={"queue": self._queue, "id": message.id, "deliveries": message.dequeue_count},
             )
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(self._threads, self._queues.send, f"{self._queue}-poison", message.body)
@@ -138,9 +143,12 @@ class Listener:
                 logger.warning("lease not renewed", extra={"queue": self._queue, "why": str(exc)})
                 return
 
+    async def _receive(self) -> list[Message]:
+        limit = max(1, min(self._limits.batch, _BATCH))
+        found: list[Message] = await self._call(self._queues.receive, limit=limit, lease=self._lease)
+        return found
+
     async def _call(self, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """A call of the store off the loop's thread."""
-        if method == self._queues.receive:
-            kwargs["lease"] = self._lease
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, lambda: method(self._queue, *args, **kwargs))

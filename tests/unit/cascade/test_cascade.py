@@ -184,6 +184,27 @@ def test_a_rollout_that_stays_sick_goes_back(make_world: MakeWorld) -> None:
     assert world.statuses()["app"] == "done"
 
 
+def test_a_rollout_without_an_end_goes_back(make_world: MakeWorld) -> None:
+    world = make_world(registration("top", BASE, deployments=[workload("web")]))
+    world.slow.add("web")
+    world.push_base()
+    world.drive()
+    assert "not healthy after 1800 s; rolled back" in world.states()["top"].reason
+    assert world.deployer.running["c/n/deployment/web[app]"] == f"{HOST}/old@sha256:old"
+
+
+def test_a_run_without_an_end_is_cancelled(make_world: MakeWorld) -> None:
+    world = make_world(registration("top", BASE))
+    world.takes = {"top": 1_000_000}
+    world.push_base()
+    world.drive()
+    state = world.states()["top"]
+    assert (state.status, state.failed_stage) == (Status.FAILED, Stage.BUILD)
+    assert state.reason == "run r0 is still Running after 7200 s: cancelled"
+    assert world.builder.cancelled == ["r0"]
+    assert world.app.engine.pool().running == {}
+
+
 def test_a_workload_that_somebody_moved_is_left_alone(make_world: MakeWorld) -> None:
     world = make_world(registration("top", BASE, deployments=[workload("web")]))
     world.push_base()

@@ -66,7 +66,10 @@ def test_ids_are_short_and_sort_by_time() -> None:
 
 def test_a_message_for_a_rebuild_that_is_gone_is_let_go(make_world: MakeWorld) -> None:
     world = make_world(registration("top", BASE))
-    world.app.engine.handle(command_to_text(Command(kind=Kind.SCAN, cascade="none", image="x", turn=1)))
+    text = command_to_text(Command(kind=Kind.SCAN, cascade="none", image="x", turn=1))
+    world.app.engine.handle(text)
+    world.app.engine.poisoned(text)
+    world.app.engine.poisoned("rubbish")
 
 
 def test_a_stop_that_fails_is_logged_not_raised(make_world: MakeWorld) -> None:
