@@ -56,7 +56,7 @@ class Reference:
         if found is None:
             raise InvalidReferenceError("invalid reference format")
         host, path, tag, digest = found.groups()
-        if len(host) + 1 + len(path) > _MAX_NAME:
+        if len(path) > _MAX_NAME:
             raise InvalidReferenceError(f"repository name must not be more than {_MAX_NAME} characters")
         if digest is not None:
             _check_digest(digest)

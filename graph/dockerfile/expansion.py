@@ -129,8 +129,6 @@ class _Scanner:
         shown = ":" * empty_is_unset + operator
         if not empty_is_unset and operator not in ("+", "-", "?", "#", "%"):
             raise ExpansionError(f"unsupported modifier ({shown}) in substitution")
-        if empty_is_unset and operator in ("#", "%"):
-            raise ExpansionError(f"unsupported modifier ({shown}) in substitution")
         word = self._part("}", raw=operator in ("#", "%"), missing="}")
         return self._modified(name, operator, word, empty_is_unset=empty_is_unset)
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from graph.dockerfile.errors import DockerfileError
-from graph.dockerfile.lexer import Line, Source, lex, quoted_words, sub_line, words
+from graph.dockerfile.lexer import Line, Source, is_heredoc, lex, quoted_words, words
 
 _STAGE_NAME = re.compile(r"[a-z][a-z0-9-_.]*")
 _QUOTED = re.compile(r'"((?:[^"]|"")*)"(?=,|\Z)')
@@ -71,6 +71,8 @@ class Use:
     source: str
     line: int
     index: bool = False
+    checked: bool = True
+    """False where BuildKit does not mind a source that comes later: a mount without `from`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,16 +113,29 @@ def parse(text: str) -> Dockerfile:
     for line in source.lines:
         _parse(line, source, arguments, stages)
     if not stages:
-        raise DockerfileError("file has no FROM: no build stage in current context", line=source.lines[-1].line)
+        raise DockerfileError("dockerfile contains no stages to build", line=source.lines[-1].line)
     return Dockerfile(arguments=tuple(arguments), stages=tuple(stages), escape=source.escape, syntax=source.syntax)
 
 
 def parse_trigger(text: str, stage: Stage) -> None:
     """Add what an ONBUILD trigger of the base asks for to `stage`."""
-    line = sub_line(text, line=stage.line)
-    if line is None:
-        raise DockerfileError("onbuild trigger should be a single expression", line=stage.line)
-    _command(line, line.name.lower(), stage)
+    try:
+        _trigger_line(lex(text), stage)
+    except DockerfileError as exc:
+        raise DockerfileError(exc.reason, line=stage.line) from exc
+
+
+def _trigger_line(source: Source, stage: Stage) -> None:
+    if len(source.lines) != 1:
+        raise DockerfileError("onbuild trigger should be a single expression")
+    (line,) = source.lines
+    name = line.name.lower()
+    if name == "from":
+        raise _error(line, "*instructions.Stage is not a command type")
+    if name == "arg":
+        _arguments(line, source.escape)
+    else:
+        _command(line, name, stage, source.escape)
 
 
 def _parse(line: Line, source: Source, arguments: list[Argument], stages: list[Stage]) -> None:
@@ -136,9 +151,10 @@ def _parse(line: Line, source: Source, arguments: list[Argument], stages: list[S
             arguments.extend(found)
         return
     if not stages:
-        _command(line, name, Stage(base="", name="", platform="", line=line.line, column=line.column))
+        empty = Stage(base="", name="", platform="", line=line.line, column=line.column)
+        _command(line, name, empty, source.escape)
         raise _error(line, "no build stage in current context")
-    _command(line, name, stages[-1])
+    _command(line, name, stages[-1], source.escape)
 
 
 def _stage(line: Line) -> Stage:
@@ -178,22 +194,26 @@ def _arguments(line: Line, escape: str) -> list[Argument]:
     return found
 
 
-def _command(line: Line, name: str, stage: Stage) -> None:
+def _command(line: Line, name: str, stage: Stage, escape: str) -> None:
     if name not in _FLAGS and name not in _PLAIN:
         raise _error(line, f"unknown instruction: {line.name}")
     given = list(line.array) if line.array is not None else words(line.text)
     shown = name.upper()
     if name in ("copy", "add") and len(given) < 2:
-        if not given:
-            raise _error(line, f"{shown} requires at least one argument")
         only_one = "requires at least two arguments, but only one was provided. Destination could not be determined"
         raise _error(line, f"{shown} {only_one}")
     if name in _EXACTLY_ONE and not line.text:
         raise _error(line, f"{shown} requires exactly one argument")
     if name in _AT_LEAST_ONE and not given:
         raise _error(line, f"{shown} requires at least one argument")
+    if name in ("copy", "add") and is_heredoc(given[-1]):
+        raise _error(line, f"{shown} cannot accept a heredoc as a destination")
     if name in ("env", "label"):
-        _check_pairs(line, shown)
+        _check_pairs(line, shown, escape)
+    if name == "healthcheck":
+        _check_health(line)
+    if name == "shell" and not given:
+        raise _error(line, "SHELL requires at least one argument")
     if name == "shell" and line.array is None:
         raise _error(line, f"SHELL requires the arguments to be in JSON form: {line.text}")
     flags = _read_flags(line, name)
@@ -201,20 +221,40 @@ def _command(line: Line, name: str, stage: Stage) -> None:
         stage.uses.append(Use(source=flags["from"][-1], line=line.line, index=True))
     elif name == "run":
         for mount in flags.get("mount", []):
-            stage.uses.append(Use(source=_mount_source(mount, line), line=line.line))
+            source = _mount_source(mount, line)
+            stage.uses.append(Use(source=source or "scratch", line=line.line, checked=bool(source)))
             stage.mounts.append(Mount(text=mount, line=line.line))
     elif name == "onbuild":
         stage.triggers.append(_trigger(line))
 
 
-def _check_pairs(line: Line, shown: str) -> None:
-    if not line.text:
+def _check_pairs(line: Line, shown: str, escape: str) -> None:
+    pairs = quoted_words(line.text, escape)
+    if not pairs:
         raise _error(line, f"{shown} requires at least one argument")
-    first = quoted_words(line.text, "\\")[0]
-    if "=" not in first and len(words(line.text)) < 2:
-        raise _error(line, f"{shown} must have two arguments")
-    if first.startswith("="):
+    if "=" not in pairs[0]:
+        if len(words(line.text)) < 2:
+            raise _error(line, f"{shown} must have two arguments")
+        return
+    for pair in pairs:
+        if "=" not in pair:
+            reason = f'Syntax error - can\'t find = in "{pair}". Must be of the form: name=value'
+            raise _error(line, reason)
+    if any(pair.startswith("=") for pair in pairs):
         raise _error(line, f"{shown} names can not be blank")
+
+
+def _check_health(line: Line) -> None:
+    given = words(line.text)
+    if not given:
+        raise _error(line, "HEALTHCHECK requires at least one argument")
+    kind = given[0].upper()
+    if kind == "NONE" and len(given) > 1:
+        raise _error(line, "HEALTHCHECK NONE takes no arguments")
+    if kind == "CMD" and len(given) == 1:
+        raise _error(line, "Missing command after HEALTHCHECK CMD")
+    if kind not in ("NONE", "CMD"):
+        raise _error(line, f'Unknown type "{kind}" in HEALTHCHECK (try CMD)')
 
 
 def _trigger(line: Line) -> str:
@@ -271,14 +311,14 @@ def _fields(text: str, line: int) -> list[str]:
 
 
 def _mount_source(text: str, line: Line) -> str:
-    """Where a mount comes from; one without `from` counts as `scratch`, as it does in BuildKit."""
-    source = "scratch"
+    """What a mount's `from` names, empty when it names nothing."""
+    source = ""
     for one in _fields(text, line.line):
         key, equals, value = one.partition("=")
         if equals and key.lower() == "from":
             if _VARIABLE.search(value):
                 raise _error(line, "'from' doesn't support variable expansion, define alias stage instead")
-            source = value or "scratch"
+            source = value
     return source
 
 

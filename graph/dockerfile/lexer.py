@@ -22,6 +22,7 @@ _CONTINUED = {
 _HEREDOC = re.compile(r"\d*<<(-?)([^<]*)")
 _TAKES_HEREDOC = ("add", "copy", "run")
 _LISTS = ("add", "cmd", "copy", "entrypoint", "run", "shell", "volume")
+_MAX_ROW = 65535
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +76,7 @@ class _Reader:
         while self._next < len(self._rows):
             row = self._take()
             begin = self._next
-            text = row.lstrip(_SPACES)
+            text = row.lstrip()
             column = len(row) - len(text) + 1
             self._directive(text)
             if text.startswith("#"):
@@ -86,18 +87,22 @@ class _Reader:
             parts = [text]
             while more and self._next < len(self._rows):
                 row = self._take()
-                if row.lstrip(_SPACES).startswith("#") or not row.strip(_SPACES):
+                if row.lstrip().startswith("#") or not row.strip():
                     continue
                 text, more = self._continued(row)
                 parts.append(text)
             line = _line("".join(parts), begin, column)
-            if line is not None:
-                yield line
-                self._skip_heredocs(line, "".join(parts))
+            if line is None:
+                raise DockerfileError("unknown instruction: ", line=begin)
+            yield line
+            self._skip_heredocs(line, "".join(parts))
 
     def _take(self) -> str:
+        row = self._rows[self._next]
         self._next += 1
-        return self._rows[self._next - 1]
+        if len(row) > _MAX_ROW // 4 and len(row.encode(errors="surrogatepass")) > _MAX_ROW:
+            raise DockerfileError(f"dockerfile line greater than max allowed size of {_MAX_ROW}", line=self._next)
+        return row
 
     def _directive(self, text: str) -> None:
         if not self._directives:
@@ -184,7 +189,11 @@ def _line(text: str, number: int, column: int) -> Line | None:
         return None
     flags, argument = _flags(rest[0]) if rest else ([], "")
     argument = argument.strip()
-    array = _array(argument) if name.lower() in _LISTS else None
+    try:
+        array = _array(argument) if name.lower() in _LISTS else None
+    except _NotStringsError as exc:
+        reason = "when using JSON array syntax, arrays must be comprised of strings only"
+        raise DockerfileError(reason, line=number, column=column) from exc
     return Line(name=name, flags=tuple(flags), text=argument, line=number, column=column, array=array)
 
 
@@ -222,12 +231,26 @@ def _array(text: str) -> tuple[str, ...] | None:
     if not text.startswith("["):
         return None
     try:
-        value = json.loads(text)
+        value = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         return None
-    if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return tuple(value)
-    return None
+    if not all(isinstance(item, str) for item in value):
+        raise _NotStringsError
+    return tuple(value)
+
+
+class _NotStringsError(Exception):
+    """A JSON array with something else than strings in it."""
+
+
+def _refuse_constant(name: str) -> None:
+    """NaN and Infinity are Python's, not JSON's."""
+    raise ValueError(name)
+
+
+def is_heredoc(word: str) -> bool:
+    """Whether a word opens a heredoc."""
+    return _heredoc(word) is not None
 
 
 def _takes_heredoc(line: Line) -> bool:

@@ -3,6 +3,7 @@
 After BuildKit's frontend/dockerfile/dockerfile2llb (convert.go, convert_runmount.go), dockerui (namedcontext.go).
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -14,6 +15,9 @@ from graph.reference import InvalidReferenceError, Reference
 
 _SCRATCH = "scratch"
 _IMAGE_CONTEXT = "docker-image://"
+_NO_CONTEXTS = ("scratch", "context")
+_INDEX = re.compile(r"[+-]?[0-9]+", re.ASCII)
+_MAX_INDEX = 2**63
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +57,7 @@ class _State:
     mounts: list[Mount] = field(default_factory=list)
     triggers: list[str] = field(default_factory=list)
     needs: list["_State"] = field(default_factory=list)
+    later: list[tuple[Use, "_State"]] = field(default_factory=list)
 
 
 def resolve(
@@ -112,7 +117,7 @@ def _expand(word: str, values: Mapping[str, str], escape: str, line: int) -> str
 
 
 def _named(contexts: Mapping[str, str]) -> dict[str, str]:
-    return {_context_name(name): value for name, value in contexts.items()}
+    return {_context_name(name): value for name, value in contexts.items() if name.lower() not in _NO_CONTEXTS}
 
 
 def _context_name(name: str) -> str:
@@ -142,6 +147,7 @@ class _Resolver:
             self._link(state)
         self._refuse_circles()
         needed = self._reach(end)
+        self._refuse_later(needed)
         images = {id(state): image for state in self._states if (image := self._image(state)) is not None}
         for state in needed:
             for mount in state.mounts:
@@ -197,14 +203,28 @@ class _Resolver:
 
     def _link(self, state: _State) -> None:
         for use in state.uses:
-            state.needs.append(self._source(use))
+            self._use(state, use)
+
+    def _use(self, state: _State, use: Use) -> None:
+        source = self._source(use)
+        state.needs.append(source)
+        if use.checked:
+            state.later.append((use, source))
 
     def _source(self, use: Use) -> _State:
-        if use.index and use.source.lstrip("+-").isdecimal() and use.source.isascii():
-            number = int(use.source) if len(use.source) < 10 else -1
-            if not 0 <= number < len(self._stages):
-                raise DockerfileError(f"invalid stage index {use.source}", line=use.line)
-            return self._stages[number]
+        if use.index:
+            if len(use.source) <= 20 and _INDEX.fullmatch(use.source) and abs(int(use.source)) < _MAX_INDEX:
+                number = int(use.source)
+                # Images that earlier instructions name are counted after the stages, as they are in BuildKit.
+                if not 0 <= number < len(self._states):
+                    raise DockerfileError(f"invalid stage index {number}", line=use.line)
+                return self._states[number]
+            if "$" in use.source:
+                raise DockerfileError(
+                    "variable expansion is not supported for --from, define a new stage with FROM using ARG from "
+                    "global scope as a workaround",
+                    line=use.line,
+                )
         found = self._by_name.get(use.source.lower())
         if found is None:
             found = _State(base_name=use.source, shown="", line=use.line)
@@ -231,6 +251,23 @@ class _Resolver:
                     done.add(id(need))
                     path.add(id(need))
                     stack.append((need, iter(need.needs)))
+
+    def _refuse_later(self, needed: Sequence[_State]) -> None:
+        """A needed stage that takes from one which is built after it."""
+        wanted = {id(state) for state in needed}
+        built = {id(state) for state in self._states if not state.shown or state.context is not None}
+        for state in self._stages:
+            if id(state) not in wanted or id(state) in built:
+                continue
+            built.add(id(state))
+            for use, source in state.later:
+                if id(source) in built:
+                    continue
+                reason = f'cannot mount from stage "{use.source}", stage needs to be defined before current command'
+                if use.index:
+                    before = f'it needs to be defined before current stage "{state.shown}"'
+                    reason = f'cannot copy from stage "{use.source}", {before}'
+                raise DockerfileError(reason, line=use.line)
 
     def _reach(self, end: _State) -> list[_State]:
         """Every state that the target needs; the triggers of bases are taken in on the way."""
@@ -267,7 +304,8 @@ class _Resolver:
         stage = Stage(base="", name="", platform="", line=state.line, column=1)
         for trigger in triggers:
             parse_trigger(trigger, stage)
-        state.needs += [self._source(use) for use in stage.uses]
+        for use in stage.uses:
+            self._use(state, use)
         state.mounts = [*stage.mounts, *state.mounts]
         state.triggers = [*stage.triggers, *state.triggers]
 
@@ -283,7 +321,7 @@ class _Resolver:
             context = self._contexts.get(reference.familiar.removesuffix(":latest"))
             if context is None:
                 return str(reference)
-        if not context.startswith(_IMAGE_CONTEXT):
+        if not context.startswith(_IMAGE_CONTEXT) or context == _IMAGE_CONTEXT + _SCRATCH:
             return None
         return str(_reference(context.removeprefix(_IMAGE_CONTEXT), state.line))
 

@@ -28,12 +28,28 @@ A, B = "docker.io/library/a:latest", "docker.io/library/b:latest"
         ("FROM --platform a\n", 1, "missing a value on flag: --platform"),
         ("FROM --platform=a --platform=b a\n", 1, "duplicate flag specified: --platform"),
         ("FROM a\nCOPY x\n", 2, "at least two arguments"),
-        ("FROM a\nCOPY\n", 2, "at least one argument"),
+        ("FROM a\nCOPY\n", 2, "at least two arguments"),
         ("FROM a\nADD --from=b x y\n", 2, "unknown flag: --from"),
         ("FROM a\nCOPY --link=x a b\n", 2, "expecting boolean value"),
         ("FROM a\nCOPY --from=1 x y\n", 2, "invalid stage index 1"),
         ("FROM a\nCOPY --from=99999999999 x y\n", 2, "invalid stage index"),
-        ("FROM a\nCOPY --from=$x a b\n", 2, "failed to parse stage name"),
+        ("FROM a\nCOPY --from=$x a b\n", 2, "variable expansion is not supported for --from"),
+        ("FROM a\nCOPY --from=+-1 a b\n", 2, "failed to parse stage name"),
+        ("FROM a\nCOPY --from=-1 a b\n", 2, "invalid stage index -1"),
+        ("FROM a\nCOPY a <<E\nE\n", 2, "cannot accept a heredoc as a destination"),
+        ("FROM a\nENV a=b c\n", 2, 'can\'t find = in "c"'),
+        ("FROM a\nENV a=b =c\n", 2, "names can not be blank"),
+        ("# escape=`\nFROM a\nENV \\\n", 3, "ENV must have two arguments"),
+        ('FROM a\nRUN ["a", 1]\n', 2, "comprised of strings only"),
+        ('FROM a\nCOPY ["a", null]\n', 2, "comprised of strings only"),
+        ("FROM a\nSHELL []\n", 2, "SHELL requires at least one argument"),
+        ("FROM a\nHEALTHCHECK\n", 2, "at least one argument"),
+        ("FROM a\nHEALTHCHECK NONE x\n", 2, "takes no arguments"),
+        ("FROM a\nHEALTHCHECK CMD\n", 2, "Missing command"),
+        ("FROM a\nHEALTHCHECK TCP x\n", 2, 'Unknown type "TCP"'),
+        ("FROM a\n\\\n", 2, "unknown instruction"),
+        ("FROM a\nRUN " + "x" * 65535 + "\n", 2, "greater than max allowed size"),
+        ("ARG a\n", 1, "no stages to build"),
         ("FROM a\nWORKDIR\n", 2, "exactly one argument"),
         ("FROM a\nEXPOSE\n", 2, "at least one argument"),
         ("FROM a\nENV\n", 2, "at least one argument"),
@@ -111,11 +127,37 @@ def test_triggers_run_once_in_the_stage_below() -> None:
     with pytest.raises(DockerfileError, match="unknown instruction"):
         resolve("FROM a", onbuild={A: ["NOPE x"]})
     with pytest.raises(DockerfileError, match="single expression"):
-        resolve("FROM a", onbuild={A: [" "]})
+        resolve("FROM a", onbuild={A: ["RUN a\nRUN b"]})
+    with pytest.raises(DockerfileError, match="not a command type"):
+        resolve("FROM a", onbuild={A: ["FROM b"]})
 
 
-def test_a_stage_may_take_from_a_later_one_but_not_in_a_circle() -> None:
-    assert resolve("FROM a AS x\nCOPY --from=y / /\nFROM b AS y\nFROM x\n").build == (B,)
+@pytest.mark.parametrize("take", ["COPY --from=y / /", "RUN --mount=from=y,target=/z true"])
+def test_what_is_needed_must_not_take_from_a_later_stage(take: str) -> None:
+    with pytest.raises(DockerfileError, match="needs to be defined before current") as caught:
+        resolve(f"FROM a AS x\n{take}\nFROM b AS y\nFROM x\n")
+    assert caught.value.line == 2
+    assert resolve(f"FROM a AS x\n{take}\nFROM b AS y\nFROM c\n").build == ()
+    assert resolve(f"FROM b AS y\nFROM a AS x\n{take}\n").build == (B,)
+
+
+def test_numbers_count_the_images_of_earlier_instructions_too() -> None:
+    assert resolve("FROM a\nCOPY --from=b / /\nCOPY --from=1 /x /y\n").build == (B,)
+    assert resolve("FROM a\nRUN --mount=type=cache,target=/z t\nCOPY --from=1 /x /y\n").build == ()
+    number = "9" * 20
+    assert resolve(f"FROM a\nCOPY --from={number} / /\n").build == (f"docker.io/library/{number}:latest",)
+
+
+def test_scratch_and_context_are_no_names_of_contexts() -> None:
+    assert resolve("FROM b AS scratch\n", contexts={"scratch": "docker-image://c"}).runtime == B
+    assert resolve("FROM a\n", contexts={"a": "docker-image://scratch"}).runtime is None
+
+
+def test_any_white_space_may_come_before_a_comment() -> None:
+    assert resolve("FROM a\n\u00a0# c\nRUN x \\\n\u2003# c\n y\n").runtime == A
+
+
+def test_a_stage_may_not_take_in_a_circle() -> None:
     with pytest.raises(DockerfileError, match="circular dependency"):
         resolve("FROM a AS x\nCOPY --from=y / /\nFROM b AS y\nCOPY --from=x / /\n")
 
