@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from groundswell.cascade.deadlines import overdue
 from groundswell.cascade.model import (
     ACTIVE_STAGE,
     BaseNews,
@@ -21,6 +22,7 @@ from groundswell.cascade.model import (
     Moment,
     Nudged,
     Outcome,
+    Overdue,
     Promoted,
     Rebuild,
     Replayed,
@@ -33,6 +35,7 @@ from groundswell.cascade.model import (
     StageFailed,
     Status,
     Superseded,
+    TagMoved,
     Verified,
     Wait,
 )
@@ -54,21 +57,22 @@ def outcome(state: Rebuild) -> Outcome:
         case Status.DEPLOYING | Status.DONE:
             return Outcome.PROMOTED
         case Status.UNCHANGED:
-            return Outcome.UNCHANGED
+            # Compared with what this very rebuild promoted before, it is as new to its dependants as then.
+            return Outcome.PROMOTED if state.promoted else Outcome.UNCHANGED
         case Status.FAILED:
             # Its tags moved before the rollout failed: what stands on it is not held up.
             return Outcome.PROMOTED if state.failed_stage is Stage.DEPLOY else Outcome.FAILED
-        case Status.REJECTED | Status.BLOCKED | Status.CANCELLED:
+        case Status.REJECTED | Status.BLOCKED | Status.CANCELLED | Status.SUPERSEDED:
             return Outcome.FAILED
         case _:
-            # Superseded is pending too: whatever stands on it in this cascade is superseded with it.
             return Outcome.PENDING
 
 
 def news(state: Rebuild) -> Wait:
     """What dependants are told of the rebuild as it is now."""
     result = outcome(state)
-    digest = {Outcome.PROMOTED: state.promoted, Outcome.UNCHANGED: state.previous}.get(result, "")
+    stable = state.previous if state.status is Status.UNCHANGED else state.promoted
+    digest = stable if result in (Outcome.PROMOTED, Outcome.UNCHANGED) else ""
     cause = (_blamed(state) or state.image) if result is Outcome.FAILED else ""
     return Wait(outcome=result, digest=digest, turn=state.turn, cause=cause)
 
@@ -131,7 +135,8 @@ def _base_news(state: Rebuild, event: BaseNews) -> Decision | None:
     if known is not None and known.turn >= event.wait.turn:
         return None
     state = replace(state, waits={**state.waits, event.base: event.wait})
-    if state.status in (Status.WAITING, Status.READY, Status.BLOCKED):
+    skipped = state.status is Status.UNCHANGED and not state.candidate
+    if state.status in _NOT_STARTED or skipped:
         return _stand(state)
     if state.status in _ENDED and moved_bases(state):
         return _again(state, f"{', '.join(moved_bases(state))} moved since it was built")
@@ -169,6 +174,9 @@ def _again(state: Rebuild, reason: str, *, no_cache: bool = False) -> Decision:
 
 
 def _run_started(state: Rebuild, event: RunStarted) -> Decision | None:
+    if state.status in (Status.CANCELLED, Status.SUPERSEDED) and not state.run:
+        state = replace(state, run=event.run, spec=event.spec)  # stopped while it was being started
+        return state, _stop(state)
     if state.status is not Status.READY:
         return None
     state = replace(
@@ -223,6 +231,12 @@ def _scanned(state: Rebuild, event: Scanned) -> Decision | None:
     return replace(state, status=Status.PROMOTING, reason=""), (_command(state, Kind.PROMOTE),)
 
 
+def _tag_moved(state: Rebuild, event: TagMoved) -> Decision | None:
+    if state.status is not Status.PROMOTING:
+        return None
+    return _again(state, f"its tag was moved to {event.digest or 'nothing'} while it was under way")
+
+
 def _promoted(state: Rebuild, event: Promoted) -> Decision | None:
     if state.status is not Status.PROMOTING:
         return None
@@ -271,18 +285,26 @@ def _nudged(state: Rebuild, event: Nudged) -> Decision | None:
     return state, tuple(c for c in state.outbox if c.kind is not Kind.NEWS)
 
 
+def _overdue(state: Rebuild, event: Overdue) -> Decision | None:
+    stage, reason = ACTIVE_STAGE.get(state.status), overdue(state, event.at)
+    if stage is None or not reason:
+        return None
+    failed, commands = _fail(state, stage, reason)
+    return failed, (*commands, *_stop(state)) if state.status is Status.BUILDING else commands
+
+
 def _followed(state: Rebuild, event: Followed) -> Decision | None:
     follower = (event.by, state.image)
     if follower in state.dependants:
         return None
     state = replace(state, dependants=(*state.dependants, follower))
-    return state, (_follow(state, event.by),) if state.status.settled else ()
+    return state, (_tell_follower(state, event.by),) if state.status.settled else ()
 
 
 def _superseded(state: Rebuild, event: Superseded) -> Decision | None:
     if state.status not in (*_NOT_STARTED, *_BEFORE_PROMOTION):
         return None  # promoting or deploying: let it end; ended: nothing to stop
-    stop = (_command(state, Kind.CANCEL),) if state.status is Status.BUILDING else ()
+    stop = _stop(state) if state.status is Status.BUILDING else ()
     superseded = replace(state, status=Status.SUPERSEDED, reason=f"superseded by cascade {event.by}")
     return superseded, (*_give_back(state), *stop)
 
@@ -335,7 +357,7 @@ def _cancelled(state: Rebuild, event: Cancelled) -> Decision:
         state.status.settled and state.status is not Status.BLOCKED
     ):
         raise InputError(f"{state.image} is {state.status} and cannot be cancelled")
-    stop = (_command(state, Kind.CANCEL),) if state.status is Status.BUILDING else ()
+    stop = _stop(state) if state.status is Status.BUILDING else ()
     cancelled = replace(state, status=Status.CANCELLED, reason=f"cancelled by {event.who}: {event.why}")
     return cancelled, (*_give_back(state), *stop)
 
@@ -347,11 +369,13 @@ _RULES: Mapping[type[Event], _Rule] = {
     Verified: _verified,
     Disproved: _disproved,
     Scanned: _scanned,
+    TagMoved: _tag_moved,
     Promoted: _promoted,
     RolloutsPlanned: _rollouts_planned,
     RolledOut: _rolled_out,
     StageFailed: _stage_failed,
     Nudged: _nudged,
+    Overdue: _overdue,
     Followed: _followed,
     Superseded: _superseded,
     Replayed: _replayed,
@@ -367,7 +391,7 @@ def moved_bases(state: Rebuild) -> list[str]:
     return sorted(
         base
         for base, wait in state.waits.items()
-        if wait.outcome is Outcome.PROMOTED and wait.digest and state.built_on.get(base, wait.digest) != wait.digest
+        if wait.outcome is Outcome.PROMOTED and wait.digest and state.built_on.get(base) != wait.digest
     )
 
 
@@ -388,6 +412,11 @@ def _command(state: Rebuild, kind: Kind, **data: Any) -> Command:
     return Command(kind=kind, cascade=state.cascade, image=state.image, turn=state.turn, data=data)
 
 
+def _stop(state: Rebuild) -> tuple[Command, ...]:
+    """The run is named: a late or doubled message must not stop the run of a later attempt."""
+    return (_command(state, Kind.CANCEL, run=state.run),)
+
+
 def _give_back(state: Rebuild) -> tuple[Command, ...]:
     """A rebuild that leaves these states may hold a slot, or stand in line for one."""
     return (_command(state, Kind.RELEASE),) if state.status in (Status.READY, Status.BUILDING) else ()
@@ -399,22 +428,27 @@ def _meaning(state: Rebuild) -> tuple[Any, ...]:
 
 
 def _tell(old: Rebuild, new: Rebuild) -> tuple[Command, ...]:
-    """News for dependants when the meaning changed; for followers when the rebuild has settled."""
+    """News for dependants when the meaning changed; for followers when the rebuild has settled, one way or another."""
     told: list[Command] = []
     for cascade, image in new.dependants:
         if cascade == new.cascade:
             if _meaning(old) != _meaning(new):
                 told.append(_news(new, cascade, image, new.image, news(new)))
-        elif new.status.settled and not old.status.settled:
-            told.append(_follow(new, cascade))
+        elif follow(new).outcome not in (Outcome.PENDING, follow(old).outcome):
+            told.append(_tell_follower(new, cascade))
     return tuple(told)
 
 
-def _follow(state: Rebuild, cascade: str) -> Command:
-    """The follower in a later cascade may go on; what a superseded rebuild left undone, it must do."""
-    unfinished = state.status is Status.SUPERSEDED
-    wait = Wait(outcome=Outcome.PROMOTED if unfinished else Outcome.UNCHANGED, turn=state.turn)
-    return _news(state, cascade, state.image, predecessor(state.cascade, state.image), wait)
+def follow(state: Rebuild) -> Wait:
+    """What a rebuild is to one of the same image in a later cascade: what it leaves undone, that one must do."""
+    if not state.status.settled:
+        return Wait(outcome=Outcome.PENDING, turn=state.turn)
+    finished = state.status in (Status.DONE, Status.UNCHANGED)
+    return Wait(outcome=Outcome.UNCHANGED if finished else Outcome.PROMOTED, turn=state.turn)
+
+
+def _tell_follower(state: Rebuild, cascade: str) -> Command:
+    return _news(state, cascade, state.image, predecessor(state.cascade, state.image), follow(state))
 
 
 def predecessor(cascade: str, image: str) -> str:

@@ -90,7 +90,7 @@ class Kind(StrEnum):
     RELEASE = "release"  # give the slot back
     BUILD = "build"  # start the run
     OBSERVE = "observe"  # look at the run
-    CANCEL = "cancel"  # stop the run
+    CANCEL = "cancel"  # stop the run that `data` names
     VERIFY = "verify"
     SCAN = "scan"
     PROMOTE = "promote"
@@ -229,6 +229,13 @@ class Scanned(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TagMoved(Event):
+    """Somebody else moved the stable tag since the candidate was compared with it."""
+
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Promoted(Event):
     digest: str
     deploys: bool
@@ -252,6 +259,11 @@ class StageFailed(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nudged(Event):
     """The sweep found the rebuild without news for too long: its commands are sent again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overdue(Event):
+    """The sweep looked at the clock: a rebuild that is past its deadline fails."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,7 +48,11 @@ def plan(
             image=affected.image,
             status=Status.WAITING,
             waits=waits,
-            dependants=tuple((trigger.cascade, image) for image in dependants[affected.image]),
+            # The longest path is told first, so that it stands first in line for a slot.
+            dependants=tuple(
+                (trigger.cascade, image)
+                for image in sorted(dependants[affected.image], key=lambda image: (-paths[image], image))
+            ),
             priority=paths[affected.image],
         )
         rebuilds.append(begin(state, at=trigger.at)[0])

@@ -54,7 +54,7 @@ def read_packages(cache: Path) -> list[Package]:
 def _read(cache: Path, name: str) -> Package:
     path = _find(cache, name)
     if path is None:
-        raise PermanentError(f"package {name} is not in {cache}: run `make setup`, which downloads it")
+        raise PermanentError(f"package {name} is not in {cache}: run `make demo`, which downloads it")
     return Package(name=name, control=_run(["dpkg-deb", "--field", str(path)]).decode().strip(), path=path)
 
 

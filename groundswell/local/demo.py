@@ -6,6 +6,7 @@ which is checked against the registry and the cluster (`check.py`), not against 
 
 import argparse
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -140,8 +141,9 @@ def repair(stack: Stack, company: Company, app: App, header: Header) -> int:
     command(stack, "runs", "logs", state.run, tail=6)
     company.change(*scenario.REPAIR, message="Certify the fixed package")
     note(f"repaired: {scenario.REPAIR[0]}")
+    began = time.time()
     command(stack, "replay", header.id, scenario.FAILS, "--from", "build", "--reason", "source repaired")
-    follow(app.engine.records, header.id, pause=0.25, since=time.time() - 5)
+    follow(app.engine.records, header.id, pause=0.25, since=began)
     return 1
 
 
@@ -212,7 +214,7 @@ def note(text: str) -> None:
 
 def command(stack: Stack, *args: str, tail: int | None = None) -> None:
     """Run the product's own command as a person would, and show what it prints."""
-    console.print(Text(f"   $ groundswell {' '.join(args)}", style="cyan"), soft_wrap=True)
+    console.print(Text(f"   $ groundswell {shlex.join(args)}", style="cyan"), soft_wrap=True)
     done = subprocess.run(
         [sys.executable, "-m", "groundswell.cli.main", *args],
         env=stack.environment(),

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -16,9 +17,12 @@ _STOP_SECONDS = 90
 class HostProcess:
     """Use as a context manager; `address` is where it serves, `log` what it wrote to stderr."""
 
-    def __init__(self, folder: Path, values: dict[str, str], *, app_dir: Path = ROOT) -> None:
+    def __init__(
+        self, folder: Path, values: dict[str, str], *, app_dir: Path = ROOT, flags: Sequence[str] = ()
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._app_dir = app_dir
+        self._flags = flags
         self._settings = folder / "settings.json"
         self._settings.write_text(json.dumps({"Values": values}))
         self._log = folder / "host.log"
@@ -30,7 +34,7 @@ class HostProcess:
         command = [sys.executable, "-m", "groundswell.local.host", str(self._app_dir), "--port", "0"]
         with self._log.open("w") as log:
             self._process = subprocess.Popen(
-                [*command, "--settings", str(self._settings)],
+                [*command, "--settings", str(self._settings), *self._flags],
                 env={**os.environ, **self._values},
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,

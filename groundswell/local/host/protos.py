@@ -1,7 +1,7 @@
 """Stand-ins for the messages of FunctionRpc.
 
 azure-functions-runtime is handed the module that holds them, so plain classes with the same fields do, and neither
-protobuf nor grpc is needed. Only what the worker touches is here; `tests/e2e/test_host.py` is the canary.
+protobuf nor grpc is needed. Only what the worker touches is here; `tests/e2e/test_host_canary.py` checks that.
 """
 
 from collections.abc import Callable, Mapping
@@ -82,6 +82,7 @@ NullableString = _message("NullableString", "value")
 NullableBool = _message("NullableBool", "value")
 NullableDouble = _message("NullableDouble", "value")
 NullableTimestamp = _message("NullableTimestamp", "value")
+Timestamp = _message("Timestamp", numbers="seconds nanos")
 BindingInfo = _message(
     "BindingInfo",
     "type data_type direction",

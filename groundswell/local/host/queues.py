@@ -2,19 +2,22 @@
 
 After the Azure Storage queues extension: a new batch is fetched when no more than `threshold` messages are in hand;
 a message that fails shows again after `retry` seconds; after `max_dequeue` deliveries it goes to `QUEUE-poison`.
+An empty queue is asked less and less often, but at once when the host says that something was done (`wake`).
 """
 
 import asyncio
+import datetime as dt
+import json
 import logging
-from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
 from typing import Any
 
 from groundswell.errors import GroundswellError, NotFoundError
 from groundswell.local.host import protos
 from groundswell.local.host.config import Queues as Limits
-from groundswell.local.host.worker import Function, Outcome
+from groundswell.local.host.worker import Function, Invoke
 from groundswell.store.port import Message, Queues
 
 logger = logging.getLogger("groundswell.host")
@@ -22,22 +25,19 @@ logger = logging.getLogger("groundswell.host")
 LEASE = 600.0
 _FIRST_PAUSE = 0.02
 _LAST_PAUSE = 0.15  # on one machine a look costs little, and every stage waits for the next look
+_GROWTH = 1.5
 _TROUBLE_PAUSE = 1.0
-_BATCH = 32  # what a storage queue gives at once
-
-type Invoke = Callable[[Function, Any, dict[str, Any]], Awaitable[Outcome]]
 
 
 @dataclass(slots=True, kw_only=True)
-class Lease:
-    """A message in hand; its receipt changes when the lease is renewed."""
+class _Held:
+    """A message in hand, with the newest receipt."""
 
     message: Message
-    lost: bool = field(default=False)
 
 
 class Listener:
-    """Serves one queue until `stop`."""
+    """Serves one queue until stopped. `threads` is where the store is called: the loop never waits for it."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Listener:
         limits: Limits,
         invoke: Invoke,
         *,
-        threads: ThreadPoolExecutor,
+        threads: Executor,
         lease: float = LEASE,
     ) -> None:
         self._function = function
@@ -55,100 +55,138 @@ class Listener:
         self._invoke = invoke
         self._threads = threads
         self._lease = lease
-        self._queue = str(function.trigger["queueName"])
-        self._in_hand: set[asyncio.Task[None]] = set()
-        self._stopping = asyncio.Event()
+        self.queue = str(function.trigger["queueName"])
+        self._in_hand: dict[asyncio.Task[None], _Held] = {}
+        self._stopping = False
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        """Look into the queue now."""
+        self._woken.set()
 
     def stop(self) -> None:
         """Take no more messages."""
-        self._stopping.set()
+        self._stopping = True
+        self._woken.set()
+
+    async def release(self) -> None:
+        """Show what is still in hand to other receivers: this process will not finish it."""
+        for held in list(self._in_hand.values()):
+            try:
+                await self._call(self._queues.renew, self.queue, held.message, lease=0)
+            except GroundswellError as exc:
+                logger.warning("message not released", extra=self._about(held.message, why=str(exc)))
 
     async def run(self) -> None:
         """Serve until stopped, then wait for what is in hand."""
         pause = _FIRST_PAUSE
-        while not self._stopping.is_set():
+        while not self._stopping:
+            self._woken.clear()
             try:
-                messages = await self._receive()
+                messages = await self._call(
+                    self._queues.receive, self.queue, limit=self._limits.batch, lease=self._lease
+                )
             except GroundswellError as exc:
-                logger.warning("queue not read", extra={"queue": self._queue, "why": str(exc)})
+                logger.warning("queue not read", extra={"queue": self.queue, "why": str(exc)})
                 await self._rest(_TROUBLE_PAUSE)
                 continue
             for message in messages:
-                task = asyncio.create_task(self._handle(message))
-                self._in_hand.add(task)
-                task.add_done_callback(self._handled)
-            while len(self._in_hand) > self._limits.threshold:
-                await asyncio.wait(self._in_hand, return_when=asyncio.FIRST_COMPLETED)
+                self._take(message)
             if messages:
                 pause = _FIRST_PAUSE
+                while len(self._in_hand) > self._limits.threshold:
+                    await asyncio.wait(self._in_hand, return_when=asyncio.FIRST_COMPLETED)
             else:
                 await self._rest(pause)
-                pause = min(self._limits.max_poll, _LAST_PAUSE, pause * 1.5)
+                pause = min(self._limits.max_poll, _LAST_PAUSE, pause * _GROWTH)
         if self._in_hand:
             await asyncio.wait(self._in_hand)
 
-    def _handled(self, task: asyncio.Task[None]) -> None:
-        self._in_hand.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            logger.error("message not handled", extra={"queue": self._queue}, exc_info=error)
-
     async def _rest(self, seconds: float) -> None:
+        """Until woken or `seconds` are over; never so short that a busy host keeps asking empty queues."""
+        await asyncio.sleep(_FIRST_PAUSE)
         try:
-            await asyncio.wait_for(self._stopping.wait(), seconds)
+            await asyncio.wait_for(self._woken.wait(), seconds - _FIRST_PAUSE)
         except TimeoutError:
             return
 
-    async def _handle(self, message: Message) -> None:
-        held = Lease(message=message)
-        renewing = asyncio.create_task(self._renew(held))
+    def _take(self, message: Message) -> None:
+        held = _Held(message=message)
+        task = asyncio.create_task(self._handle(held), name=f"{self.queue} {message.id}")
+        self._in_hand[task] = held
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        held = self._in_hand.pop(task)
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            # The lease ends by itself, and the message comes again.
+            logger.critical("fault of the host", extra=self._about(held.message), exc_info=fault)
+
+    async def _handle(self, held: _Held) -> None:
+        done = asyncio.Event()
+        renewing = asyncio.create_task(self._renew(held, done))
         try:
-            ok = message.dequeue_count <= self._limits.max_dequeue and await self._run(message)
+            ok = held.message.dequeue_count <= self._limits.max_dequeue and await self._run(held.message)
         finally:
-            renewing.cancel()
+            done.set()
+            await renewing  # one under way ends first: only the newest receipt counts
         try:
-            await self._settle(held, ok=ok)
+            await self._settle(held.message, ok=ok)
         except NotFoundError:
-            logger.warning("lease lost", extra={"queue": self._queue, "id": message.id})
+            logger.warning("lease lost", extra=self._about(held.message))
         except GroundswellError as exc:
-            logger.warning("message not settled", extra={"queue": self._queue, "why": str(exc)})
+            logger.warning("message not settled", extra=self._about(held.message, why=str(exc)))
 
     async def _run(self, message: Message) -> bool:
         metadata = {
+            "QueueTrigger": protos.TypedData(string=message.body),
             "Id": protos.TypedData(string=message.id),
+            "PopReceipt": protos.TypedData(string=message.receipt),
             "DequeueCount": protos.TypedData(json=str(message.dequeue_count)),
+            "InsertionTime": _moment(message.inserted_at),
+            "ExpirationTime": _moment(message.expires_at),
+            "NextVisibleTime": _moment(message.visible_at),
         }
         return (await self._invoke(self._function, protos.TypedData(string=message.body), metadata)).ok
 
-    async def _settle(self, held: Lease, *, ok: bool) -> None:
-        message = held.message
-        if ok:
-            await self._call(self._queues.delete, message)
-        elif message.dequeue_count < self._limits.max_dequeue:
-            await self._call(self._queues.renew, message, lease=self._limits.retry)
-        else:
+    async def _settle(self, message: Message, *, ok: bool) -> None:
+        if not ok and message.dequeue_count < self._limits.max_dequeue:
+            await self._call(self._queues.renew, self.queue, message, lease=self._limits.retry)
+            return
+        if not ok:
             logger.error(
-                "message moved to poison queue",
-                extra={"queue": self._queue, "id": message.id, "deliveries": message.dequeue_count},
+                "message moved to poison queue", extra=self._about(message, deliveries=message.dequeue_count)
             )
-            loop = asyncio.get_running_loop()
-            await loop.run_in_executor(self._threads, self._queues.send, f"{self._queue}-poison", message.body)
-            await self._call(self._queues.delete, message)
+            await self._call(self._queues.send, f"{self.queue}-poison", message.body)
+        await self._call(self._queues.delete, self.queue, message)
 
-    async def _renew(self, held: Lease) -> None:
+    async def _renew(self, held: _Held, done: asyncio.Event) -> None:
+        """Keep the lease until `done`, trying again soon when the store is in trouble."""
+        pause = self._lease / 2
         while True:
-            await asyncio.sleep(self._lease / 2)
             try:
-                held.message = await self._call(self._queues.renew, held.message, lease=self._lease)
-            except GroundswellError as exc:
-                logger.warning("lease not renewed", extra={"queue": self._queue, "why": str(exc)})
+                await asyncio.wait_for(done.wait(), pause)
+            except TimeoutError:
+                pass
+            else:
                 return
+            try:
+                held.message = await self._call(self._queues.renew, self.queue, held.message, lease=self._lease)
+                pause = self._lease / 2
+            except NotFoundError:
+                logger.warning("lease lost", extra=self._about(held.message))
+                return
+            except GroundswellError as exc:
+                logger.warning("lease not renewed", extra=self._about(held.message, why=str(exc)))
+                pause = self._lease / 10
 
-    async def _receive(self) -> list[Message]:
-        limit = max(1, min(self._limits.batch, _BATCH))
-        found: list[Message] = await self._call(self._queues.receive, limit=limit, lease=self._lease)
-        return found
+    def _about(self, message: Message, **more: object) -> dict[str, object]:
+        return {"queue": self.queue, "message_id": message.id, **more}
 
-    async def _call(self, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """A call of the store off the loop's thread."""
+    async def _call[T](self, method: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, lambda: method(self._queue, *args, **kwargs))
+        return await loop.run_in_executor(self._threads, lambda: method(*args, **kwargs))
+
+
+def _moment(seconds: float) -> Any:
+    return protos.TypedData(json=json.dumps(dt.datetime.fromtimestamp(seconds, dt.UTC).isoformat()))

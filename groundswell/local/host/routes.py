@@ -1,53 +1,51 @@
-"""Routes of HTTP functions: ASP.NET's templates as far as Azure Functions documents them. Pure."""
+"""Which HTTP function answers a request. Pure.
 
-import re
+A known path with a method that no function takes is 404, not 405, as in Azure (azure-functions-host#10098).
+"""
+
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from groundswell.errors import InputError
+from groundswell.local.host.templates import Template, parse
 from groundswell.local.host.worker import Function
-
-_CONSTRAINTS = {
-    "int": r"-?\d+",
-    "long": r"-?\d+",
-    "guid": r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
-    "alpha": r"[A-Za-z]+",
-    "bool": r"(?i:true|false)",
-}
-_PARAMETER = re.compile(r"\{(?P<star>\*{0,2})(?P<name>\w+)(?::(?P<constraint>[^}?]+))?(?P<optional>\?)?\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """`rank` orders routes: literals before parameters before a catch-all."""
+    """An empty `methods` takes them all."""
 
     function: Function
     methods: frozenset[str]
-    pattern: re.Pattern[str]
-    rank: tuple[int, ...]
+    template: Template
+
+    @property
+    def rank(self) -> tuple[int, ...]:
+        return self.template.rank
+
+
+def table(functions: Iterable[Function], prefix: str) -> list[Route]:
+    """The routes of the HTTP functions, the most particular first. Raises InputError when one is not valid."""
+    routes = [route(function, prefix) for function in functions if function.kind == "httpTrigger"]
+    return sorted(routes, key=lambda found: found.rank)
 
 
 def route(function: Function, prefix: str) -> Route:
-    template = "/".join(part for part in (prefix, str(function.trigger.get("route") or function.name)) if part)
-    pattern, rank = "", []
-    for segment in (part for part in template.strip("/").split("/") if part):
-        found = _PARAMETER.fullmatch(segment)
-        if found is None:
-            pattern += "/" + re.escape(segment)
-            rank.append(1)
-            continue
-        inner = ".*" if found["star"] else _CONSTRAINTS.get(found["constraint"] or "", "[^/]+")
-        optional = found["star"] or found["optional"]
-        pattern += f"(?:/(?P<{found['name']}>{inner}))?" if optional else f"/(?P<{found['name']}>{inner})"
-        rank.append(3 if found["star"] else 2)
+    text = "/".join(part for part in (prefix, str(function.trigger.get("route") or function.name)) if part)
+    try:
+        template = parse(text)
+    except InputError as exc:
+        raise InputError(f"function {function.name}: {exc}") from exc
     methods = frozenset(str(method).upper() for method in function.trigger.get("methods") or ())
-    return Route(
-        function=function, methods=methods, pattern=re.compile(pattern + "/?", re.IGNORECASE), rank=tuple(rank)
-    )
+    return Route(function=function, methods=methods, template=template)
 
 
-def find(routes: list[Route], method: str, path: str) -> tuple[Route, dict[str, str]] | None:
-    """The best route for a request, and its parameters."""
+def find(routes: Iterable[Route], method: str, path: str) -> tuple[Route, dict[str, str]] | None:
+    """The route that answers, and its parameters."""
     for candidate in routes:
-        found = candidate.pattern.fullmatch(path)
-        if found and (not candidate.methods or method in candidate.methods):
-            return candidate, {name: value for name, value in found.groupdict().items() if value}
+        if candidate.methods and method not in candidate.methods:
+            continue
+        parameters = candidate.template.match(path)
+        if parameters is not None:
+            return candidate, parameters
     return None

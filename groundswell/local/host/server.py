@@ -1,118 +1,90 @@
-"""The HTTP trigger and the admin endpoints."""
+"""The HTTP trigger and the admin endpoints, on loopback."""
 
-import asyncio
-import datetime as dt
-import hmac
-from typing import Any
+import json
+from collections.abc import Mapping
 
 from aiohttp import web
 
-from groundswell.local.host import protos, routes, timers
-from groundswell.local.host.timers import Invoke
-from groundswell.local.host.worker import Function, Outcome
+from groundswell.local.host import exchange, protos, routes
+from groundswell.local.host.keys import Keys
+from groundswell.local.host.timers import Timer
+from groundswell.local.host.worker import Function, Invoke
 
-MAX_BODY = 100 * 1024 * 1024  # the real host's limit
-_OWN_HEADERS = ("content-length", "transfer-encoding")
-
-
-def application(functions: dict[str, Function], invoke: Invoke, *, prefix: str, key: str) -> web.Application:
-    """Serves the HTTP functions. `key` opens the admin endpoints and functions of level `function` and `admin`."""
-    table = [routes.route(function, prefix) for function in functions.values() if function.kind == "httpTrigger"]
-    handler = _Handler(functions, sorted(table, key=lambda route: route.rank), invoke, key)
-    app = web.Application(client_max_size=MAX_BODY)
-    app.router.add_get("/admin/host/status", handler.status)
-    app.router.add_get("/admin/functions", handler.list_functions)
-    app.router.add_post("/admin/functions/{name}", handler.fire)
-    app.router.add_route("*", "/{tail:.*}", handler.handle)
-    return app
+MAX_BODY = 100 * 1024 * 1024  # Azure's limit
 
 
-class _Handler:
-    def __init__(self, functions: dict[str, Function], table: list[routes.Route], invoke: Invoke, key: str) -> None:
+class Handler:
+    """Serves the HTTP functions, and `/admin` with the master key."""
+
+    def __init__(
+        self,
+        functions: Mapping[str, Function],
+        timers: Mapping[str, Timer],
+        invoke: Invoke,
+        *,
+        prefix: str,
+        keys: Keys,
+    ) -> None:
         self._functions = functions
-        self._table = table
+        self._timers = timers
+        self._table = routes.table(functions.values(), prefix)
         self._invoke = invoke
-        self._key = key
+        self._keys = keys
+
+    def application(self, max_body: int) -> web.Application:
+        app = web.Application(client_max_size=max_body)
+        app.router.add_get("/admin/host/status", self.status)
+        app.router.add_get("/admin/functions", self.list_functions)
+        app.router.add_post("/admin/functions/{name}", self.fire)
+        app.router.add_route("*", "/{tail:.*}", self.handle)
+        return app
 
     async def handle(self, request: web.Request) -> web.Response:
-        found = routes.find(self._table, request.method, request.path)
+        found = routes.find(self._table, request.method, exchange.path_of(request.url))
         if found is None:
             return web.Response(status=404)
         route, parameters = found
-        if str(route.function.trigger.get("authLevel", "function")).lower() != "anonymous" and not self._open(
-            request
-        ):
+        function = route.function
+        if not self._keys.admit(request, str(function.trigger.get("authLevel", "function")).lower()):
             return web.Response(status=401)
         body = await request.read()
-        data = protos.RpcHttp(
-            method=request.method,
-            url=str(request.url),
-            headers={name.lower(): ", ".join(request.headers.getall(name)) for name in request.headers},
-            query={name: ",".join(request.query.getall(name)) for name in request.query},
-            params=parameters,
-            body=protos.TypedData(bytes=body) if body else None,
-        )
-        outcome = await self._invoke(route.function, protos.TypedData(http=data), {})
-        return _response(outcome)
+        data = exchange.data_of(request, body, parameters)
+        trace = request.headers.get("traceparent", "")
+        return exchange.response_to(await self._invoke(function, data, {}, trace=trace))
 
     async def status(self, request: web.Request) -> web.Response:
-        return web.json_response({"state": "Running"}) if self._open(request) else web.Response(status=401)
+        self._admit(request)
+        return web.json_response({"state": "Running"})
 
     async def list_functions(self, request: web.Request) -> web.Response:
-        if not self._open(request):
-            return web.Response(status=401)
+        self._admit(request)
         return web.json_response([{"name": f.name, "trigger": f.trigger} for f in self._functions.values()])
 
     async def fire(self, request: web.Request) -> web.Response:
-        """Run a timer or queue function by hand: `{"input": "the message"}`."""
-        if not self._open(request):
-            return web.Response(status=401)
-        function = self._functions.get(request.match_info["name"])
-        if function is None:
-            return web.Response(status=404)
-        if function.kind == "timerTrigger":
-            outcome = await timers.fire(function, self._invoke, None, dt.datetime.now(dt.UTC))
+        """Run a timer or queue function by hand (`{"input": "the message"}`) and say how it went: 202 or 500.
+
+        Azure's host answers 202 without waiting for the end.
+        """
+        self._admit(request)
+        name = request.match_info["name"]
+        if timer := self._timers.get(name):
+            outcome = await timer.fire()
+        elif (function := self._functions.get(name)) and function.kind == "queueTrigger":
+            outcome = await self._invoke(function, protos.TypedData(string=await _input(request)), {})
         else:
-            text = str((await request.json()).get("input", ""))
-            outcome = await self._invoke(function, protos.TypedData(string=text), {})
+            raise web.HTTPNotFound(text=f"no timer or queue function {name}")
         return web.Response(status=202 if outcome.ok else 500)
 
-    def _open(self, request: web.Request) -> bool:
-        given = request.headers.get("x-functions-key") or request.query.get("code") or ""
-        return bool(self._key) and hmac.compare_digest(given.encode(), self._key.encode())
+    def _admit(self, request: web.Request) -> None:
+        if not self._keys.admit(request, "admin"):
+            raise web.HTTPUnauthorized
 
 
-def _response(outcome: Outcome) -> web.Response:
-    if not outcome.ok:
-        return web.Response(status=500)
-    value = outcome.value
-    if value is None:
-        return web.Response(status=204)
-    kind = value.WhichOneof("data")
-    if kind != "http":
-        return web.Response(body=_bytes(getattr(value, kind)))
-    http: Any = value.http
-    response = web.Response(status=int(http.status_code or 200), body=_body(http.body))
-    for name, text in http.headers.items():
-        if name.lower() not in _OWN_HEADERS:
-            response.headers[name] = text
-    return response
-
-
-def _body(data: Any) -> bytes:
-    kind = data.WhichOneof("data") if data is not None else None
-    return _bytes(getattr(data, kind)) if kind else b""
-
-
-def _bytes(value: object) -> bytes:
-    return value if isinstance(value, bytes) else str(value).encode()
-
-
-async def serve(app: web.Application, port: int) -> tuple[web.AppRunner, int]:
-    """Serve on loopback; returns the runner and the port."""
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
-    await asyncio.sleep(0)
-    bound: int = runner.addresses[0][1]
-    return runner, bound
+async def _input(request: web.Request) -> str:
+    try:
+        document = json.loads(await request.read())
+    except ValueError as exc:
+        raise web.HTTPBadRequest(text="the body must be JSON") from exc
+    if not isinstance(document, dict) or not isinstance(document.get("input", ""), str):
+        raise web.HTTPBadRequest(text='the body must be an object with the message as text in "input"')
+    return str(document.get("input", ""))

@@ -1,7 +1,7 @@
 """Drives azure-functions-runtime, the library inside Azure's own Python worker: index, load, invoke.
 
 The library keeps its registry in module globals, so a process has one worker. Its interface is half private, so its
-version is pinned in pyproject.toml.
+version is pinned in pyproject.toml, and tests/e2e/test_host_canary.py says what of it is used.
 """
 
 import importlib
@@ -14,12 +14,15 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Protocol
 
 from groundswell.errors import PermanentError
 from groundswell.local.host import protos
 
 logger = logging.getLogger("groundswell.host")
+
+_TRACE = 4000  # characters of a stack trace in the log, the last ones
+_SERVED = ("httpTrigger", "queueTrigger", "timerTrigger")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,14 @@ class Outcome:
     value: Any = None
 
 
+class Invoke(Protocol):
+    """Runs a function once. `trace` is a W3C traceparent; without one the invocation begins a trace of its own."""
+
+    async def __call__(
+        self, function: Function, data: Any, metadata: dict[str, Any], *, trace: str = ""
+    ) -> Outcome: ...
+
+
 class Worker:
     def __init__(self, app_dir: Path) -> None:
         self._app_dir = app_dir.resolve()
@@ -51,58 +62,55 @@ class Worker:
 
     async def start(self) -> None:
         """Index and load the app. Raises PermanentError with the worker's own words when it refuses."""
+        if not (self._app_dir / "function_app.py").is_file():
+            raise PermanentError(f"{self._app_dir} is not a Functions app: it has no function_app.py")
         sys.path.insert(0, str(self._app_dir))
         os.chdir(self._app_dir)
         self._runtime = importlib.import_module("azure_functions_runtime")
         self._runtime.start_threadpool_executor()
         directory = str(self._app_dir)
         init = protos.WorkerInitRequest(host_version="4.1042.0", function_app_directory=directory)
-        self._check(await self._call("worker_init_request", init), "start of the worker")
+        self._check(await self._call("worker_init_request", init), "indexing function_app.py")
         request = protos.FunctionsMetadataRequest(function_app_directory=directory)
         answer = await self._call("functions_metadata_request", request)
-        self._check(answer, "indexing")
-        for metadata in answer.function_metadata_results:
+        self._check(answer, "listing the functions")
+        for metadata in answer.function_metadata_results or ():
             load = protos.FunctionLoadRequest(function_id=metadata.function_id, metadata=metadata)
             self._check(await self._call("function_load_request", load), f"loading {metadata.name}")
-            bindings = [json.loads(binding) for binding in metadata.raw_bindings]
-            trigger = next(binding for binding in bindings if binding["type"].lower().endswith("trigger"))
-            self.functions[metadata.name] = Function(id=metadata.function_id, name=metadata.name, trigger=trigger)
+            self.functions[metadata.name] = _function(metadata)
 
     def stop(self) -> None:
-        """Let the worker's threads end."""
+        """Wait for the worker's threads to end; those of functions that timed out may still be at work."""
         if self._runtime is not None:
             self._runtime.stop_threadpool_executor()
 
-    async def invoke(self, function: Function, data: Any, metadata: dict[str, Any]) -> Outcome:
-        """Run a function once with the trigger's `data`."""
+    async def invoke(self, function: Function, data: Any, metadata: dict[str, Any], *, trace: str = "") -> Outcome:
+        """Run a function once with the trigger's `data`, and log how it ended: what it raised, never its input."""
         invocation = str(uuid.uuid4())
         method = {"MethodName": function.name, "RandGuid": str(uuid.uuid4())}
+        trace = trace or f"00-{uuid.uuid4().hex}-{uuid.uuid4().hex[:16]}-01"
         request = protos.InvocationRequest(
             invocation_id=invocation,
             function_id=function.id,
             trigger_metadata={**metadata, "sys": protos.TypedData(json=json.dumps(method))},
             input_data=[protos.ParameterBinding(name=function.trigger["name"], data=data)],
-            trace_context=protos.RpcTraceContext(trace_parent=f"00-{uuid.uuid4().hex}-{uuid.uuid4().hex[:16]}-01"),
+            trace_context=protos.RpcTraceContext(trace_parent=trace),
         )
         started = time.perf_counter()
         answer = await self._call("invocation_request", request)
-        ok = answer.result.status == protos.SUCCESS
         fields = {
             "function": function.name,
             "invocation": invocation,
             "milliseconds": round((time.perf_counter() - started) * 1000, 1),
         }
-        if ok:
-            logger.debug("function succeeded", extra=fields)
-        else:
+        if answer.result.status != protos.SUCCESS:
             exception = answer.result.exception
-            logger.error(
-                "function failed", extra={**fields, "why": exception.message, "trace": exception.stack_trace}
-            )
+            trace = (exception.stack_trace or "")[-_TRACE:]
+            logger.error("function failed", extra={**fields, "why": exception.message, "trace": trace})
+            return Outcome(ok=False)
+        logger.info("function succeeded", extra=fields)
         value = answer.return_value
-        if value is None or value.WhichOneof("data") is None:
-            value = None
-        return Outcome(ok=ok, value=value)
+        return Outcome(ok=True, value=value if value is not None and value.WhichOneof("data") else None)
 
     async def _call(self, kind: str, message: Any) -> Any:
         request = SimpleNamespace(
@@ -115,3 +123,22 @@ class Worker:
         if answer.result.status != protos.SUCCESS:
             exception = answer.result.exception
             raise PermanentError(f"{what} failed: {exception.message}\n{exception.stack_trace or ''}".rstrip())
+
+
+def _function(metadata: Any) -> Function:
+    """The function that the worker's `metadata` describe.
+
+    Raises PermanentError for what this host would leave undone unseen: output bindings and retry policies.
+    """
+    bindings = [json.loads(binding) for binding in metadata.raw_bindings]
+    trigger = next(binding for binding in bindings if binding["type"].lower().endswith("trigger"))
+    for binding in bindings:
+        if binding is not trigger and binding["type"] != "http":
+            raise PermanentError(
+                f"function {metadata.name}: this host serves no {binding['type']} binding; use the SDK instead"
+            )
+    if metadata.retry_options is not None:
+        raise PermanentError(f"function {metadata.name}: this host heeds no retry policy; use host.json's settings")
+    if trigger["type"] not in _SERVED:
+        logger.warning("trigger not served", extra={"function": metadata.name, "trigger": trigger["type"]})
+    return Function(id=metadata.function_id, name=metadata.name, trigger=trigger)

@@ -1,0 +1,32 @@
+"""How long a rebuild may stay in one state: nothing is waited for without an end. Pure.
+
+The stages give up on their own long before (a run has its timeout, a command its tries); these are the backstop for
+whatever never answers. A rebuild that waits for others has no deadline: those it waits for have theirs.
+"""
+
+from collections.abc import Mapping
+
+from groundswell.cascade.model import Rebuild, Status
+
+_MINUTE, _HOUR = 60.0, 3600.0
+
+DEADLINES: Mapping[Status, float] = {
+    Status.READY: 24 * _HOUR,  # the line for a slot included: a day in it is for people to see
+    Status.BUILDING: 2 * _HOUR,  # a run is given one hour, and may stand in the service's own line before
+    Status.VERIFYING: 30 * _MINUTE,
+    Status.SCANNING: _HOUR,
+    Status.PROMOTING: 30 * _MINUTE,
+    Status.DEPLOYING: 2 * _HOUR,
+}
+"""Seconds, by state."""
+
+ROLLOUT = _HOUR
+"""Seconds after which workloads that are still not healthy go back to what they ran."""
+
+
+def overdue(state: Rebuild, now: float) -> str:
+    """Why the rebuild has been in its state for too long; empty while it has not."""
+    limit = DEADLINES.get(state.status)
+    if limit is None or now - state.updated_at < limit:
+        return ""
+    return f"still {state.status} after {limit / _HOUR:g} h: given up; see what holds it up, then replay"
