@@ -1,7 +1,8 @@
 """How long a rebuild may stay in one state: nothing is waited for without an end. Pure.
 
-The stages give up on their own long before (a run has its timeout, a command its tries); these are the backstop for
-whatever never answers. A rebuild that waits for others has no deadline: those it waits for have theirs.
+Most things end long before (ACR Tasks gives a run an hour, a command has its tries). This is the backstop for what
+never answers: a run that stays queued, a paused Deployment, an OnDelete strategy. A rebuild that waits for others
+has no deadline: those it waits for have theirs.
 """
 
 from collections.abc import Mapping

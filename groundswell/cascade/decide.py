@@ -428,7 +428,7 @@ def _meaning(state: Rebuild) -> tuple[Any, ...]:
 
 
 def _tell(old: Rebuild, new: Rebuild) -> tuple[Command, ...]:
-    """News for dependants when the meaning changed; for followers when the rebuild has settled, one way or another."""
+    """News for dependants when the meaning changed; for followers when the rebuild has settled either way."""
     told: list[Command] = []
     for cascade, image in new.dependants:
         if cascade == new.cascade:

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from graph.reference import Reference
 from groundswell.build.port import Builder, BuildRequest, Run
 from groundswell.cascade.basebook import BaseBook
+from groundswell.cascade.deadlines import ROLLOUT
 from groundswell.cascade.durations import Durations
 from groundswell.cascade.engine import Work
 from groundswell.cascade.model import (
@@ -30,6 +31,7 @@ from groundswell.cascade.model import (
     RunSucceeded,
     Scanned,
     StageFailed,
+    TagMoved,
     Verified,
 )
 from groundswell.clock import Clock
@@ -43,11 +45,6 @@ from groundswell.scan.gate import judge
 from groundswell.scan.port import Scanner
 
 logger = logging.getLogger(__name__)
-
-BUILD_SECONDS = 2 * 3600.0
-"""A run that has neither ended nor failed by then is given up: ACR Tasks ends its own after an hour."""
-ROLLOUT_SECONDS = 1800.0
-"""A rollout that is neither healthy nor failed by then goes back (a paused Deployment, an OnDelete strategy)."""
 
 _TAIL_LINES, _TAIL_CHARS = 6, 600
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+|\x1b\[[0-9;]*[A-Za-z]")
@@ -115,11 +112,7 @@ class Stages:
         image = from_json(state.spec)
         run = self._builder.observe(image.registry, state.run)
         if not run.status.ended:
-            if not self._late(state, BUILD_SECONDS):
-                return None
-            self._builder.cancel(image.registry, run.id)
-            reason = f"run {run.id} is still {run.status} after {BUILD_SECONDS:.0f} s: cancelled"
-            return StageFailed(at=self._clock(), reason=reason)
+            return None
         self._forget(image, state)
         if run.status.value != "Succeeded":
             return StageFailed(at=self._clock(), reason=self._why(image, run))
@@ -129,10 +122,6 @@ class Stages:
             raise TemporaryError(f"run {run.id} succeeded, but {candidate} is not in the registry yet")
         self._durations.add(state.image, self._clock() - state.updated_at)
         return RunSucceeded(at=self._clock(), digest=digest)
-
-    def _late(self, state: Rebuild, seconds: float) -> bool:
-        """Whether the rebuild has been in its stage for longer than `seconds`."""
-        return self._clock() - state.updated_at > seconds
 
     def _forget(self, image: Registration, state: Rebuild) -> None:
         """The name has done its work; one that stays costs nothing but a place among the service's 800."""
@@ -151,9 +140,10 @@ class Stages:
         tail = " | ".join([line for line in lines if line][-_TAIL_LINES:])[-_TAIL_CHARS:]
         return f"{ended}; its log ends: {tail}" if tail else f"{ended}: {run.error}"
 
-    def cancel(self, _: Command, state: Rebuild) -> None:
-        if state.run:
-            self._builder.cancel(from_json(state.spec).registry, state.run)
+    def cancel(self, command: Command, state: Rebuild) -> None:
+        """Stop the run that the command names: the rebuild may have another by now."""
+        if run := command.data["run"]:
+            self._builder.cancel(from_json(state.spec).registry, run)
 
     # verify
 
@@ -217,6 +207,9 @@ class Stages:
         image = from_json(state.spec)
         if not state.verdict.get("passed") or state.verdict.get("digest") != state.candidate:
             raise PermanentError("the verdict is not a pass for this digest; replay from scan")
+        now = self._registry.digest(image.references[0]) or ""
+        if now not in (state.previous, state.candidate):
+            return TagMoved(at=self._clock(), digest=now)
         for reference in image.references:
             self._bases.note(str(reference), digest=state.candidate, cascade=state.cascade)
         self._registry.promote(_reference(image, digest=state.candidate), image.tags)
@@ -249,9 +242,9 @@ class Stages:
                 self._deployer.patch(workload, rollout.image, cause=f"groundswell cascade {state.cascade}")
             elif seen.health is Health.HEALTHY:
                 healthy += 1
-            elif seen.health is Health.FAILED or self._late(state, ROLLOUT_SECONDS):
+            elif seen.health is Health.FAILED or self._clock() - state.updated_at > ROLLOUT:
                 self._deployer.patch(workload, rollout.former, cause=f"rolled back by cascade {state.cascade}")
-                why = seen.reason or f"not healthy after {ROLLOUT_SECONDS:.0f} s"
+                why = seen.reason or f"not healthy after {ROLLOUT:.0f} s"
                 return StageFailed(at=self._clock(), reason=f"{workload}: {why}; rolled back to {rollout.former}")
         return RolledOut(at=self._clock()) if healthy == len(state.rollouts) else None
 

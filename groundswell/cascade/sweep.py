@@ -4,10 +4,10 @@ import logging
 
 from graph.reference import Reference
 from groundswell.cascade.basebook import BaseBook
-from groundswell.cascade.decide import news, predecessor
+from groundswell.cascade.decide import follow, news, predecessor
 from groundswell.cascade.engine import Engine, retry_conflicts
 from groundswell.cascade.intake import Push, queue
-from groundswell.cascade.model import BaseNews, Nudged, Outcome, Rebuild, Status, Wait
+from groundswell.cascade.model import BaseNews, Nudged, Outcome, Overdue, Rebuild, Status, Wait
 from groundswell.cascade.records import Phase
 from groundswell.clock import Clock
 from groundswell.errors import InputError, NotFoundError, PermanentError, TemporaryError
@@ -103,6 +103,7 @@ class Sweep:
                 if told is not None and told.turn > wait.turn:
                     self._engine.advance(state.cascade, state.image, BaseNews(at=now, base=base, wait=told))
             return
+        state = self._engine.advance(state.cascade, state.image, Overdue(at=now))
         patience = LONG_PATIENCE if state.status in (Status.BUILDING, Status.DEPLOYING) else PATIENCE
         waits_for_slot = state.status is Status.READY and any(
             entry.cascade == state.cascade and entry.image == state.image
@@ -122,10 +123,7 @@ class Sweep:
             older = self._engine.records.rebuild(cascade, image).value
         except NotFoundError:
             return Wait(outcome=Outcome.UNCHANGED, turn=0)
-        if not older.status.settled:
-            return None
-        unfinished = older.status is Status.SUPERSEDED
-        return Wait(outcome=Outcome.PROMOTED if unfinished else Outcome.UNCHANGED, turn=older.turn)
+        return follow(older) if older.status.settled else None
 
     def slots(self) -> None:
         """Take entries out of the pool whose rebuild has moved on."""

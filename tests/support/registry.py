@@ -9,9 +9,12 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
+from groundswell.local.debs import fetch_packages, read_packages
 from groundswell.local.oci import MANIFEST, OciImage, make_image
+from groundswell.local.paths import home
 
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 _CONFIG = """version: 0.1
@@ -55,9 +58,12 @@ def _wait(url: str) -> None:
 
 def busybox(marker: str = "one") -> OciImage:
     """A base image with a shell; another marker makes another image."""
+    program = _busybox()
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
-        tar.add("/bin/busybox", "bin/busybox", filter=_root)
+        member = tarfile.TarInfo("bin/busybox")
+        member.size, member.mode = len(program), 0o755
+        tar.addfile(member, io.BytesIO(program))
         for applet in _APPLETS:
             link = tarfile.TarInfo(f"bin/{applet}")
             link.type, link.linkname = tarfile.SYMTYPE, "busybox"
@@ -68,9 +74,16 @@ def busybox(marker: str = "one") -> OciImage:
     return make_image([buffer.getvalue()], config={"Env": ["PATH=/bin"], "Cmd": ["sh"]})
 
 
-def _root(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    member.uid = member.gid = member.mtime = 0
-    return member
+@cache
+def _busybox() -> bytes:
+    """Out of Debian's busybox-static, which is not installed: it would push a dynamic busybox off the machine."""
+    packages = home() / "packages"
+    fetch_packages(packages)
+    (package,) = (package for package in read_packages(packages) if package.name == "busybox-static")
+    with package.files() as archive:
+        program = archive.extractfile("./bin/busybox")
+        assert program is not None
+        return program.read()
 
 
 def push_image(registry: str, image: OciImage, repository: str, tag: str) -> str:

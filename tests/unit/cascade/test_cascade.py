@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from graph.reference import Reference
 from groundswell.audit import entries
 from groundswell.cascade.engine import MAX_TRIES, REBUILDS
 from groundswell.cascade.intake import Result
@@ -12,6 +13,7 @@ from groundswell.cascade.model import Stage, Status
 from groundswell.cascade.records import Phase
 from groundswell.errors import InputError, NotFoundError, PermanentError, TemporaryError
 from groundswell.lineage.model import Registration
+from groundswell.scan.port import Report
 from tests.support.world import BASE, HOST, World, digest_of, image_of, ref, registration, workload
 
 type MakeWorld = Callable[..., World]
@@ -189,7 +191,7 @@ def test_a_rollout_without_an_end_goes_back(make_world: MakeWorld) -> None:
     world.slow.add("web")
     world.push_base()
     world.drive()
-    assert "not healthy after 1800 s; rolled back" in world.states()["top"].reason
+    assert "not healthy after 3600 s; rolled back" in world.states()["top"].reason
     assert world.deployer.running["c/n/deployment/web[app]"] == f"{HOST}/old@sha256:old"
 
 
@@ -197,10 +199,15 @@ def test_a_run_without_an_end_is_cancelled(make_world: MakeWorld) -> None:
     world = make_world(registration("top", BASE))
     world.takes = {"top": 1_000_000}
     world.push_base()
+    world.drive(until=7000)
+    world.app.sweep.cascades()
+    assert world.statuses() == {"top": "building"}
+    world.drive(until=300)
+    world.app.sweep.cascades()
     world.drive()
     state = world.states()["top"]
     assert (state.status, state.failed_stage) == (Status.FAILED, Stage.BUILD)
-    assert state.reason == "run r0 is still Running after 7200 s: cancelled"
+    assert state.reason == "still building after 2 h: given up; see what holds it up, then replay"
     assert world.builder.cancelled == ["r0"]
     assert world.app.engine.pool().running == {}
 
@@ -410,3 +417,25 @@ def test_asking_for_what_is_not_there(make_world: MakeWorld) -> None:
         world.app.engine.records.header("nope")
     with pytest.raises(NotFoundError, match="no image nope in cascade"):
         world.app.engine.records.rebuild(world.cascade, "nope")
+
+
+def test_a_tag_that_somebody_else_moved_meanwhile_is_not_overwritten(make_world: MakeWorld) -> None:
+    """A fix pushed by hand while the candidate is scanned: the image is built again, from its newer source."""
+    world = make_world(registration("top", BASE))
+    scan = world.scanner.scan
+
+    def push_by_hand(reference: Reference) -> Report:
+        world.scanner.scan = scan  # type: ignore[method-assign]
+        world.sources["top"] = "fix"
+        world.registry.put(ref("top"), image_of(["sha256:base0", digest_of("top", "fix")]))
+        return scan(reference)
+
+    world.scanner.scan = push_by_hand  # type: ignore[method-assign]
+    world.push_base()
+    world.drive()
+    state = world.states()["top"]
+    assert (state.status, state.attempt) == (Status.DONE, 2)
+    assert any("its tag was moved to sha256:" in moment.reason for moment in state.history)
+    stable = [digest for reference, digest in world.registry.history if reference == ref("top")]
+    own = [world.registry.images[digest].platforms[0].diff_ids[-1] for digest in stable]
+    assert own == [digest_of("top", "1"), digest_of("top", "fix"), digest_of("top", "fix")]

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from groundswell.cascade.deadlines import DEADLINES
 from groundswell.cascade.decide import HISTORY, begin, decide, moved_bases, news, outcome, standing
 from groundswell.cascade.model import (
     BaseNews,
@@ -16,6 +17,7 @@ from groundswell.cascade.model import (
     Moment,
     Nudged,
     Outcome,
+    Overdue,
     Promoted,
     Rebuild,
     Replayed,
@@ -29,6 +31,7 @@ from groundswell.cascade.model import (
     StageFailed,
     Status,
     Superseded,
+    TagMoved,
     Verified,
     Wait,
 )
@@ -48,6 +51,8 @@ EVENTS: tuple[Event, ...] = (
     RolledOut(at=9),
     StageFailed(at=9, reason="boom"),
     Nudged(at=9),
+    Overdue(at=200_000),
+    TagMoved(at=9, digest="sha256:h"),
     Followed(at=9, by="c2"),
     Superseded(at=9, by="c2"),
 )
@@ -99,6 +104,8 @@ EXPECTED: dict[tuple[Status, type[Event]], Status] = {
     (Status.BUILDING, Superseded): Status.SUPERSEDED,
     (Status.VERIFYING, Superseded): Status.SUPERSEDED,
     (Status.SCANNING, Superseded): Status.SUPERSEDED,
+    (Status.PROMOTING, TagMoved): Status.READY,
+    **dict.fromkeys([(status, Overdue) for status in DEADLINES], Status.FAILED),
 }
 """Every move that an event makes; all other pairs leave the status as it is."""
 
@@ -114,7 +121,7 @@ def test_every_pair_of_status_and_event(status: Status, event: Event) -> None:
     if after.status is not status:
         assert after.turn == before.turn + 1
         assert after.outbox == commands
-        assert after.history[-1].at == 9
+        assert after.history[-1].at == event.at
         assert all(command.turn == after.turn for command in commands)
 
 
@@ -308,8 +315,18 @@ def test_a_nudge_repeats_the_work_under_a_new_turn_but_not_the_news() -> None:
 
 def test_superseding_a_build_stops_the_run_and_frees_the_slot() -> None:
     state, commands = decide(rebuild(Status.BUILDING, run="r"), Superseded(at=2, by="c2"))
-    assert kinds(commands) == [Kind.RELEASE, Kind.CANCEL]
-    assert outcome(state) is Outcome.PENDING
+    assert kinds(commands) == [Kind.RELEASE, Kind.CANCEL, Kind.NEWS]
+    assert commands[1].data == {"run": "r"}
+    assert outcome(state) is Outcome.FAILED
+
+
+def test_a_run_that_was_started_while_its_rebuild_was_stopped_is_stopped_too() -> None:
+    state = rebuild(Status.CANCELLED)
+    started = RunStarted(at=3, run="late", built_on={}, spec={})
+    state, commands = decide(state, started)
+    assert (state.status, state.run, kinds(commands)) == (Status.CANCELLED, "late", [Kind.CANCEL])
+    assert commands[0].data == {"run": "late"}
+    assert decide(state, started) == (state, ())
 
 
 def test_a_follower_is_told_when_it_settles() -> None:
@@ -356,6 +373,15 @@ def test_what_cannot_be_replayed_says_why() -> None:
         decide(rebuild(Status.BUILDING), event)
     with pytest.raises(InputError, match="blocked by mid"):
         decide(rebuild(Status.BLOCKED, reason="blocked by mid"), event)
+
+
+@pytest.mark.parametrize("status", DEADLINES)
+def test_nothing_is_overdue_before_its_deadline(status: Status) -> None:
+    state = rebuild(status, run="r")
+    assert decide(state, Overdue(at=1.0 + DEADLINES[status] - 1)) == (state, ())
+    late, commands = decide(state, Overdue(at=1.0 + DEADLINES[status]))
+    assert late.reason.startswith(f"still {status} after ")
+    assert (Kind.CANCEL in kinds(commands)) == (status is Status.BUILDING)
 
 
 def test_cancel() -> None:

@@ -81,7 +81,7 @@ def test_a_stop_that_fails_is_logged_not_raised(make_world: MakeWorld) -> None:
         raise PermanentError("not allowed")
 
     world.builder.cancel = refuse  # type: ignore[method-assign]
-    command = Command(kind=Kind.CANCEL, cascade=world.cascade, image="top", turn=1)
+    command = Command(kind=Kind.CANCEL, cascade=world.cascade, image="top", turn=1, data={"run": "r0"})
     world.app.engine.handle(command_to_text(command))
     assert world.statuses() == {"top": "done"}
 
