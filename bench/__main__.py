@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import engine, imports
+from bench import engine, graph, imports
 from bench.result import Result
 
 BENCHMARKS: dict[str, Callable[[], Result]] = {
@@ -22,6 +22,13 @@ BENCHMARKS: dict[str, Callable[[], Result]] = {
     "hop": engine.hop,
     "import-time": imports.seconds,
     "import-memory": imports.memory,
+    "graph-load-100k": graph.load_100k,
+    "graph-memory-100k": graph.memory_100k,
+    "graph-update-100k": graph.update_100k,
+    "impact-largest-100k": graph.impact_largest_100k,
+    "impact-typical-100k": graph.impact_typical_100k,
+    "graph-load-1m": graph.load_1m,
+    "graph-memory-1m": graph.memory_1m,
 }
 
 

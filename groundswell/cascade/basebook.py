@@ -6,9 +6,9 @@ workers that see the same push starts the cascade.
 
 from dataclasses import asdict, dataclass
 
-from groundswell.cascade.engine import retry_conflicts
 from groundswell.clock import Clock
 from groundswell.errors import ConflictError
+from groundswell.store.conflicts import retry_conflicts
 from groundswell.store.port import Documents, Put
 
 _TABLE, _PARTITION = "bases", "bases"

@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, replace
 from functools import cached_property
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
-
 from groundswell.cascade import schedule
 from groundswell.cascade.codec import command_from_text, command_to_text
 from groundswell.cascade.decide import decide
@@ -28,7 +26,8 @@ from groundswell.cascade.model import (
 )
 from groundswell.cascade.records import Records
 from groundswell.clock import Clock
-from groundswell.errors import ConflictError, NotFoundError, PermanentError, TemporaryError
+from groundswell.errors import NotFoundError, PermanentError, TemporaryError
+from groundswell.store.conflicts import retry_conflicts
 from groundswell.store.port import Put, Store
 
 logger = logging.getLogger(__name__)
@@ -232,16 +231,6 @@ class Engine:
     def drop_from_pool(self, entry: schedule.Entry) -> None:
         """Take out an entry whose rebuild has moved on (its release was lost), and grant what that frees."""
         self._edit_pool(lambda pool: schedule.release(pool, entry.cascade, entry.image, up_to=entry.turn))
-
-
-def retry_conflicts() -> Retrying:
-    """Another try when somebody else's write came first: load and decide again, at once, with a little jitter."""
-    return Retrying(
-        retry=retry_if_exception_type(ConflictError),
-        wait=wait_random(0, 0.05),
-        stop=stop_after_attempt(30),
-        reraise=True,
-    )
 
 
 def _pool(document: object) -> schedule.Pool:

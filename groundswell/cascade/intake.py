@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from graph.lineage import Impact
+from graph.impact import Impact, impact
 from graph.reference import InvalidReferenceError, Reference
 from groundswell.cascade.basebook import Base, BaseBook
 from groundswell.cascade.durations import Durations
-from groundswell.cascade.engine import PUSHES, Engine, retry_conflicts
+from groundswell.cascade.engine import PUSHES, Engine
 from groundswell.cascade.model import Followed, Status, Superseded
 from groundswell.cascade.plan import Trigger, plan
 from groundswell.cascade.records import Header, Phase
@@ -24,6 +24,7 @@ from groundswell.clock import Clock, inverted
 from groundswell.errors import NotFoundError, PermanentError, TemporaryError
 from groundswell.lineage.catalog import Catalog
 from groundswell.registry.port import Registry
+from groundswell.store.conflicts import retry_conflicts
 from groundswell.store.port import ANY, Put, Queues, Store
 
 logger = logging.getLogger(__name__)
@@ -141,8 +142,9 @@ class Intake:
         except InvalidReferenceError as exc:
             logger.warning("push of an impossible reference", extra={**_fields(push), "why": str(exc)})
             return Result.UNKNOWN, ""
-        impact = self._catalog.lineage().impact(str(reference))
-        if not impact.images and not impact.pinned:
+        with self._catalog.lineage() as lineage:
+            found = impact(lineage, str(reference))
+        if not found.images and not found.held:
             return Result.UNKNOWN, ""
         digest = self._registry.digest(reference)
         if digest is None:
@@ -150,24 +152,25 @@ class Intake:
         base, before = self._bases.claim(str(reference), digest=digest, cascade=new_id(self._clock()))
         if base.planned:
             return Result.KNOWN, base.cascade
-        if not impact.images:
+        if not found.images:
             self._bases.planned(str(reference), cascade=base.cascade)
             return Result.PINNED, ""
         # An entry that was there but is not planned is another worker's, or that of one which died: go on with it.
         resumed = before == base
-        self._start(str(reference), base, None if resumed else before, impact, push.source)
+        self._start(str(reference), base, None if resumed else before, found, push.source)
         return Result.KNOWN if resumed else Result.CASCADE, base.cascade
 
-    def _start(self, reference: str, base: Base, before: Base | None, impact: Impact, source: str) -> None:
+    def _start(self, reference: str, base: Base, before: Base | None, found: Impact, source: str) -> None:
         """Write the cascade down, then set it going. Interrupted anywhere, the next delivery goes on."""
         # The time is the entry's, so that two workers who write the same cascade down write the same records.
         records, at = self._engine.records, base.seen_at
         for attempt in retry_conflicts():
             with attempt:
                 records.enlist(base.cascade)
-        followed = self._followed(base.cascade, {affected.image for affected in impact.images})
+        images = [affected.image for affected in found.images]
+        followed = self._followed(base.cascade, set(images))
         trigger = Trigger(cascade=base.cascade, base=reference, digest=base.digest, at=at)
-        rebuilds = plan(trigger, impact, seconds=self._durations.estimates(), followed=followed)
+        rebuilds = plan(trigger, found.images, seconds=self._durations.estimates(images), followed=followed)
         header = Header(
             id=base.cascade,
             base=reference,
@@ -176,7 +179,7 @@ class Intake:
             started_at=at,
             total=len(rebuilds),
             open=len(rebuilds),
-            pinned=tuple((edge.image, edge.base) for edge in impact.pinned),
+            pinned=tuple((edge.image, edge.base) for edge in found.held),
         )
         records.create(header, rebuilds)
         for attempt in retry_conflicts():

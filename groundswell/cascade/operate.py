@@ -2,10 +2,11 @@
 
 from groundswell import audit
 from groundswell.cascade.decide import decide
-from groundswell.cascade.engine import Engine, retry_conflicts
+from groundswell.cascade.engine import Engine
 from groundswell.cascade.model import Cancelled, Rebuild, Replayed, Stage
 from groundswell.clock import Clock
 from groundswell.errors import InputError
+from groundswell.store.conflicts import retry_conflicts
 from groundswell.store.port import Documents
 
 

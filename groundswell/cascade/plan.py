@@ -3,13 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from graph.lineage import Impact, dependants_of
+from graph.impact import Affected, dependants_of, remaining_paths
 from groundswell.cascade.decide import begin, predecessor
 from groundswell.cascade.model import Outcome, Rebuild, Status, Wait
-from groundswell.cascade.schedule import remaining_paths
-
-DEFAULT_SECONDS = 60.0
-"""What a rebuild is taken to last when nothing is known of any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,20 +20,19 @@ class Trigger:
 
 def plan(
     trigger: Trigger,
-    impact: Impact,
+    images: Sequence[Affected],
     *,
     seconds: Mapping[str, float],
     followed: Mapping[str, Sequence[str]] | None = None,
 ) -> tuple[Rebuild, ...]:
     """The rebuilds of a cascade as they begin, bases first.
 
-    `seconds` estimates durations by image; `followed` names, by image, the older cascades that hold it still.
+    `seconds` estimates how long each image takes; `followed` names, by image, the older cascades that hold it.
     """
-    dependants = dependants_of(impact)
-    usual = sorted(seconds.values())[len(seconds) // 2] if seconds else DEFAULT_SECONDS
-    paths = remaining_paths(dependants, {image: seconds.get(image, usual) for image in dependants})
+    dependants = dependants_of(images)
+    paths = remaining_paths(dependants, seconds)
     rebuilds = []
-    for affected in impact.images:
+    for affected in images:
         waits = {base: Wait(outcome=Outcome.PENDING) for base in affected.waits_for}
         for cascade in (followed or {}).get(affected.image, ()):
             waits[predecessor(cascade, affected.image)] = Wait(outcome=Outcome.PENDING)

@@ -66,30 +66,5 @@ def grant(pool: Pool, slots: int) -> tuple[Pool, tuple[Entry, ...]]:
     return (replace(pool, waiting=waiting, running=running), tuple(granted)) if granted else (pool, ())
 
 
-def remaining_paths(dependants: Mapping[str, tuple[str, ...]], seconds: Mapping[str, float]) -> dict[str, float]:
-    """The longest path in seconds from each image to the end, its own time included.
-
-    `dependants` maps every image to those that wait for it, and is acyclic.
-    """
-    longest: dict[str, float] = {}
-    for root in dependants:
-        stack = [root]
-        while stack:
-            image = stack[-1]
-            open_ones = [dependant for dependant in dependants[image] if dependant not in longest]
-            if open_ones:
-                stack.extend(open_ones)
-                continue
-            stack.pop()
-            longest[image] = seconds[image] + max((longest[d] for d in dependants[image]), default=0.0)
-    return longest
-
-
-def makespan_bound(dependants: Mapping[str, tuple[str, ...]], seconds: Mapping[str, float], slots: int) -> float:
-    """No schedule can end earlier: the critical path, or all the work spread over the slots, in seconds."""
-    critical = max(remaining_paths(dependants, seconds).values(), default=0.0)
-    return max(critical, sum(seconds.values()) / slots)
-
-
 def _without(entries: Mapping[str, Entry], name: str) -> Mapping[str, Entry]:
     return {key: entry for key, entry in entries.items() if key != name} if name in entries else entries

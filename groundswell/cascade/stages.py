@@ -180,7 +180,9 @@ class Stages:
             return None
         named = Reference.parse(image.runtime)
         tagged = str(named.without_digest())
-        wait = state.waits.get(tagged) or state.waits.get(self._catalog.lineage().publisher(tagged) or "")
+        with self._catalog.lineage() as lineage:
+            publisher = lineage.publisher(tagged)
+        wait = state.waits.get(tagged) or state.waits.get(publisher or "")
         reference = named
         if named.digest is None and wait is not None and wait.digest:
             reference = named.with_digest(wait.digest)

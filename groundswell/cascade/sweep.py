@@ -5,7 +5,7 @@ import logging
 from graph.reference import Reference
 from groundswell.cascade.basebook import BaseBook
 from groundswell.cascade.decide import follow, news, predecessor
-from groundswell.cascade.engine import Engine, retry_conflicts
+from groundswell.cascade.engine import Engine
 from groundswell.cascade.intake import Push, queue
 from groundswell.cascade.model import BaseNews, Nudged, Outcome, Overdue, Rebuild, Status, Wait
 from groundswell.cascade.records import Phase
@@ -13,6 +13,7 @@ from groundswell.clock import Clock
 from groundswell.errors import InputError, NotFoundError, PermanentError, TemporaryError
 from groundswell.lineage.catalog import Catalog
 from groundswell.registry.port import Registry
+from groundswell.store.conflicts import retry_conflicts
 from groundswell.store.port import Queues
 
 logger = logging.getLogger(__name__)
@@ -49,8 +50,9 @@ class Sweep:
 
     def bases(self) -> None:
         """Read every base's digest back; one that moved without our knowing is a push whose webhook was lost."""
-        lineage = self._catalog.lineage()
-        for name in lineage.bases():
+        with self._catalog.lineage() as lineage:
+            names = lineage.bases()
+        for name in names:
             reference = Reference.parse(name)
             try:
                 digest = self._registry.digest(reference)
@@ -143,7 +145,9 @@ def seed(bases: BaseBook, catalog: Catalog, registry: Registry) -> list[str]:
     Done at registration, so that the next push is compared with something.
     """
     failed = []
-    for name in catalog.lineage().bases():
+    with catalog.lineage() as lineage:
+        names = lineage.bases()
+    for name in names:
         reference = Reference.parse(name)
         if bases.get(name) is not None:
             continue

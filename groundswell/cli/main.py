@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import typer
 
-from groundswell.cli import audit, cascades, lineage, pushes, replay, runs
+from groundswell.cli import audit, cascades, impact, lineage, pushes, replay, runs, scan, stale
 from groundswell.errors import ConflictError, GroundswellError, InputError, NotFoundError, TemporaryError
 
 EXIT_CODES: Mapping[type[GroundswellError], int] = {
@@ -30,6 +30,9 @@ app.command("replay")(replay.replay)
 app.command("cancel")(replay.cancel)
 app.command("pushes")(pushes.pushes)
 app.command("audit")(audit.audit)
+app.command("scan")(scan.scan)
+app.command("impact")(impact.impact)
+app.command("stale")(stale.stale)
 
 
 def main() -> None:

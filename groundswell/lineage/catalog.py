@@ -1,24 +1,36 @@
 """The stored registrations, and the lineage made of them.
 
-One record per image, changed only by its ETag. A revision record changes with every registration, so that whoever
-holds a loaded lineage sees with one small read whether it is still true.
+Everything is in one partition: a record per image, the revision (one number for all of it), and for every revision
+which images it changed. A commit writes them together under the revision's ETag. So registrations take turns, each
+is checked against exactly what it is added to, what is stored never contradicts itself, and whoever holds a loaded
+lineage sees with one small read whether it is still true, and what to load again when it is not.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import batched
 from typing import Any
-from uuid import uuid4
 
-from graph.lineage import Lineage, LineageError
+from graph.lineage import Changes, Lineage, LineageError, Node
 from groundswell import audit
 from groundswell.clock import Clock
 from groundswell.errors import ConflictError, InputError, NotFoundError
-from groundswell.lineage.model import Registration, from_json, to_json
-from groundswell.store.port import ANY, MAX_COMMIT, Documents, Put, Record
+from groundswell.lineage import history
+from groundswell.lineage.history import Action
+from groundswell.lineage.model import Registration, from_json, node, to_json
+from groundswell.store.conflicts import retry_conflicts
+from groundswell.store.port import MAX_COMMIT, Delete, Documents, Json, Put, Record, Write
 
-TABLE = "lineage"
-IMAGES = "images"
-_META, _REVISION = "meta", "revision"
+TABLE, PARTITION = "lineage", "lineage"
+IMAGE, _CHANGE, _REVISION = "image:", "change:", "revision"
+_AT_ONCE = (MAX_COMMIT - 2) // 2
+"""Images in one commit: each has its record and a line of history; the revision and its change go with them."""
+_BEHIND = 200
+"""Revisions after which loading everything is quicker than following."""
+_FEW = 100
+"""Images that are read one by one; for more, all are read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,101 +38,294 @@ class Change:
     """What a registration would change about one image: the fields that differ, (before, after); all when new."""
 
     name: str
-    new: bool
-    fields: dict[str, tuple[Any, Any]]
+    action: Action
+    fields: Mapping[str, tuple[Any, Any]]
+
+    @property
+    def new(self) -> bool:
+        return self.action is Action.REGISTERED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """A registration with the ETag under which it is stored."""
+
+    registration: Registration
+    etag: str
+
+
+@dataclass(slots=True)
+class _Loaded:
+    """The lineage as of a revision; the lock is held by whoever reads or changes it."""
+
+    lineage: Lineage = field(default_factory=Lineage)
+    revision: int = 0
+    lock: threading.RLock = field(default_factory=threading.RLock)
 
 
 class Catalog:
+    """Registrations in a store. Safe to share between threads."""
+
     def __init__(self, store: Documents, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._loaded: tuple[str, Lineage] | None = None
+        self._loaded = _Loaded()
+
+    # Reading.
 
     def registration(self, name: str) -> Registration:
         """Raises NotFoundError when no such image is registered."""
-        record = self._store.get(TABLE, IMAGES, name)
+        return self.stored(name).registration
+
+    def stored(self, name: str) -> Stored:
+        """A registration and its ETag. Raises NotFoundError when no such image is registered."""
+        record = self._store.get(TABLE, PARTITION, IMAGE + name)
         if record is None:
             raise NotFoundError(f"no image {name} is registered; see `groundswell lineage show`")
-        return from_json(record.value)
+        return Stored(registration=from_json(record.value), etag=record.etag)
 
-    def registrations(self) -> tuple[Registration, ...]:
-        return tuple(from_json(record.value) for record in self._store.scan(TABLE, IMAGES))
+    def registrations(self, names: Iterable[str] | None = None) -> tuple[Registration, ...]:
+        """All registrations by name, or those of `names` that there are."""
+        if names is None:
+            return tuple(from_json(record.value) for record in self._store.scan(TABLE, PARTITION, prefix=IMAGE))
+        found = self._records(sorted(set(names)))
+        return tuple(from_json(found[name].value) for name in sorted(found))
 
-    def lineage(self) -> Lineage:
-        """The graph of everything registered, kept until a registration changes something."""
-        record = self._store.get(TABLE, _META, _REVISION)
-        revision = record.value["revision"] if record else ""
-        if self._loaded is None or self._loaded[0] != revision:
-            self._loaded = (revision, Lineage(item.node for item in self.registrations()))
-        return self._loaded[1]
+    def history(self, name: str, *, limit: int = 100) -> Iterator[Json]:
+        """What became of one image's registration, the newest change first."""
+        for record in self._store.scan(TABLE, PARTITION, prefix=history.prefix(name), limit=limit):
+            yield record.value
+
+    @contextmanager
+    def lineage(self) -> Iterator[Lineage]:
+        """The graph of everything registered as of now, for this thread alone while the block lasts."""
+        revision = self._revision()
+        with self._loaded.lock:
+            if revision > self._loaded.revision:
+                self._follow(revision)
+            yield self._loaded.lineage
+
+    # Changing.
 
     def changes(self, registrations: Iterable[Registration]) -> tuple[Change, ...]:
         """What registering these would change.
 
-        Raises InputError when the lineage would contradict itself (a cycle, a tag published twice).
+        Raises InputError when the lineage would contradict itself (a circle, a tag published twice).
         """
-        return self._compare(list(registrations))[0]
+        return self._compare(_by_name(registrations))[0]
 
-    def register(self, registrations: Iterable[Registration], *, who: str) -> tuple[Change, ...]:
+    def register(
+        self,
+        registrations: Iterable[Registration],
+        *,
+        who: str,
+        why: str = "",
+        etags: Mapping[str, str | None] | None = None,
+    ) -> tuple[Change, ...]:
         """Store these images; the others stay. Registering the same again changes nothing.
 
-        Raises InputError as `changes` does, ConflictError when somebody else registered one of them meanwhile.
+        `etags` says, by image, what the caller saw: an ETag, or None for "not registered". Raises InputError as
+        `changes` does, ConflictError when an image is not as the caller saw it, or changed meanwhile.
         """
-        wanted = {registration.name: registration for registration in registrations}
-        changes, stored = self._compare(list(wanted.values()))
-        if not changes:
-            return ()
-        writes = [
-            Put(
-                row=change.name,
-                value=to_json(wanted[change.name]),
-                etag=stored[change.name].etag if change.name in stored else None,
+        wanted = _by_name(registrations)
+        changes, stored = self._compare(wanted)
+        _check_seen(etags or {}, stored)
+        for part in batched(changes, _AT_ONCE, strict=False):
+            self._commit(part, wanted, stored, who=who, why=why)
+        self._audit("register", changes, who=who, why=why)
+        return changes
+
+    def unregister(
+        self, names: Iterable[str], *, who: str, why: str, etags: Mapping[str, str | None] | None = None
+    ) -> tuple[Change, ...]:
+        """Take images out of the lineage: their history stays, cascades no longer rebuild them.
+
+        Raises NotFoundError when one is not registered, InputError without a reason, ConflictError as `register`.
+        """
+        if not why.strip():
+            raise InputError("unregistering needs a reason: --reason TEXT")
+        gone = sorted(set(names))
+        stored = self._records(gone)
+        if missing := [name for name in gone if name not in stored]:
+            raise NotFoundError(f"no image {missing[0]} is registered; see `groundswell lineage show`")
+        _check_seen(etags or {}, stored)
+        changes = tuple(
+            Change(
+                name=name,
+                action=Action.UNREGISTERED,
+                fields={key: (value, None) for key, value in stored[name].value.items()},
             )
-            for change in changes
+            for name in gone
+        )
+        for part in batched(changes, _AT_ONCE, strict=False):
+            self._commit(part, {}, stored, who=who, why=why)
+        self._audit("unregister", changes, who=who, why=why)
+        return changes
+
+    def _compare(self, wanted: Mapping[str, Registration]) -> tuple[tuple[Change, ...], Mapping[str, Record]]:
+        stored = self._records(sorted(wanted))
+        found = (_difference(stored.get(name), registration) for name, registration in wanted.items())
+        changes = tuple(change for change in found if change is not None)
+        self._check({change.name: wanted[change.name] for change in changes})
+        return changes, stored
+
+    def _check(self, wanted: Mapping[str, Registration]) -> None:
+        """Raises InputError when the lineage does not take these images; it stays as it is."""
+        nodes = {name: item.node for name, item in wanted.items()}
+        with self.lineage() as lineage:
+            try:
+                lineage.apply(lineage.apply(nodes))
+            except LineageError as exc:
+                raise InputError(str(exc)) from exc
+            undo: list[Changes] = []
+            try:
+                for part in batched(nodes.items(), _AT_ONCE, strict=False):
+                    undo.append(lineage.apply(dict(part)))  # noqa: PERF401  # what was applied must be undone
+            except LineageError as exc:
+                raise InputError(
+                    f"{exc}: for a moment, because images are stored {_AT_ONCE} at a time; "
+                    "register the images it names by themselves first"
+                ) from exc
+            finally:
+                for former in reversed(undo):
+                    lineage.apply(former)
+
+    def _commit(
+        self,
+        changes: Sequence[Change],
+        wanted: Mapping[str, Registration],
+        stored: Mapping[str, Record],
+        *,
+        who: str,
+        why: str,
+    ) -> None:
+        """One revision: the images, their history, the number. Checked again when others were faster."""
+        moved = ""
+        for attempt in retry_conflicts():
+            with attempt:
+                if attempt.retry_state.attempt_number > 1:
+                    moved = self._moved(changes, stored)
+                    self._check({change.name: wanted[change.name] for change in changes if change.name in wanted})
+                if not moved:
+                    self._store.commit(TABLE, PARTITION, self._writes(changes, wanted, stored, who=who, why=why))
+        if moved:
+            raise ConflictError(f"somebody else changed {moved} meanwhile; look at it, then run it again")
+
+    def _writes(
+        self,
+        changes: Sequence[Change],
+        wanted: Mapping[str, Registration],
+        stored: Mapping[str, Record],
+        *,
+        who: str,
+        why: str,
+    ) -> list[Write]:
+        record = self._store.get(TABLE, PARTITION, _REVISION)
+        revision = (record.value["revision"] if record else 0) + 1
+        writes: list[Write] = [
+            Put(row=_REVISION, value={"revision": revision}, etag=_etag(record)),
+            Put(row=_change_row(revision), value={"images": [change.name for change in changes]}, etag=None),
         ]
-        self._commit(writes)
+        at = self._clock()
+        for change in changes:
+            known, new = stored.get(change.name), wanted.get(change.name)
+            if new is None:
+                writes.append(Delete(row=IMAGE + change.name, etag=known.etag if known else ""))
+            else:
+                writes.append(Put(row=IMAGE + change.name, value=to_json(new), etag=known.etag if known else None))
+            line = history.line(change.action, change.fields, at=at, who=who, why=why, revision=revision)
+            writes.append(Put(row=history.row(change.name, revision), value=line, etag=None))
+        return writes
+
+    def _moved(self, changes: Sequence[Change], stored: Mapping[str, Record]) -> str:
+        """The first image that is no longer as it was loaded."""
+        now = self._records([change.name for change in changes])
+        return next((c.name for c in changes if _etag(stored.get(c.name)) != _etag(now.get(c.name))), "")
+
+    def _audit(self, action: str, changes: Sequence[Change], *, who: str, why: str) -> None:
+        if not changes:
+            return
+        shown = changes[:50]
         audit.record(
             self._store,
             at=self._clock(),
             who=who,
-            action="register",
+            action=action,
             subject=", ".join(change.name for change in changes)[:1000],
-            why="",
-            before={c.name: {f: v[0] for f, v in c.fields.items()} for c in changes[:50] if not c.new},
-            after={c.name: {f: v[1] for f, v in c.fields.items()} for c in changes[:50]},
+            why=why,
+            before={c.name: {f: v[0] for f, v in c.fields.items()} for c in shown if not c.new},
+            after={c.name: {f: v[1] for f, v in c.fields.items()} for c in shown},
         )
-        return changes
 
-    def _compare(self, wanted: Sequence[Registration]) -> tuple[tuple[Change, ...], dict[str, Record]]:
-        stored = {record.row: record for record in self._store.scan(TABLE, IMAGES)}
-        after = {name: from_json(record.value) for name, record in stored.items()}
-        changes = []
-        for registration in wanted:
-            record = stored.get(registration.name)
-            old, new = dict(record.value) if record else {}, to_json(registration)
-            fields = {
-                field: (old.get(field), value)
-                for field, value in new.items()
-                if _plain(old.get(field)) != _plain(value)
-            }
-            if record is None or fields:
-                changes.append(Change(name=registration.name, new=record is None, fields=fields))
-            after[registration.name] = registration
-        try:
-            Lineage(item.node for item in after.values())
-        except LineageError as exc:
-            raise InputError(str(exc)) from exc
-        return tuple(changes), stored
+    # Loading.
 
-    def _commit(self, writes: Sequence[Put]) -> None:
-        try:
-            for start in range(0, len(writes), MAX_COMMIT):
-                self._store.commit(TABLE, IMAGES, writes[start : start + MAX_COMMIT])
-        except ConflictError as exc:
-            raise ConflictError("somebody else registered one of these images meanwhile; run it again") from exc
-        finally:
-            revision = Put(row=_REVISION, value={"revision": uuid4().hex}, etag=ANY)
-            self._store.commit(TABLE, _META, [revision])
+    def _revision(self) -> int:
+        record = self._store.get(TABLE, PARTITION, _REVISION)
+        return record.value["revision"] if record else 0
+
+    def _records(self, names: Sequence[str]) -> dict[str, Record]:
+        if len(names) <= _FEW:
+            found = {name: self._store.get(TABLE, PARTITION, IMAGE + name) for name in names}
+            return {name: record for name, record in found.items() if record is not None}
+        wanted = set(names)
+        everything = self._store.scan(TABLE, PARTITION, prefix=IMAGE)
+        return {name: record for record in everything if (name := record.row.removeprefix(IMAGE)) in wanted}
+
+    def _follow(self, revision: int) -> None:
+        """Bring the loaded lineage up to now: by what changed since, or from the ground up."""
+        loaded = self._loaded
+        if revision - loaded.revision <= _BEHIND:
+            changes: dict[str, Node | None] = {}
+            loaded_to = self._catch_up(changes, loaded.revision)
+            loaded.lineage.apply(changes)
+        else:
+            records = self._store.scan(TABLE, PARTITION, prefix=IMAGE)
+            nodes: dict[str, Node | None] = {each.name: each for each in (node(item.value) for item in records)}
+            loaded_to = self._catch_up(nodes, revision)
+            loaded.lineage = Lineage(each for each in nodes.values() if each is not None)
+        loaded.revision = loaded_to
+
+    def _catch_up(self, nodes: dict[str, Node | None], since: int) -> int:
+        """Read what changed after the revision `since` into `nodes`; returns the revision they are of then.
+
+        What is read while somebody writes may be newer than the revision that was looked for: it goes on until
+        nothing was written in between, and so never holds half a registration.
+        """
+        while since < (revision := self._revision()):
+            for number in range(since + 1, revision + 1):
+                change = self._store.get(TABLE, PARTITION, _change_row(number))
+                for name in change.value["images"] if change else ():
+                    record = self._store.get(TABLE, PARTITION, IMAGE + name)
+                    nodes[name] = node(record.value) if record else None
+            since = revision
+        return since
+
+
+def _by_name(registrations: Iterable[Registration]) -> dict[str, Registration]:
+    return {registration.name: registration for registration in registrations}
+
+
+def _difference(record: Record | None, registration: Registration) -> Change | None:
+    """What registering would change about an image, if anything."""
+    old, new = dict(record.value) if record else {}, _plain(to_json(registration))
+    fields = {key: (old.get(key), value) for key, value in new.items() if old.get(key) != value}
+    if record is None:
+        return Change(name=registration.name, action=Action.REGISTERED, fields=fields)
+    return Change(name=registration.name, action=Action.CHANGED, fields=fields) if fields else None
+
+
+def _check_seen(etags: Mapping[str, str | None], stored: Mapping[str, Record]) -> None:
+    for name, seen in etags.items():
+        if seen != _etag(stored.get(name)):
+            raise ConflictError(f"{name} is not as you saw it; look at it, then decide again")
+
+
+def _etag(record: Record | None) -> str | None:
+    return record.etag if record else None
+
+
+def _change_row(revision: int) -> str:
+    return f"{_CHANGE}{revision:012d}"
 
 
 def _plain(value: Any) -> Any:

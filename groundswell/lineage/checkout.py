@@ -3,13 +3,14 @@
 from dataclasses import replace
 from pathlib import Path
 
-from graph.dockerfile import DockerfileError, resolve
+from graph.dockerfile import DockerfileError, Resolution, resolve
 from groundswell.errors import InputError
 from groundswell.lineage.document import MAX_BYTES, Entry, parse
 from groundswell.lineage.model import Registration
+from groundswell.lineage.sources.build import Edges
+from groundswell.lineage.sources.files import MAX_DOCKERFILE, read_text
 
 NAMES = ("lineage.yaml", "lineage.yml")
-_MAX_DOCKERFILE = 1024 * 1024
 
 
 def read(path: Path) -> tuple[Registration, ...]:
@@ -33,16 +34,9 @@ def _find(path: Path) -> Path:
 
 def _text(path: Path, limit: int) -> str:
     try:
-        with path.open("rb") as stream:
-            content = stream.read(limit + 1)
-    except OSError as exc:
-        raise InputError(f"{path}: cannot be read: {exc.strerror}") from exc
-    if len(content) > limit:
-        raise InputError(f"{path}: larger than {limit // 1024} KiB")
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError as exc:
-        raise InputError(f"{path}: not UTF-8 text (byte {exc.start})") from exc
+        return read_text(path, limit)
+    except InputError as exc:
+        raise InputError(f"{path}: {exc}") from exc
 
 
 def _resolved(file: Path, entry: Entry) -> Registration:
@@ -55,10 +49,9 @@ def _resolved(file: Path, entry: Entry) -> Registration:
     shown = dockerfile.relative_to(root)
     if not dockerfile.is_file():
         raise InputError(f"{where}: there is no file {shown}; set `path` and `dockerfile`")
-    text = _text(dockerfile, _MAX_DOCKERFILE)
-    runtime: str | None = None
-    build: set[str] = set()
-    for index, platform in enumerate(registration.platforms):
+    text = _text(dockerfile, MAX_DOCKERFILE)
+    resolutions: list[Resolution] = []
+    for platform in registration.platforms:
         try:
             resolution = resolve(
                 text, build_args=registration.build_args, target=registration.target, platform=platform
@@ -68,9 +61,6 @@ def _resolved(file: Path, entry: Entry) -> Registration:
         if resolution.unresolved:
             first = resolution.unresolved[0]
             raise InputError(f"{where}: {shown}: {first.raw!r} cannot be resolved: {first.why}; give a build arg")
-        if index == 0:
-            runtime = resolution.runtime
-        elif resolution.runtime:
-            build.add(resolution.runtime)
-        build.update(resolution.build)
-    return replace(registration, runtime=runtime, build=tuple(sorted(build)))
+        resolutions.append(resolution)
+    edges = Edges.of(resolutions)
+    return replace(registration, runtime=edges.runtime, build=edges.build, frontend=edges.frontend)

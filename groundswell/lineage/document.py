@@ -155,6 +155,7 @@ def _registration(image: Mapping[str, Any], registry: str, source: Mapping[str, 
         registry=registry,
         repository=image.get("repository", image["name"]),
         tags=tuple(image["tags"]),
+        tag_patterns=tuple(image.get("tag_patterns", ())),
         source=Source(
             location=source["git"], ref=source.get("ref", "main"), path="" if path == "." else path.strip("/")
         ),

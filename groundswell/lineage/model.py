@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from sys import intern
 from typing import Any
 
 from graph.lineage import Node
@@ -14,7 +15,11 @@ from groundswell.scan.port import Severity
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
-    """One image. `runtime` and `build` are its edges as its Dockerfile resolved when it was registered."""
+    """One image. `runtime` and `build` are its edges as its Dockerfile resolved when it was registered.
+
+    `tag_patterns` are globs of tags that it publishes beside the stable ones and never moves (`1.4.*`); `frontend`
+    is the image that its Dockerfile names with `# syntax=`.
+    """
 
     name: str
     registry: str
@@ -31,6 +36,8 @@ class Registration:
     deployments: tuple[Workload, ...] = ()
     runtime: str | None = None
     build: tuple[str, ...] = ()
+    frontend: str | None = None
+    tag_patterns: tuple[str, ...] = ()
 
     @property
     def references(self) -> tuple[Reference, ...]:
@@ -41,12 +48,7 @@ class Registration:
 
     @property
     def node(self) -> Node:
-        return Node(
-            name=self.name,
-            publishes=tuple(str(reference) for reference in self.references),
-            runtime=self.runtime,
-            build=self.build,
-        )
+        return node(to_json(self))
 
     @property
     def policy(self) -> Policy:
@@ -62,6 +64,23 @@ def to_json(registration: Registration) -> dict[str, Any]:
     return asdict(registration)
 
 
+def node(document: Mapping[str, Any]) -> Node:
+    """The lineage's part of a stored registration. Equal references share one text: few bases serve many."""
+    published = f"{document['registry']}/{document['repository']}:"
+    return Node(
+        name=document["name"],
+        publishes=tuple(intern(published + tag) for tag in document["tags"]),
+        runtime=_shared(document["runtime"]),
+        build=tuple(intern(base) for base in document["build"]),
+        patterns=tuple(published + glob for glob in document.get("tag_patterns", ())),
+        frontend=_shared(document.get("frontend")),
+    )
+
+
+def _shared(reference: str | None) -> str | None:
+    return None if reference is None else intern(reference)
+
+
 def from_json(document: Mapping[str, Any]) -> Registration:
     return Registration(
         **{
@@ -73,5 +92,6 @@ def from_json(document: Mapping[str, Any]) -> Registration:
                 Workload(**{**workload, "kind": Kind(workload["kind"])}) for workload in document["deployments"]
             ),
             "build": tuple(document["build"]),
+            "tag_patterns": tuple(document.get("tag_patterns", ())),
         }
     )

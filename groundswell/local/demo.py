@@ -18,9 +18,9 @@ import yaml
 from rich.console import Console
 from rich.text import Text
 
+from graph.impact import remaining_paths
 from groundswell.cascade.model import Rebuild, Status
 from groundswell.cascade.records import Header
-from groundswell.cascade.schedule import remaining_paths
 from groundswell.cascade.view import short
 from groundswell.cli.cascades import follow, render
 from groundswell.errors import GroundswellError, PermanentError

@@ -11,11 +11,12 @@ from REQUESTS_CA_BUNDLE where it is set.
 import io
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from azure.containerregistry import ContainerRegistryClient
+from azure.containerregistry import ArtifactManifestOrder, ArtifactTagOrder, ContainerRegistryClient
 from azure.core.pipeline import PipelineResponse
 from azure.core.pipeline.transport import RequestsTransport
 
@@ -28,12 +29,15 @@ from groundswell.registry.manifests import (
     MANIFESTS,
     MAX_CONFIG,
     Descriptor,
+    annotations,
+    attestations,
     children,
     config_of,
     json_object,
     platform_image,
 )
-from groundswell.registry.port import Image, PlatformImage
+from groundswell.registry.port import Image, NotAnImageError, PlatformImage, Tag
+from groundswell.registry.provenance import MAX_STATEMENT, statements
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -70,14 +74,51 @@ class AcrRegistry:
         manifest = self._find(reference)
         if manifest is None:
             return None
+        subject = str(reference)
+        document = json_object(manifest.content, subject)
         if manifest.media_type in INDEXES:
-            platforms = tuple(
-                self._child(reference, child)
-                for child in children(json_object(manifest.content, str(reference)), str(reference))
-            )
+            platforms = tuple(self._child(reference, child) for child in children(document, subject))
         else:
-            platforms = (self._platform(reference, manifest, ""),)
-        return Image(digest=manifest.digest, media_type=manifest.media_type, platforms=platforms)
+            platforms = (self._platform(reference, manifest, None),)
+        return Image(
+            digest=manifest.digest,
+            media_type=manifest.media_type,
+            platforms=platforms,
+            annotations=annotations(document),
+            attestations=attestations(document, subject) if manifest.media_type in INDEXES else (),
+        )
+
+    def provenance(self, attestation: Reference) -> tuple[Mapping[str, Any], ...]:
+        """See `Registry.provenance`."""
+        manifest = self._find(attestation)
+        if manifest is None:
+            raise NotFoundError(f"{attestation}: the index names it, but the registry does not have it")
+        subject = str(attestation)
+        return tuple(
+            json_object(self._blob(attestation, statement, MAX_STATEMENT), subject)
+            for statement in statements(json_object(manifest.content, subject), subject)
+        )
+
+    def repositories(self, registry: str) -> tuple[str, ...]:
+        """See `Registry.repositories`."""
+        with translated(f"{registry}, its list of repositories"):
+            return tuple(self._client(registry).list_repository_names())
+
+    def tagged(self, registry: str, repository: str) -> tuple[Tag, ...]:
+        """See `Registry.tagged`."""
+        with translated(f"{registry}/{repository}, its list of tags"):
+            found = self._client(registry).list_tag_properties(
+                repository, order_by=ArtifactTagOrder.LAST_UPDATED_ON_DESCENDING
+            )
+            return tuple(Tag(name=str(tag.name), digest=str(tag.digest)) for tag in found)
+
+    def untagged(self, registry: str, repository: str, limit: int) -> tuple[str, ...]:
+        """See `Registry.untagged`."""
+        with translated(f"{registry}/{repository}, its list of manifests"):
+            found = self._client(registry).list_manifest_properties(
+                repository, order_by=ArtifactManifestOrder.LAST_UPDATED_ON_DESCENDING
+            )
+            return tuple(islice((str(manifest.digest) for manifest in found if not manifest.tags), limit))
 
     def promote(self, candidate: Reference, tags: Sequence[str]) -> None:
         """See `Registry.promote`."""
@@ -117,7 +158,7 @@ class AcrRegistry:
             return None
         media_type = str(result.media_type).partition(";")[0].strip()
         if media_type not in INDEXES | MANIFESTS:
-            raise PermanentError(f"{reference} is a {media_type}, which is neither an image nor an index")
+            raise NotAnImageError(f"{reference} is a {media_type}, which is neither an image nor an index")
         return _Manifest(digest=str(result.digest), media_type=media_type, content=taken[0])
 
     def _child(self, parent: Reference, child: Descriptor) -> PlatformImage:
@@ -125,27 +166,33 @@ class AcrRegistry:
         manifest = self._find(reference)
         if manifest is None:
             raise PermanentError(f"{reference}: the index names it, but the registry does not have it")
-        return self._platform(reference, manifest, child.platform)
+        return self._platform(reference, manifest, child)
 
-    def _platform(self, reference: Reference, manifest: "_Manifest", platform: str) -> PlatformImage:
+    def _platform(self, reference: Reference, manifest: "_Manifest", child: Descriptor | None) -> PlatformImage:
+        """`child` is what an index says of the manifest, where one names it."""
         subject = str(reference)
-        config = config_of(json_object(manifest.content, subject), subject)
-        content = self._config(reference, config)
-        return platform_image(content, digest=manifest.digest, platform=platform, subject=subject)
+        document = json_object(manifest.content, subject)
+        return platform_image(
+            self._blob(reference, config_of(document, subject), MAX_CONFIG),
+            digest=manifest.digest,
+            platform=child.platform if child else "",
+            subject=subject,
+            annotations={**(child.annotations if child else {}), **annotations(document)},
+        )
 
-    def _config(self, reference: Reference, config: Descriptor) -> bytes:
-        """The config blob; the SDK checks its digest when the last chunk is read."""
-        subject = f"{reference.registry}/{reference.repository}@{config.digest}"
+    def _blob(self, reference: Reference, blob: Descriptor, limit: int) -> bytes:
+        """A blob that the manifest of `reference` names; the SDK checks its digest when the last chunk is read."""
+        subject = f"{reference.registry}/{reference.repository}@{blob.digest}"
         content = bytearray()
         try:
             with (
                 translated(subject),
-                self._client(reference.registry).download_blob(reference.repository, config.digest) as chunks,
+                self._client(reference.registry).download_blob(reference.repository, blob.digest) as chunks,
             ):
                 for chunk in chunks:
                     content += chunk
-                    if len(content) > MAX_CONFIG:
-                        raise PermanentError(f"{subject}: more than the {MAX_CONFIG} bytes allowed")
+                    if len(content) > limit:
+                        raise PermanentError(f"{subject}: more than the {limit} bytes allowed")
         except NotFoundError as exc:
             raise PermanentError(f"{subject}: the manifest of {reference} names it, but it is missing") from exc
         return bytes(content)

@@ -25,6 +25,8 @@ def translated(subject: str) -> Iterator[None]:
     try:
         yield
     except HttpResponseError as exc:
+        if close := getattr(exc.response, "close", None):  # of a refused download, which the SDK leaves open
+            close()
         raise _error(exc, subject) from exc
     except AzureError as exc:  # name not found, connection refused or lost, timeout, TLS
         raise TemporaryError(f"{subject}: the registry did not answer ({type(exc).__name__})") from exc

@@ -7,7 +7,7 @@ SDK's own policy behind it answers the challenge, and the new token is kept inst
 
 import re
 import threading
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import SansIOHTTPPolicy
@@ -16,6 +16,7 @@ from azure.core.rest import HttpRequest, HttpResponse
 type _Key = tuple[str, str]
 
 _ROUTE = re.compile(r"/v2/(?P<repository>.+)/(?:manifests|blobs)/[^/]+")
+_LISTS = re.compile(r"/acr/v1/(?:_catalog|.+/_tags|.+/_manifests)")
 _KEPT = "groundswell_token_key"
 _MAX_KEPT = 1000
 
@@ -53,6 +54,12 @@ class TokenCache(SansIOHTTPPolicy[HttpRequest, HttpResponse]):
 
 
 def _key(request: HttpRequest) -> _Key | None:
-    """What a token is good for: a repository, and reading, deleting or writing. None for what is not kept."""
-    found = _ROUTE.fullmatch(urlsplit(request.url).path)
+    """What a token is good for: a repository, and reading, deleting or writing; or a list, for its next pages.
+
+    None for what is not kept.
+    """
+    path = urlsplit(request.url).path
+    if _LISTS.fullmatch(path):  # the SDK quotes the slashes in a name, the registry's links do not
+        return unquote(path), request.method
+    found = _ROUTE.fullmatch(path)
     return (found["repository"], request.method) if found else None

@@ -4,12 +4,12 @@ Fails closed: what is not understood is a PermanentError, never an image with a 
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from groundswell.errors import PermanentError
-from groundswell.registry.port import PlatformImage
+from groundswell.registry.port import NotAnImageError, PlatformImage
 
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -23,7 +23,9 @@ MAX_CONFIG = 8 * 2**20
 MAX_PLATFORMS = 64
 
 _CONFIGS = frozenset({"application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"})
+_LAYERS = ("application/vnd.oci.image.layer.", "application/vnd.docker.image.rootfs.")
 _ATTESTATION = "vnd.docker.reference.type"
+_ATTESTS = "attestation-manifest"
 _UNKNOWN = "unknown"
 
 
@@ -34,6 +36,7 @@ class Descriptor:
     digest: str
     size: int
     platform: str = ""
+    annotations: Mapping[str, str] = field(default_factory=dict)
 
 
 def platform_name(os: str, architecture: str, variant: str = "") -> str:
@@ -46,7 +49,11 @@ def platform_name(os: str, architecture: str, variant: str = "") -> str:
 
 
 def children(document: Mapping[str, Any], subject: str) -> list[Descriptor]:
-    """The images of an index: without attestations (BuildKit's `unknown/unknown`) and other artifacts."""
+    """The images of an index: without attestations (BuildKit's `unknown/unknown`) and other artifacts.
+
+    Raises NotAnImageError for an index that says it is another artifact.
+    """
+    _refuse_artifact(document, subject)
     found = []
     for entry in _list(document, "manifests", subject):
         platform = entry.get("platform") or {}
@@ -69,11 +76,44 @@ def children(document: Mapping[str, Any], subject: str) -> list[Descriptor]:
     return found
 
 
+def descriptors(
+    document: Mapping[str, Any], key: str, subject: str, *, media_types: Sequence[str]
+) -> tuple[Descriptor, ...]:
+    """What a manifest lists under `key`, of these media types only."""
+    return tuple(
+        _descriptor(entry, subject)
+        for entry in _list(document, key, subject)
+        if entry.get("mediaType") in media_types
+    )
+
+
+def attestations(document: Mapping[str, Any], subject: str) -> tuple[str, ...]:
+    """The digests of an index's attestation manifests (BuildKit, docs/attestations/attestation-storage.md)."""
+    return tuple(
+        _descriptor(entry, subject).digest
+        for entry in _list(document, "manifests", subject)
+        if annotations(entry).get(_ATTESTATION) == _ATTESTS
+    )
+
+
+def annotations(document: Mapping[str, Any]) -> dict[str, str]:
+    """Those of a manifest, an index or a descriptor; what is no text is left out."""
+    found = document.get("annotations")
+    return {key: text for key, text in found.items() if isinstance(text, str)} if isinstance(found, dict) else {}
+
+
 def config_of(document: Mapping[str, Any], subject: str) -> Descriptor:
-    """Where the config of an image manifest is."""
+    """Where the config of an image manifest is. Raises NotAnImageError when it is the manifest of something else.
+
+    Cosign's signatures have an image config too: there the layers tell.
+    """
+    _refuse_artifact(document, subject)
     entry = document.get("config")
     if not isinstance(entry, dict) or entry.get("mediaType") not in _CONFIGS:
-        raise PermanentError(f"{subject} is not a container image (it has no image config)")
+        raise NotAnImageError(f"{subject} is not a container image (it has no image config)")
+    layers = _list(document, "layers", subject) if "layers" in document else []
+    if layers and not any(str(layer.get("mediaType")).startswith(_LAYERS) for layer in layers):
+        raise NotAnImageError(f"{subject} is not a container image (none of its layers is a file system)")
     descriptor = _descriptor(entry, subject)
     if descriptor.size > MAX_CONFIG:
         raise PermanentError(
@@ -82,7 +122,14 @@ def config_of(document: Mapping[str, Any], subject: str) -> Descriptor:
     return descriptor
 
 
-def platform_image(config: bytes, *, digest: str, platform: str, subject: str) -> PlatformImage:
+def _refuse_artifact(document: Mapping[str, Any], subject: str) -> None:
+    if document.get("artifactType"):
+        raise NotAnImageError(f"{subject} is not a container image (it is a {document['artifactType']})")
+
+
+def platform_image(
+    config: bytes, *, digest: str, platform: str, subject: str, annotations: Mapping[str, str] | None = None
+) -> PlatformImage:
     """An image of the manifest `digest`; `platform` is what an index says of it, empty for what the config says."""
     document = json_object(config, subject)
     rootfs = document.get("rootfs")
@@ -92,7 +139,13 @@ def platform_image(config: bytes, *, digest: str, platform: str, subject: str) -
     said = platform_name(*(str(document.get(key) or "") for key in ("os", "architecture", "variant")))
     if not (platform or said):
         raise PermanentError(f"{subject}: neither the index nor the image config names a platform")
-    return PlatformImage(platform=platform or said, digest=digest, diff_ids=tuple(layers or ()), config=document)
+    return PlatformImage(
+        platform=platform or said,
+        digest=digest,
+        diff_ids=tuple(layers or ()),
+        config=document,
+        annotations=annotations or {},
+    )
 
 
 def json_object(content: bytes, subject: str) -> dict[str, Any]:
@@ -116,4 +169,4 @@ def _descriptor(entry: Mapping[str, Any], subject: str, platform: str = "") -> D
     digest, size = entry.get("digest"), entry.get("size")
     if not isinstance(digest, str) or not isinstance(size, int) or size < 0:
         raise PermanentError(f"{subject}: a descriptor has no digest or no size")
-    return Descriptor(digest=digest, size=size, platform=platform)
+    return Descriptor(digest=digest, size=size, platform=platform, annotations=annotations(entry))

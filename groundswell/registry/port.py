@@ -1,29 +1,51 @@
 """The registry port: what the product asks of a container registry."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from graph.reference import Reference
+from groundswell.errors import PermanentError
+
+
+class NotAnImageError(PermanentError):
+    """The reference names something else: a Helm chart, a signature, an attestation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlatformImage:
-    """One platform of an image. `diff_ids` are the uncompressed layer digests, base first (OCI image-spec)."""
+    """One platform of an image. `diff_ids` are the uncompressed layer digests, base first (OCI image-spec).
+
+    `annotations` are those of its manifest, over those that an index gives it.
+    """
 
     platform: str
     digest: str
     diff_ids: tuple[str, ...]
     config: Mapping[str, Any]
+    annotations: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """What a reference pointed at when it was read. `digest` is that of the index where there is one."""
+    """What a reference pointed at when it was read. `digest` and `annotations` are those of the index, if any.
+
+    `attestations` are the digests of the manifests that BuildKit hung onto the platforms.
+    """
 
     digest: str
     media_type: str
     platforms: tuple[PlatformImage, ...]
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    attestations: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tag:
+    """A tag, and the digest that it pointed at when it was listed."""
+
+    name: str
+    digest: str
 
 
 class Registry(Protocol):
@@ -34,7 +56,29 @@ class Registry(Protocol):
         ...
 
     def image(self, reference: Reference) -> Image | None:
-        """Manifests and configs of every platform, or None. Attestation manifests are left out."""
+        """Manifests and configs of every platform, or None. Attestation manifests are left out.
+
+        Raises NotAnImageError for what is in the registry but is no image.
+        """
+        ...
+
+    def provenance(self, attestation: Reference) -> tuple[Mapping[str, Any], ...]:
+        """The in-toto statements of SLSA provenance in an attestation manifest, by digest. Raises NotFoundError."""
+        ...
+
+    def repositories(self, registry: str) -> tuple[str, ...]:
+        """The names of all repositories of a login server."""
+        ...
+
+    def tagged(self, registry: str, repository: str) -> tuple[Tag, ...]:
+        """Every tag of a repository, the last changed first. Raises NotFoundError."""
+        ...
+
+    def untagged(self, registry: str, repository: str, limit: int) -> tuple[str, ...]:
+        """The digests of manifests that no tag points at, the newest `limit` first; also the parts of indexes.
+
+        Raises NotFoundError.
+        """
         ...
 
     def promote(self, candidate: Reference, tags: Sequence[str]) -> None:

@@ -22,7 +22,8 @@ _AFTER_ALL_TEXT = b""  # SQLite sorts every BLOB after every TEXT
 
 _GET = "SELECT row, value, etag FROM documents WHERE tbl = ? AND partition = ? AND row = ?"
 _SCAN = """SELECT row, value, etag FROM documents
-    WHERE tbl = ? AND partition = ? AND row >= ? AND row > ? AND row < ? ORDER BY row LIMIT ?"""
+    WHERE tbl = ? AND partition = ? AND row {} ? AND row < ? ORDER BY row LIMIT ?"""
+_SCAN_FROM, _SCAN_AFTER = _SCAN.format(">="), _SCAN.format(">")  # of two lower bounds SQLite would seek one only
 _INSERT = """INSERT INTO documents (value, etag, tbl, partition, row) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT DO NOTHING"""
 _UPSERT = """INSERT INTO documents (value, etag, tbl, partition, row) VALUES (?, ?, ?, ?, ?)
@@ -68,15 +69,16 @@ class SqliteStore:
 
     def _pages(self, table: str, partition: str, prefix: str, after: str, limit: int | None) -> Iterator[Record]:
         end = keys.end(prefix) or _AFTER_ALL_TEXT
+        statement, start = (_SCAN_AFTER, after) if after >= prefix else (_SCAN_FROM, prefix)
         left = limit
         while left is None or left > 0:
             size = _PAGE if left is None else min(_PAGE, left)
             with self._file.reading() as connection:
-                page = connection.execute(_SCAN, (table, partition, prefix, after, end, size)).fetchall()
+                page = connection.execute(statement, (table, partition, start, end, size)).fetchall()
             yield from map(_record, page)
             if len(page) < size:
                 return
-            after = page[-1][0]
+            statement, start = _SCAN_AFTER, page[-1][0]
             left = None if left is None else left - size
 
     def commit(self, table: str, partition: str, writes: Sequence[Write]) -> list[str]:

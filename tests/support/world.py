@@ -6,9 +6,10 @@ happens once. The engine, the store and every rule are the real ones.
 
 import hashlib
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from graph.reference import Reference
 from groundswell.build.port import BuildRequest, Run, RunStatus, Source
@@ -18,7 +19,7 @@ from groundswell.cascade.model import Rebuild
 from groundswell.deploy.port import Health, Kind, Rollout, Workload
 from groundswell.errors import GroundswellError, NotFoundError
 from groundswell.lineage.model import Registration
-from groundswell.registry.port import Image, PlatformImage
+from groundswell.registry.port import Image, PlatformImage, Tag
 from groundswell.scan.port import Finding, Report, Severity
 from groundswell.settings import Settings
 from groundswell.store.sqlite import SqliteStore
@@ -77,6 +78,7 @@ def workload(name: str) -> Workload:
 class FakeRegistry:
     tags: dict[str, str] = field(default_factory=dict)
     images: dict[str, Image] = field(default_factory=dict)
+    statements: dict[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
     history: list[tuple[str, str]] = field(default_factory=list)
     on_push: Callable[[Reference, str], None] = lambda reference, digest: None
     down: GroundswellError | None = None
@@ -99,6 +101,32 @@ class FakeRegistry:
         self._check()
         digest = reference.digest or self.tags.get(str(reference))
         return self.images.get(digest) if digest else None
+
+    def provenance(self, attestation: Reference) -> tuple[Mapping[str, Any], ...]:
+        self._check()
+        if attestation.digest not in self.statements:
+            raise NotFoundError(f"{attestation} is not there")
+        return self.statements[attestation.digest]
+
+    def repositories(self, registry: str) -> tuple[str, ...]:
+        self._check()
+        found = {Reference.parse(tag) for tag in self.tags}
+        return tuple(sorted({each.repository for each in found if each.registry == registry}))
+
+    def tagged(self, registry: str, repository: str) -> tuple[Tag, ...]:
+        self._check()
+        newest = dict.fromkeys(tag for tag, _ in reversed(self.history))
+        return tuple(
+            Tag(name=tag.rpartition(":")[2], digest=self.tags[tag])
+            for tag in newest
+            if tag.startswith(f"{registry}/{repository}:")
+        )
+
+    def untagged(self, registry: str, repository: str, limit: int) -> tuple[str, ...]:
+        self._check()
+        pushed = (digest for tag, digest in reversed(self.history) if tag.startswith(f"{registry}/{repository}:"))
+        gone = [digest for digest in dict.fromkeys(pushed) if digest not in self.tags.values()]
+        return tuple(gone[:limit])
 
     def promote(self, candidate: Reference, tags: Sequence[str]) -> None:
         self._check()

@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from groundswell.cascade.schedule import Entry, Pool, admit, grant, makespan_bound, release, remaining_paths
+from groundswell.cascade.schedule import Entry, Pool, admit, grant, release
 
 
 def entry(image: str, *, priority: float = 1.0, turn: int = 1, cascade: str = "c", since: float = 0.0) -> Entry:
@@ -67,15 +67,6 @@ def test_the_limit_holds_whatever_happens(steps: list[tuple[str, int, float, boo
         assert all(pool.running["c/" + item.image] == item for item in granted)
         if pool.waiting:
             assert len(pool.running) == slots
-
-
-def test_remaining_paths_and_the_bound() -> None:
-    dependants = {"a": ("b", "c"), "b": ("d",), "c": ("d",), "d": ()}
-    seconds = {"a": 1.0, "b": 5.0, "c": 2.0, "d": 3.0}
-    assert remaining_paths(dependants, seconds) == {"a": 9.0, "b": 8.0, "c": 5.0, "d": 3.0}
-    assert makespan_bound(dependants, seconds, 4) == 9.0
-    assert makespan_bound(dependants, seconds, 1) == 11.0
-    assert makespan_bound({}, {}, 1) == 0.0
 
 
 def test_entries_are_values() -> None:

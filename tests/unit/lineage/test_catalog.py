@@ -1,6 +1,6 @@
 """Registering: what is read from a checkout, what changes, what is refused."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +10,8 @@ from groundswell.audit import entries
 from groundswell.errors import ConflictError, InputError, NotFoundError
 from groundswell.lineage.catalog import Catalog
 from groundswell.lineage.checkout import read
+from groundswell.lineage.history import Action
+from groundswell.store.port import Record, Write
 from groundswell.store.sqlite import SqliteStore
 from tests.support.world import BASE, HOST, ref, registration
 
@@ -102,13 +104,52 @@ def test_registering_is_idempotent_and_audited(catalog: Catalog, store: SqliteSt
     assert {entry["who"] for entry in entries(store)} == {"ann", "bob"}
 
 
+def names(catalog: Catalog) -> list[str]:
+    with catalog.lineage() as lineage:
+        return sorted(item.name for item in lineage)
+
+
 def test_the_loaded_lineage_follows_another_process(catalog: Catalog, store: SqliteStore) -> None:
+    other = Catalog(store, lambda: 2.0)
     catalog.register([registration("top", BASE)], who="ann")
-    loaded = catalog.lineage()
-    assert catalog.lineage() is loaded
-    Catalog(store, lambda: 2.0).register([registration("app", ref("top"))], who="bob")
-    assert "app" in catalog.lineage()
-    assert len(catalog.lineage()) == 2
+    with catalog.lineage() as lineage:
+        loaded = lineage
+    other.register([registration("app", ref("top")), registration("leaf", ref("app"))], who="bob")
+    assert names(catalog) == ["app", "leaf", "top"]
+    other.unregister(["leaf"], who="bob", why="retired")
+    other.register([replace(registration("app", BASE), owner="x")], who="bob")
+    assert names(catalog) == ["app", "top"]
+    with catalog.lineage() as lineage:
+        assert lineage is loaded  # followed, not loaded again
+        assert [edge.base for edge in lineage.edges("app")] == [BASE]
+
+
+def test_one_that_is_far_behind_loads_everything(
+    catalog: Catalog, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("groundswell.lineage.catalog._BEHIND", 3)
+    other = Catalog(store, lambda: 2.0)
+    with catalog.lineage() as lineage:
+        loaded = lineage
+    for number in range(5):
+        other.register([registration(f"i{number}", BASE)], who="bob")
+    assert names(catalog) == [f"i{number}" for number in range(5)]
+    with catalog.lineage() as lineage:
+        assert lineage is not loaded
+
+
+def test_what_is_written_while_it_loads_is_seen(catalog: Catalog, store: SqliteStore) -> None:
+    other = Catalog(store, lambda: 2.0)
+    other.register([registration("top", BASE)], who="bob")
+    real, late = store.get, iter(["b", "c"])
+
+    def get(table: str, partition: str, row: str) -> Record | None:
+        if row.startswith("image:") and (name := next(late, None)):
+            other.register([registration(name, ref("top"))], who="bob")
+        return real(table, partition, row)
+
+    store.get = get  # type: ignore[method-assign]
+    assert names(catalog) == ["b", "c", "top"]
 
 
 def test_contradictions_are_refused_and_nothing_is_stored(catalog: Catalog) -> None:
@@ -120,18 +161,92 @@ def test_contradictions_are_refused_and_nothing_is_stored(catalog: Catalog) -> N
     assert catalog.registrations() == ()
 
 
-def test_somebody_faster_is_a_conflict(catalog: Catalog, store: SqliteStore) -> None:
+def meanwhile(store: SqliteStore, act: Callable[[Catalog], object]) -> None:
+    """Let `act` happen right before the next commit."""
+    real = store.commit
+
+    def commit(table: str, partition: str, writes: Sequence[Write]) -> list[str]:
+        store.commit = real  # type: ignore[method-assign]
+        act(Catalog(store, lambda: 2.0))
+        return real(table, partition, writes)
+
+    store.commit = commit  # type: ignore[method-assign]
+
+
+def test_somebody_faster_with_the_same_image_is_a_conflict(catalog: Catalog, store: SqliteStore) -> None:
     catalog.register([registration("top", BASE)], who="ann")
-    real = catalog._compare
-
-    def slow(wanted):  # type: ignore[no-untyped-def]
-        found = real(wanted)
-        Catalog(store, lambda: 2.0).register([replace(registration("top", BASE), owner="bob")], who="bob")
-        return found
-
-    catalog._compare = slow  # type: ignore[method-assign]
-    with pytest.raises(ConflictError, match="run it again"):
+    meanwhile(store, lambda other: other.register([replace(registration("top", BASE), owner="bob")], who="bob"))
+    with pytest.raises(ConflictError, match="somebody else changed top meanwhile"):
         catalog.register([replace(registration("top", BASE), owner="ann")], who="ann")
+    assert catalog.registration("top").owner == "bob"
+    meanwhile(store, lambda other: other.unregister(["top"], who="bob", why="gone"))
+    with pytest.raises(ConflictError, match="somebody else changed top meanwhile"):
+        catalog.unregister(["top"], who="ann", why="gone")
+
+
+def test_somebody_faster_with_another_image_is_no_conflict(catalog: Catalog, store: SqliteStore) -> None:
+    meanwhile(store, lambda other: other.register([registration("other", BASE)], who="bob"))
+    catalog.register([registration("top", BASE)], who="ann")
+    assert names(catalog) == ["other", "top"]
+
+
+def test_two_that_together_close_a_circle_are_not_both_taken(catalog: Catalog, store: SqliteStore) -> None:
+    meanwhile(store, lambda other: other.register([registration("a", ref("b"))], who="bob"))
+    with pytest.raises(InputError, match="in a circle"):
+        catalog.register([registration("b", ref("a"))], who="ann")
+    assert names(catalog) == names(Catalog(store, lambda: 3.0)) == ["a"]
+
+
+def test_the_caller_can_say_what_it_saw(catalog: Catalog) -> None:
+    top = registration("top", BASE)
+    with pytest.raises(ConflictError, match="top is not as you saw it"):
+        catalog.register([top], who="ann", etags={"top": "1"})
+    catalog.register([top], who="ann", etags={"top": None})
+    with pytest.raises(ConflictError, match="top is not as you saw it"):
+        catalog.register([replace(top, owner="x")], who="ann", etags={"top": None})
+    etag = catalog.stored("top").etag
+    catalog.register([replace(top, owner="x")], who="ann", etags={"top": etag})
+    with pytest.raises(ConflictError, match="top is not as you saw it"):
+        catalog.unregister(["top"], who="ann", why="old", etags={"top": etag})
+
+
+def test_unregistering_keeps_the_history(catalog: Catalog, store: SqliteStore) -> None:
+    catalog.register([registration("top", BASE)], who="ann", why="new")
+    catalog.register([replace(registration("top", BASE), owner="platform")], who="bob")
+    with pytest.raises(InputError, match="needs a reason"):
+        catalog.unregister(["top"], who="cid", why=" ")
+    with pytest.raises(NotFoundError, match="no image nope is registered"):
+        catalog.unregister(["top", "nope"], who="cid", why="retired")
+    (change,) = catalog.unregister(["top"], who="cid", why="retired")
+    assert (change.action, change.fields["owner"]) == (Action.UNREGISTERED, ("platform", None))
+    with pytest.raises(NotFoundError, match="no image top"):
+        catalog.registration("top")
+    past = list(catalog.history("top"))
+    assert [(line["action"], line["who"], line["why"]) for line in past] == [
+        ("unregistered", "cid", "retired"),
+        ("changed", "bob", ""),
+        ("registered", "ann", "new"),
+    ]
+    assert past[1]["fields"] == {"owner": ["", "platform"]}
+    assert sorted(entry["action"] for entry in entries(store)) == ["register", "register", "unregister"]
+    assert list(catalog.history("top", limit=1)) == past[:1]
+    assert list(catalog.history("to")) == []
+
+
+def test_many_images_are_stored_in_parts_that_each_hold_good(catalog: Catalog, store: SqliteStore) -> None:
+    many = [registration("i000", BASE), *(registration(f"i{n:03}", ref(f"i{n - 1:03}")) for n in range(1, 250))]
+    assert len(catalog.register(many, who="ann")) == 250
+    assert len(names(Catalog(store, lambda: 2.0))) == 250
+    assert [item.name for item in catalog.registrations(["i001", "i249", "nope"])] == ["i001", "i249"]
+    assert len(catalog.registrations(item.name for item in many)) == 250
+    # i000 gives its tag to an image that is stored long before or after it: for a moment both would have it.
+    between = [replace(item, owner="x") for item in many[1:100]]
+    new = replace(registration("new", BASE), repository="i000")
+    catalog.register([new, replace(many[0], tags=("2",))], who="ann")
+    back = [many[0], *between, replace(new, tags=("9",))]
+    with pytest.raises(InputError, match=r"for a moment.*by themselves first"):
+        catalog.register(back, who="ann")
+    assert catalog.registration("i000").tags == ("2",)
 
 
 def test_an_unknown_image_is_named(catalog: Catalog) -> None:
