@@ -40,7 +40,7 @@ class Ignored:
 
 def authentic(given: str | None, secret: str) -> bool:
     """Whether the secret header holds the secret; compared in constant time. No secret set means nobody is."""
-    return bool(secret) and hmac.compare_digest((given or "").encode(), secret.encode())
+    return bool(secret) and hmac.compare_digest((given or "").encode("utf-8", "surrogateescape"), secret.encode())
 
 
 def parse(body: bytes, *, registry: str | None = None) -> Push | Ignored:

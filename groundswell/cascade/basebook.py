@@ -33,6 +33,10 @@ class BaseBook:
         record = self._store.get(_TABLE, _PARTITION, reference)
         return Base(**record.value) if record else None
 
+    def names(self, cascade: str) -> bool:
+        """Whether a base's newest entry is this cascade's; one that no entry names will not be planned any more."""
+        return any(record.value["cascade"] == cascade for record in self._store.scan(_TABLE, _PARTITION))
+
     def claim(self, reference: str, *, digest: str, cascade: str) -> tuple[Base, Base | None]:
         """Enter a digest that is new under `cascade`: (what the book says now, what it said before).
 

@@ -245,5 +245,13 @@ def new_id(at: float) -> str:
     return "".join(reversed(digits)) + "".join(secrets.choice(_ALPHABET) for _ in range(4))
 
 
+def began(cascade: str) -> float:
+    """When a cascade got its id, to the second."""
+    number = 0
+    for letter in cascade[:6]:
+        number = number * 32 + _ALPHABET.index(letter)
+    return float(_EPOCH + number)
+
+
 def _fields(push: Push) -> dict[str, object]:
     return {"push": push.id, "registry": push.registry, "repository": push.repository, "tag": push.tag}

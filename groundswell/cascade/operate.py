@@ -25,6 +25,7 @@ class Operator:
         if not why.strip():
             raise InputError("a replay needs a reason: --reason TEXT")
         records = self._engine.records
+        records.rebuild(cascade, image)  # a mistyped id on the open list would be waited for by all that follow
         for other in records.open():
             if other != cascade and any(
                 state.image == image and not state.status.settled for state in records.rebuilds(other)

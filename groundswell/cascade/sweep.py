@@ -6,9 +6,9 @@ from graph.reference import Reference
 from groundswell.cascade.basebook import BaseBook
 from groundswell.cascade.decide import follow, news, predecessor
 from groundswell.cascade.engine import Engine
-from groundswell.cascade.intake import Push, queue
-from groundswell.cascade.model import BaseNews, Nudged, Outcome, Overdue, Rebuild, Status, Wait
-from groundswell.cascade.records import Phase
+from groundswell.cascade.intake import Push, began, queue
+from groundswell.cascade.model import BaseNews, Nudged, Outcome, Overdue, Rebuild, Status, Superseded, Wait
+from groundswell.cascade.records import Header, Phase, Stored
 from groundswell.clock import Clock
 from groundswell.errors import InputError, NotFoundError, PermanentError, TemporaryError
 from groundswell.lineage.catalog import Catalog
@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 PATIENCE = 60.0
 """Seconds without a move after which the commands of a short stage are sent again."""
+PLANNING = 600.0
+"""Seconds that planning a cascade can take: the functionTimeout of host.json ends whoever would take longer."""
 LONG_PATIENCE = 900.0
 """The same for builds and rollouts, which are looked at again and again without a move."""
 
@@ -80,12 +82,14 @@ class Sweep:
         """Send again what was not sent, and tell waiting rebuilds what they were not told."""
         for cascade in self._engine.records.open():
             try:
-                header = self._engine.records.header(cascade).value
+                stored = self._engine.records.header(cascade)
             except NotFoundError:
-                continue  # its push is still being dealt with
-            if header.phase is Phase.PLANNING:
-                continue
-            if header.phase is Phase.ENDED:
+                stored = None
+            if stored is None or stored.value.phase is Phase.PLANNING:
+                if self._clock() - began(cascade) < PLANNING or self._bases.names(cascade):
+                    continue  # its push is still being dealt with
+                self._give_up(cascade, stored)
+            if stored is None or stored.value.phase is not Phase.RUNNING:
                 for attempt in retry_conflicts():
                     with attempt:
                         self._engine.records.delist(cascade)
@@ -93,6 +97,19 @@ class Sweep:
             states = {state.image: state for state in self._engine.records.rebuilds(cascade)}
             for state in states.values():
                 self._mend(state, states)
+
+    def _give_up(self, cascade: str, stored: Stored[Header] | None) -> None:
+        """A worker died while it planned the cascade, and a newer push of its base came before it was resumed."""
+        logger.warning("cascade overtaken before it was planned", extra={"cascade": cascade})
+        if stored is None:
+            return
+        newer = self._bases.get(stored.value.base)
+        event = Superseded(at=self._clock(), by=newer.cascade if newer else "")
+        for state in list(self._engine.records.rebuilds(cascade)):
+            self._engine.advance(cascade, state.image, event)
+        for attempt in retry_conflicts():
+            with attempt:
+                self._engine.records.set_phase(self._engine.records.header(cascade), Phase.ENDED)
 
     def _mend(self, state: Rebuild, states: dict[str, Rebuild]) -> None:
         now = self._clock()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Self
 
 from groundswell.errors import PermanentError, TemporaryError
-from groundswell.local.paths import ROOT
+from groundswell.local.paths import ROOT, WITH_US
 
 SCRIPT = Path("node_modules/azurite/dist/src/azurite.js")
 ACCOUNT = "devstoreaccount1"
@@ -76,7 +76,7 @@ def _spawn(script: Path) -> subprocess.Popen[str]:
         options += [f"--{service}Host", "127.0.0.1", f"--{service}Port", "0", f"--{service}KeepAliveTimeout", "60"]
     try:
         return subprocess.Popen(
-            ["node", str(script), *options],
+            [*WITH_US, "node", str(script), *options],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 
 from graph.reference import Reference
+from groundswell.cascade.model import Rebuild, Status
 from groundswell.lineage.model import Registration
 from groundswell.local import scenario
+from groundswell.local.acr.journal import Entry
 from groundswell.local.stack import Stack
-from groundswell.registry.chain import prove
+from groundswell.registry.chain import prove, same_content
 from groundswell.registry.port import Image
 
 _SCANNER = "trivy"
@@ -40,9 +42,15 @@ class Checks:
                 self._digests(self._images[name]) == self._before[name],
                 f"{name} moved though it failed or was blocked",
             )
+            self._expect(not self._candidates(name), f"{name} was built though it failed or was blocked")
 
-    def last_end(self, base: str) -> list[str]:
+    def last_end(self, base: str, states: Sequence[Rebuild]) -> list[str]:
         """Everything; returns what is wrong, a line each."""
+        for state in states:
+            expected = scenario.EXCEPTIONS.get(state.image, Status.DONE)
+            self._expect(
+                state.status is expected, f"{state.image} is {state.status}, not {expected}: {state.reason}"
+            )
         for name, image in self._images.items():
             moved = self._digests(image) != self._before[name]
             stays = name in (scenario.REJECTED, scenario.UNCHANGED, scenario.PINNED)
@@ -55,7 +63,42 @@ class Checks:
                 wanted = f"{image.registry}/{image.repository}@{self._digests(image)[0]}"
                 self._expect(running == wanted, f"{workload} runs {running}, not {wanted}")
         self._nothing_unscanned_was_tagged()
+        self._what_did_not_move_has_its_cause()
         return self._problems
+
+    def _what_did_not_move_has_its_cause(self) -> None:
+        """The rejected image stands on the new base and was scanned; the unchanged one was built; the pin not."""
+        scanned = {notice.digest for notice in self._notices() if _by_scanner(notice)}
+        rejected = self._candidates(scenario.REJECTED)
+        self._expect(
+            bool(rejected) and rejected <= scanned,
+            f"{scenario.REJECTED} was not built and scanned, so the gate cannot have refused it",
+        )
+        below = self._image(self._images[scenario.REJECTED].runtime or "")
+        for digest in rejected:
+            built = self._image(f"{self._images[scenario.REJECTED].references[0].name}@{digest}")
+            good = built is not None and below is not None and prove(built, below).proven
+            self._expect(good, f"{scenario.REJECTED}@{digest} does not stand on its new base")
+        unchanged = self._images[scenario.UNCHANGED]
+        now, again = self._image(str(unchanged.references[0])), self._candidates(scenario.UNCHANGED)
+        self._expect(bool(again), f"{scenario.UNCHANGED} was not built")
+        for digest in again:
+            built = self._image(f"{unchanged.references[0].name}@{digest}")
+            good = built is not None and now is not None and same_content(built, now)
+            self._expect(good, f"{scenario.UNCHANGED}@{digest} has not the content of the old image")
+        self._expect(not self._candidates(scenario.PINNED), f"{scenario.PINNED} was built though it is pinned")
+
+    def _notices(self) -> Sequence[Entry]:
+        return self._stack.registry.journal.entries()[self._from :]
+
+    def _candidates(self, name: str) -> set[str]:
+        """The digests that builds pushed for the image, by the registry's own notifications."""
+        repository = self._images[name].repository
+        return {
+            notice.digest
+            for notice in self._notices()
+            if notice.action == "push" and notice.repository == repository and notice.tag.startswith("gs-")
+        }
 
     def _stands_on_its_base(self, image: Registration, base: str) -> None:
         """The layers of what is tagged now begin with those of its base as it is tagged now."""
@@ -76,8 +119,8 @@ class Checks:
         stable = {(image.repository, tag): image.name for image in self._images.values() for tag in image.tags}
         scanned: set[str] = set()
         moves = 0
-        for notice in self._stack.registry.journal.entries()[self._from :]:
-            if notice.action == "pull" and _SCANNER in notice.user_agent.lower():
+        for notice in self._notices():
+            if _by_scanner(notice):
                 scanned.add(notice.digest)
             elif notice.action == "push" and (notice.repository, notice.tag) in stable:
                 moves += 1
@@ -106,3 +149,7 @@ class Checks:
         self.made += 1
         if not good:
             self._problems.append(problem)
+
+
+def _by_scanner(notice: Entry) -> bool:
+    return notice.action == "pull" and _SCANNER in notice.user_agent.lower()

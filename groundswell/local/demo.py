@@ -8,6 +8,7 @@ import argparse
 import json
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -43,6 +44,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="demo", description=__doc__)
     parser.add_argument("--store", choices=("sqlite", "azurite"), default="sqlite")
     store = parser.parse_args().store
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)  # as Ctrl-C: what was started is stopped
     folder = home() / "demo"
     shutil.rmtree(folder, ignore_errors=True)
     try:
@@ -89,7 +92,7 @@ def run(stack: Stack) -> int:
     table(header, states)
 
     say("6. The same, asked of the registry and the cluster")
-    problems = checks.last_end(fixed)
+    problems = checks.last_end(fixed, states)
     for line in problems:
         console.print(Text(f"   WRONG  {line}"), style="bold red")
     if not problems:

@@ -28,7 +28,7 @@ from groundswell.local.azurite import Azurite
 from groundswell.local.certs import certificates
 from groundswell.local.cluster import ClusterLookalike
 from groundswell.local.identity import Identity
-from groundswell.local.paths import ROOT
+from groundswell.local.paths import ROOT, WITH_US
 from groundswell.local.push import Login
 from groundswell.local.serve import Servers
 from groundswell.local.tasks.model import Limits, RegistryAccess
@@ -190,7 +190,8 @@ class Stack:
 
     def start_host(self) -> str:
         """Start the Functions host with the product, point the registry's webhook at it; returns its address."""
-        command = [sys.executable, "-m", "groundswell.local.host", str(ROOT), "--port", str(self._ports.functions)]
+        command = [*WITH_US, sys.executable, "-m", "groundswell.local.host", str(ROOT)]
+        command += ["--port", str(self._ports.functions)]
         log = self._closing.enter_context((self.folder / "host.log").open("w", encoding="utf-8"))
         self._host = subprocess.Popen(
             [*command, "--settings", str(self.settings_file)],

@@ -120,4 +120,5 @@ def test_the_secret() -> None:
     assert not authentic("other", "s3cret")
     assert not authentic(None, "s3cret")
     assert not authentic("ünïcode", "s3cret")
+    assert not authentic("\udcff", "s3cret")  # a byte that is no UTF-8, as servers hand it on
     assert not authentic("", "")  # no secret set: nobody gets in

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from groundswell.errors import PermanentError, TemporaryError
+from groundswell.local.paths import WITH_US
 
 COMMAND = "docker-registry"
 
@@ -86,7 +87,7 @@ def _config(storage: Path, notify: str, token: str) -> dict[str, Any]:
 def _spawn(config: Path) -> subprocess.Popen[str]:
     try:
         return subprocess.Popen(
-            [COMMAND, "serve", str(config)],
+            [*WITH_US, COMMAND, "serve", str(config)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

@@ -7,10 +7,12 @@ import pytest
 
 from graph.reference import Reference
 from groundswell.cascade.engine import PUSHES
-from groundswell.cascade.intake import Result
+from groundswell.cascade.intake import Result, began, new_id
+from groundswell.cascade.model import Stage
+from groundswell.cascade.records import Phase, Records
 from groundswell.cascade.schedule import Entry, admit
-from groundswell.cascade.sweep import LONG_PATIENCE, PATIENCE, seed
-from groundswell.errors import PermanentError, TemporaryError
+from groundswell.cascade.sweep import LONG_PATIENCE, PATIENCE, PLANNING, seed
+from groundswell.errors import NotFoundError, PermanentError, TemporaryError
 from tests.support.world import BASE, HOST, QUEUES, World, digest_of, image_of, ref, registration, workload
 
 type MakeWorld = Callable[..., World]
@@ -134,9 +136,10 @@ def test_an_ended_cascade_leaves_the_open_list(make_world: MakeWorld) -> None:
     world.push_base()
     world.drive()
     assert world.app.engine.records.open() == [world.cascade]
-    world.app.engine.records.enlist("0000000000")
+    planned = new_id(world.time)
+    world.app.engine.records.enlist(planned)
     world.app.sweep.cascades()
-    assert world.app.engine.records.open() == ["0000000000"]
+    assert world.app.engine.records.open() == [planned]
 
 
 def test_what_a_follower_was_not_told_is_found(make_world: MakeWorld) -> None:
@@ -213,3 +216,53 @@ def test_the_book_keeps_to_the_newest_entry(make_world: MakeWorld) -> None:
     bases.planned("never/seen:1", cascade="one")
     assert bases.get("never/seen:1") is None
     assert Reference.parse(BASE).tag == "12"
+
+
+# What was begun and never planned must not be waited for for ever.
+
+
+def test_a_mistyped_replay_stops_nothing(make_world: MakeWorld) -> None:
+    world = make_world(registration("top", BASE))
+    with pytest.raises(NotFoundError):
+        world.app.operator.replay("nosuch", "top", stage=Stage.BUILD, who="ann", why="typo")
+    world.push_base()
+    world.drive(until=3600)
+    assert world.statuses() == {"top": "done"}
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("where", ["create", "set_phase"])
+def test_a_cascade_that_a_crash_left_half_planned_gives_way_to_the_next_push(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    world = make_world(registration("top", BASE), registration("app", ref("top")))
+    world.push_base("sha256:base1")
+    with monkeypatch.context() as patch:
+
+        def die(*_: object) -> None:
+            raise Killed
+
+        patch.setattr(Records, where, die)
+        with pytest.raises(Killed):
+            world.drive()
+    (ghost,) = world.app.engine.records.open()
+    world.push_base("sha256:base2")
+    world.drive(until=60)
+    world.app.sweep.cascades()
+    assert ghost in world.app.engine.records.open()  # its worker may be alive
+    world.time += PLANNING
+    world.app.sweep.cascades()
+    assert ghost not in world.app.engine.records.open()
+    world.drive(until=7200)
+    assert world.statuses() == {"top": "done", "app": "done"}
+    if where == "set_phase":
+        assert set(world.statuses(ghost).values()) == {"superseded"}
+        assert world.app.engine.records.header(ghost).value.phase is Phase.ENDED
+
+
+@pytest.mark.parametrize("at", [1_767_225_600.0, 1_800_000_000.0, 1_767_225_600.0 + 32**6 - 1])
+def test_a_cascade_knows_from_its_id_when_it_began(at: float) -> None:
+    assert began(new_id(at)) == at
