@@ -22,7 +22,6 @@ from groundswell.errors import InputError
 if TYPE_CHECKING:
     from groundswell.lineage.sources.build import Build
     from groundswell.lineage.sources.manifests import WorkloadImage
-    from groundswell.lineage.sources.scan import Found
 
 _UNSAFE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _PATIENCE = 1.0
@@ -67,7 +66,7 @@ def scan(
     Example: groundswell scan . --skip-vendored --json
     """
     from groundswell.lineage.sources.build import Options
-    from groundswell.lineage.sources.scan import builds, graph_of, to_json
+    from groundswell.lineage.sources.scan import builds, find, graph_of, to_json
     from groundswell.lineage.sources.scan import workloads as running
 
     if form is not None and (as_json or workloads):
@@ -80,9 +79,10 @@ def scan(
         contexts=_pairs(build_context or [], "--build-context", from_environment=False),
         environment=dict(os.environ),
     )
-    unreadable: list[str] = []
     with _progress() as watched:
-        found = list(watched(_found(paths, unreadable, skip_vendored=skip_vendored), None, "looking for files"))
+        met = list(watched(find(paths, skip_vendored=skip_vendored), None, "looking for files"))
+        unreadable = [each for each in met if each.given and each.problem]
+        found = [each for each in met if each not in unreadable] if unreadable else met
         files = watched(found, len(found), "reading files")
         runs = running(files) if workloads else None
         rows = [] if workloads else builds(files, options)
@@ -97,19 +97,8 @@ def scan(
     else:
         _show_builds(rows)
     if unreadable:
-        sys.stderr.writelines(f"error: {line}\n" for line in unreadable)
+        sys.stderr.writelines(f"error: {each.path}: {each.problem}\n" for each in unreadable)
         raise typer.Exit(2)
-
-
-def _found(paths: Sequence[Path], unreadable: list[str], *, skip_vendored: bool) -> "Iterator[Found]":
-    """The files of all the paths, the paths that cannot be read noted apart."""
-    from groundswell.lineage.sources.scan import find
-
-    for path in paths:
-        try:
-            yield from find([path], skip_vendored=skip_vendored)
-        except InputError as exc:
-            unreadable.append(str(exc))
 
 
 def _pairs(given: Iterable[str], option: str, *, from_environment: bool) -> dict[str, str]:

@@ -137,6 +137,9 @@ def _registration(
     first = image.first
     if not _NAME.fullmatch(name) or len(name) > _MAX_NAME:
         raise InputError(f"{name!r} is no name for a repository; rename the folder")
+    if len(image.rows) > 1:  # the schema of lineage.yaml says the same
+        platforms = " and ".join(row.platform for row in image.rows)
+        raise InputError(f"it is built for {platforms}, and an image has one platform so far; name one of them")
     if first.contexts:
         raise InputError(
             f"its named build contexts ({', '.join(first.contexts)}) are not known to a rebuild; "
@@ -146,11 +149,10 @@ def _registration(
     dockerfile = posixpath.relpath(image.dockerfile, first.context or "")
     if context.startswith("..") or dockerfile.startswith(".."):
         raise InputError(f"{image.dockerfile} lies outside of its build context {first.context}; move it inside")
-    resolutions = [row.resolution for row in image.rows if row.resolution is not None]
-    for resolution in resolutions:
-        for missing in resolution.unresolved:
-            raise InputError(f"{missing.raw!r} cannot be resolved: {missing.why}")
-    edges = Edges.of(resolutions)
+    resolution = first.resolution
+    for missing in resolution.unresolved if resolution else ():
+        raise InputError(f"{missing.raw!r} cannot be resolved: {missing.why}")
+    edges = Edges.of([resolution] if resolution else [])
     return Registration(
         name=name,
         registry=registry,
@@ -160,7 +162,7 @@ def _registration(
         dockerfile=dockerfile,
         target=first.stage,
         build_args=dict(first.args),
-        platforms=tuple(row.platform for row in image.rows),
+        platforms=(first.platform,),
         owner=owner,
         runtime=edges.runtime,
         build=edges.build,

@@ -1,5 +1,6 @@
 """What builds are described in a tree: walk, one reader for each kind of file, rows."""
 
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,23 +40,11 @@ class Found:
 
 
 def find(paths: Iterable[Path], *, skip_vendored: bool = False) -> Iterator[Found]:
-    """The files worth a look in folders, and the files given, each once.
-
-    Raises InputError for a path that cannot be read; `find` one path at a time to go on with the others.
-    """
+    """The files worth a look in folders, and the files given, each once; what cannot be read has its `problem`."""
     seen: set[tuple[Path, str]] = set()
     real: dict[Path, Path] = {}
     for given in paths:
-        try:
-            given.stat()
-        except OSError as exc:
-            raise InputError(f"{given}: cannot be read: {exc.strerror}") from exc
-        tree = Tree.of(given)
-        if not given.is_dir():
-            met = [Found(tree=tree, path=given, kind=kinds.of_given(given.name), given=True)]
-        else:
-            met = [_found(tree, each) for each in walk(tree, kinds.wanted, skip_vendored=skip_vendored)]
-        for each in met:
+        for each in _met(given, skip_vendored=skip_vendored):
             # The folder may be given twice, or one inside another; the file itself is not followed.
             folder = each.path.parent
             if folder not in real:
@@ -66,10 +55,22 @@ def find(paths: Iterable[Path], *, skip_vendored: bool = False) -> Iterator[Foun
                 yield each
 
 
-def _found(tree: Tree, each: Path | Trouble) -> Found:
-    if isinstance(each, Trouble):
-        return Found(tree=tree, path=each.path, kind=Kind.TREE, problem=each.problem)
-    return Found(tree=tree, path=each, kind=kinds.of_name(each.name))
+def _met(given: Path, *, skip_vendored: bool) -> Iterator[Found]:
+    tree = Tree.of(given)
+    try:
+        folder = stat.S_ISDIR(given.stat().st_mode)
+    except OSError as exc:
+        yield Found(tree=tree, path=given, kind=Kind.TREE, problem=f"cannot be read: {exc.strerror}", given=True)
+        return
+    if not folder:
+        yield Found(tree=tree, path=given, kind=kinds.of_given(given.name), given=True)
+        return
+    for each in walk(tree, kinds.wanted, skip_vendored=skip_vendored):
+        if isinstance(each, Trouble):
+            own = each.path == given
+            yield Found(tree=tree, path=each.path, kind=Kind.TREE, problem=each.problem, given=own)
+        else:
+            yield Found(tree=tree, path=each, kind=kinds.of_name(each.name))
 
 
 def builds(found: Iterable[Found], options: Options) -> list[Build]:

@@ -52,7 +52,7 @@ def walk(tree: Tree, wanted: Callable[[str], bool], *, skip_vendored: bool) -> I
     try:
         outer = _outer_rules(tree.root, real)
     except InputError as exc:
-        yield Trouble(path=tree.given, problem=f"the .gitignore of a folder above it: {exc}")
+        yield Trouble(path=tree.root, problem=f"what git ignores cannot be read: {exc}")
     waiting: list[tuple[str, str, tuple[_Rules, ...]]] = [(str(tree.given), real, outer)]
     while waiting:
         folder, actual, rules = waiting.pop()

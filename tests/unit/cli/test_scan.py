@@ -47,6 +47,7 @@ def test_json_is_one_array_with_the_keys_that_others_depend_on() -> None:
     assert (second["path"], second["error"]) == ("vendor/Dockerfile", "line 1: unknown instruction: FRM")
     assert rows("Dockerfile") == [first]
     assert rows(".", "--skip-vendored") == [first]
+    assert rows("vendor", ".", "Dockerfile") == [first, second]
 
 
 def test_options(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from groundswell.errors import InputError
 from groundswell.lineage.sources.build import Options
 from groundswell.lineage.sources.scan import builds, find, graph_of, to_json, workloads
 from tests.unit.lineage.sources.conftest import Files
@@ -159,9 +158,12 @@ def test_names_that_no_file_can_have_are_refused(files: Files) -> None:
     assert all(row.error for row in rows)
 
 
-def test_a_path_that_is_not_there_is_refused(files: Files) -> None:
-    with pytest.raises(InputError, match="none: cannot be read: No such file or directory"):
-        files.scan("none")
+def test_a_path_that_is_not_there_is_told_and_the_others_are_scanned(files: Files) -> None:
+    files.write("Dockerfile", "FROM a\n")
+    assert files.short(files.scan("none", "Dockerfile")) == {
+        "none": "cannot be read: No such file or directory",
+        "Dockerfile": (of("a:latest"), ()),
+    }
 
 
 def test_names_that_are_no_utf8_are_shown_all_the_same(files: Files) -> None:
