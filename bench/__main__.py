@@ -43,7 +43,7 @@ def main() -> None:
     for heading in ("name", "value", "unit", "baseline", "its value", "ratio"):
         table.add_column(heading)
     for name, result in results.items():
-        ratio = f"{result.ratio:.2f}"
+        ratio = f"{result.ratio:.3g}"
         table.add_row(
             name, f"{result.value:.4g}", result.unit, result.baseline, f"{result.baseline_value:.4g}", ratio
         )

@@ -18,6 +18,7 @@ from groundswell.cascade.records import Records
 from groundswell.deploy.port import Deployer, Workload
 from groundswell.errors import GroundswellError, NotFoundError
 from groundswell.lineage.catalog import Catalog
+from groundswell.lineage.discovery import Report as Survey
 from groundswell.lineage.model import Registration
 from groundswell.registry.chain import prove
 from groundswell.registry.port import Image, Registry
@@ -36,7 +37,7 @@ class Cause(StrEnum):
     BLOCKED = "blocked"  # by a base that is itself stale, failed or rejected
     NOT_YET = "not yet"  # its rebuild is under way, or its push was not seen
     STOPPED = "stopped"  # cancelled or superseded
-    NOT_REGISTERED = "not registered"  # when the base moved
+    NOT_REGISTERED = "not registered"  # when the base moved, or at all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +85,7 @@ class Report:
                     "base": item.base,
                     "edge": item.kind.value,
                     "stands_on": item.stands_on or None,
-                    "current": item.current,
+                    "current": item.current or None,
                     "since": item.since,
                     "why": item.cause.value,
                     "detail": item.detail,
@@ -134,6 +135,41 @@ def survey(
     images = tuple(found[name] for name in sorted(found))
     workloads = _workloads(registrations.values(), found, looks, deployer)
     return Report(images=images, workloads=workloads, unread=tuple(sorted(set(looks.unread))))
+
+
+def unregistered(report: Survey, lineage: Lineage, bases: BaseBook) -> tuple[StaleImage, ...]:
+    """The images of a registry that nobody registered and that stand on an older base, by what the images tell.
+
+    What stands on a digest that no tag points at any more stands on an older version of that repository: of its
+    registered base, where there is one only.
+    """
+    tags: dict[str, list[str]] = {}
+    for tag in lineage.bases():
+        tags.setdefault(Reference.parse(tag).name, []).append(tag)
+    strangers = {each.image for each in report.differences.unregistered}
+    found = []
+    for finding in (finding for image in sorted(strangers) for finding in report.found[image]):
+        base, current = finding.base, finding.current_digest or ""
+        if not finding.stale:
+            if not finding.platforms or current or "@" not in base:
+                continue
+            named = tags.get(base.partition("@")[0], ())
+            base = named[0] if len(named) == 1 else base
+        known = bases.get(base)
+        found.append(
+            StaleImage(
+                image=finding.image,
+                owner="",
+                base=base,
+                kind=finding.kind,
+                stands_on=finding.base_digest or "",
+                current=current or (known.digest if known else ""),
+                since=known.seen_at if known is not None and current in ("", known.digest) else None,
+                cause=Cause.NOT_REGISTERED,
+                detail=finding.why,
+            )
+        )
+    return tuple(found)
 
 
 def _fixed(lineage: Lineage, edge: Edge) -> str | None:

@@ -47,14 +47,14 @@ def discover(
     from groundswell.lineage.discovery import discover as survey
     from groundswell.wiring import app as product
 
-    with _progress() as progress:
+    with progress() as bar:
         report = survey(
             product().registry,
             registry,
             Lineage(item.node for item in product().catalog.registrations()),
             repositories=repository or (),
             newest=tags,
-            progress=progress,
+            progress=bar,
         )
     if as_json:
         print_json(to_json(report))
@@ -181,7 +181,7 @@ def _columns(*headings: str) -> Table:
 
 
 @contextmanager
-def _progress() -> "Iterator[Progress]":
+def progress() -> "Iterator[Progress]":
     """A bar on stderr while it is a terminal."""
     terminal = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())

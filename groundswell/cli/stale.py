@@ -12,11 +12,16 @@ from groundswell.cli.common import Json, console, print_json
 
 def stale(
     owner: Annotated[str, typer.Option(help="Only images of this team.")] = "",
+    registry: Annotated[
+        str, typer.Option(metavar="HOST", help="Look through this registry for images that nobody registered, too.")
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """Show images, and workloads that run, which stand on an older base than there is now: since when, and why.
 
     Example: groundswell stale --owner shop
+
+    Example: groundswell stale --registry example.azurecr.io
     """
     from dataclasses import replace
 
@@ -32,6 +37,16 @@ def stale(
         registry=app.registry,
         deployer=lambda: app.deployer,
     )
+    if registry:
+        from graph.lineage import Lineage
+        from groundswell.cascade.stale import unregistered
+        from groundswell.cli.discover import progress
+        from groundswell.lineage.discovery import discover
+
+        lineage = Lineage(item.node for item in app.catalog.registrations())
+        with progress() as bar:
+            strangers = unregistered(discover(app.registry, registry, lineage, progress=bar), lineage, app.bases)
+        report = replace(report, images=(*report.images, *strangers))
     if owner:
         owned = {item.name for item in app.catalog.registrations() if item.owner == owner}
         report = replace(

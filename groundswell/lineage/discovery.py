@@ -112,7 +112,7 @@ class _Survey:
         subjects = set(self._known)
         self._read_bases()
         discovery, found, differences = self._infer(subjects)
-        if self._read_old([*differences.registered, *(each for items in found.values() for each in items)]):
+        if self._read_old(found, differences.registered):
             discovery, found, differences = self._infer(subjects)
         return Report(
             registry=self._host,
@@ -171,13 +171,22 @@ class _Survey:
         for image in self._reader.bases(list(wanted.values())):
             self._add(image)
 
-    def _read_old(self, findings: Iterable[Finding]) -> bool:
-        """What the bases were before for which the layers prove nothing; whether there was anything to read."""
+    def _read_old(self, found: Mapping[str, Sequence[Finding]], registered: Sequence[Finding]) -> bool:
+        """What bases were before; whether there was anything to read.
+
+        Those for which the layers prove nothing; and where an image stands on nothing known and is nobody's base,
+        all that are registered, for it may stand on what one of them was.
+        """
+        findings = [*registered, *(each for items in found.values() for each in items)]
         bases = {
             Reference.parse(finding.base)
             for finding in findings
             if finding.kind is EdgeKind.RUNTIME and not finding.platforms and finding.place is Place.HERE
         }
+        registered_bases = self._lineage.bases()
+        stood_on = {*registered_bases, *(finding.base for finding in findings)}
+        if any(not items and image not in stood_on for image, items in found.items()):
+            bases |= {Reference.parse(base) for base in registered_bases}
         doubtful = {base.repository for base in bases if base.registry == self._host}
         digests = self._digests()
         wanted = [

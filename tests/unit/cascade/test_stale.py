@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from groundswell.cascade.model import Status
-from groundswell.cascade.stale import Cause, Report, survey
+from groundswell.cascade.stale import Cause, Report, survey, unregistered
 from groundswell.errors import TemporaryError
+from groundswell.lineage.discovery import discover
 from tests.support.world import BASE, HOST, World, image_of, ref, registration, workload
 
 type MakeWorld = Callable[..., World]
@@ -184,3 +185,18 @@ def test_what_cannot_be_read_is_told_and_the_rest_is_looked_at(make_world: MakeW
     )
     world.registry.down = TemporaryError("away")
     assert f"{BASE}: away" in look(world).unread
+
+
+def test_strangers_on_what_a_registered_base_was_are_found_by_their_layers(make_world: MakeWorld) -> None:
+    world = make_world(registration("top", BASE))
+    old = world.registry.tags[BASE]
+    world.registry.put(f"{HOST}/apps/lost:1", image_of(["sha256:base0", "sha256:lost"]))
+    world.registry.put(f"{HOST}/apps/own:1", image_of(["sha256:something-else"]))
+    pushed = world.push_base()
+    world.drive()
+    with world.app.catalog.lineage() as lineage:
+        report = discover(world.registry, HOST, lineage)
+        (lost,) = unregistered(report, lineage, world.app.bases)
+    assert (lost.image, lost.base, lost.stands_on, lost.current) == (f"{HOST}/apps/lost:1", BASE, old, pushed)
+    assert lost.cause is Cause.NOT_REGISTERED
+    assert lost.since is not None

@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 from groundswell import wiring
 from groundswell.cli import common, main
 from groundswell.errors import InputError, NotFoundError
-from tests.support.world import BASE, HOST, World, ref, registration, workload
+from tests.support.world import BASE, HOST, World, image_of, ref, registration, workload
 
 FRONTEND = "docker.io/docker/dockerfile:1"
 
@@ -188,3 +188,15 @@ def test_stale(world: World) -> None:
         "pinned": "pinned",
     }
     assert "1 images and 0 workloads are stale" in run("stale", "--owner", "platform").output
+
+
+def test_stale_finds_what_nobody_registered(world: World) -> None:
+    world.registry.put(f"{HOST}/apps/lost:1", image_of(["sha256:base0", "sha256:lost"]))
+    world.push_base()
+    world.drive()
+    found = json.loads(run("stale", "--registry", HOST, "--json").output)["images"]
+    lost = next(item for item in found if item["image"] == f"{HOST}/apps/lost:1")
+    assert (lost["base"], lost["why"], lost["current"]) == (BASE, "not registered", world.registry.tags[BASE])
+    assert lost["stands_on"] not in (None, lost["current"])
+    assert lost["since"] is not None
+    assert f"{HOST}/apps/lost:1" not in run("stale").output
