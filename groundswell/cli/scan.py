@@ -94,8 +94,8 @@ def scan(
         typer.echo(render(graph_of(rows), form.value), nl=False)
     elif as_json:
         print_json([to_json(row) for row in rows])
-    else:
-        _show_builds(rows)
+    elif rows or not unreadable:
+        _show_builds(rows, beside=f"{paths[0]}/" if len(paths) == 1 else "")
     if unreadable:
         sys.stderr.writelines(f"error: {each.path}: {each.problem}\n" for each in unreadable)
         raise typer.Exit(2)
@@ -148,7 +148,8 @@ def _cell(text: str, style: str = "") -> Text:
     return Text(_UNSAFE.sub("\ufffd", text), style=style)
 
 
-def _show_builds(rows: "Sequence[Build]") -> None:
+def _show_builds(rows: "Sequence[Build]", *, beside: str) -> None:
+    """A line per build; paths are shown as from the folder `beside`."""
     if not rows:
         console.print("no builds here: no Dockerfile, compose, bake or ACR task file was found")
         return
@@ -156,22 +157,28 @@ def _show_builds(rows: "Sequence[Build]") -> None:
     targets = any(row.target for row in rows)
     platforms = len({row.platform for row in rows}) > 1
     table = Table(box=None, pad_edge=False)
-    headings = ("file", *(["target"] * targets), *(["platform"] * platforms), "runs on", "built with", "note")
-    for heading in headings:
+    built = any(row.resolution and row.resolution.build for row in rows)
+    notes = any(_notes(row) for row in rows)
+    headings = ["file", *["target"] * targets, *["platform"] * platforms, "runs on"]
+    for heading in (*headings, *["built with"] * built, *["note"] * notes):
         table.add_column(heading, overflow="fold")
     for row in rows:
         found = row.resolution
-        cells = [_cell(row.path)]
+        cells = [_cell(row.path.removeprefix(beside))]
         cells += [_cell(row.target or "")] * targets + [_cell(row.platform)] * platforms
-        table.add_row(
-            *cells,
-            _cell(_runtime(row)),
-            _cell("\n".join(found.build if found else ())),
-            Text("\n").join(_notes(row)),
-        )
+        cells += [_cell(_short(_runtime(row)))]
+        cells += [_cell("\n".join(map(_short, found.build if found else ())))] * built
+        cells += [Text("\n").join(_notes(row))] * notes
+        table.add_row(*cells)
     console.print(table)
     failed = sum(row.error is not None for row in rows)
     console.print(f"{len(rows)} builds" + (f", {failed} of them cannot be read" if failed else ""))
+
+
+def _short(reference: str) -> str:
+    """A reference with as much of its digest as people read."""
+    name, pin, digest = reference.partition("@")
+    return name + pin + digest[:19]
 
 
 def _runtime(row: "Build") -> str:
