@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import engine, graph, imports
+from bench import engine, graph, imports, scan
 from bench.result import Result
 
 BENCHMARKS: dict[str, Callable[[], Result]] = {
@@ -22,6 +22,7 @@ BENCHMARKS: dict[str, Callable[[], Result]] = {
     "hop": engine.hop,
     "import-time": imports.seconds,
     "import-memory": imports.memory,
+    "scan": scan.scan,
     "graph-load-100k": graph.load_100k,
     "graph-memory-100k": graph.memory_100k,
     "graph-update-100k": graph.update_100k,

@@ -104,7 +104,7 @@ class Lineage:
 
     def bases(self) -> tuple[str, ...]:
         """Every tagged reference that some image stands on, without digests, sorted."""
-        return tuple(sorted(reference for reference in self._dependants if _tagged(reference)))
+        return tuple(sorted(reference for reference in self._dependants if tagged(reference)))
 
     def edges(self, name: str) -> tuple[Edge, ...]:
         """What an image stands on, the runtime base first."""
@@ -301,5 +301,6 @@ def _bases(node: Node) -> Iterator[str]:
     yield from node.build
 
 
-def _tagged(reference: str) -> bool:
+def tagged(reference: str) -> bool:
+    """Whether a canonical reference without digest has a tag; a pin may have none."""
     return ":" in reference.rpartition("/")[2]

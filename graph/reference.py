@@ -1,6 +1,7 @@
 """Image references, normalised as `distribution/reference` does (ParseNormalizedNamed, then TagNameOnly).
 
-Source of the grammar: github.com/distribution/reference, reference.go and normalize.go.
+Source of the grammar: github.com/distribution/reference, reference.go, normalize.go, regexp.go, and
+github.com/opencontainers/go-digest.
 """
 
 import re
@@ -17,8 +18,12 @@ _PART = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 _PATH = rf"{_PART}(?:/{_PART})*"
 _TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
 _DIGEST = r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}"
-_REFERENCE = re.compile(rf"({_HOST})/({_PATH})(?::({_TAG}))?(?:@({_DIGEST}))?")
+# A host with an underscore is none to the grammar, which takes it for part of the path; it works as a host.
+_REFERENCE = re.compile(rf"({_HOST}|{_PART})/({_PATH})(?::({_TAG}))?(?:@({_DIGEST}))?")
+_ANY_REFERENCE = re.compile(rf"(?:{_HOST}/)?{_PATH}(?::{_TAG})?(?:@{_DIGEST})?")
 _IDENTIFIER = re.compile(r"[a-f0-9]{64}")
+_ANY_DIGEST = re.compile(r"[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[a-zA-Z0-9=_-]+")
+_LOWER_HEX = re.compile(r"[a-f0-9]+")
 _HEX = {"sha256": 64, "sha384": 96, "sha512": 128}
 
 
@@ -52,14 +57,18 @@ class Reference:
         name = rest.partition(":")[0]
         if name != name.lower():
             raise InvalidReferenceError(f"invalid reference format: repository name ({name}) must be lowercase")
-        found = _REFERENCE.fullmatch(f"{registry}/{rest}")
+        whole = f"{registry}/{rest}"
+        found = _REFERENCE.fullmatch(whole)
         if found is None:
-            raise InvalidReferenceError("invalid reference format")
+            lower = _ANY_REFERENCE.fullmatch(whole.lower())
+            raise InvalidReferenceError(
+                "repository name must be lowercase" if lower else "invalid reference format"
+            )
         host, path, tag, digest = found.groups()
-        if len(path) > _MAX_NAME:
+        if len(f"{host}/{path}" if "_" in host else path) > _MAX_NAME:
             raise InvalidReferenceError(f"repository name must not be more than {_MAX_NAME} characters")
         if digest is not None:
-            _check_digest(digest)
+            check_digest(digest)
         elif tag is None:
             tag = "latest"
         return Reference(registry=host, repository=path, tag=tag, digest=digest)
@@ -91,6 +100,20 @@ class Reference:
         return replace(self, digest=None)
 
 
+def check_digest(digest: str) -> None:
+    """Raises InvalidReferenceError unless `digest` is `algorithm:hexadecimals`, of an algorithm that OCI knows."""
+    algorithm, colon, value = digest.partition(":")
+    length = _HEX.get(algorithm)
+    if not colon or not algorithm or not value or (length is None and not _ANY_DIGEST.fullmatch(digest)):
+        raise InvalidReferenceError("invalid checksum digest format")
+    if length is None:
+        raise InvalidReferenceError("unsupported digest algorithm")
+    if len(value) != length:
+        raise InvalidReferenceError("invalid checksum digest length")
+    if not _LOWER_HEX.fullmatch(value):
+        raise InvalidReferenceError("invalid checksum digest format")
+
+
 def _split(text: str) -> tuple[str, str]:
     """Registry and the rest: the first part is a registry when it can be nothing else."""
     head, slash, tail = text.partition("/")
@@ -105,14 +128,6 @@ def _split(text: str) -> tuple[str, str]:
     if registry == DEFAULT_REGISTRY and "/" not in rest:
         rest = _OFFICIAL + rest
     return registry, rest
-
-
-def _check_digest(digest: str) -> None:
-    algorithm, _, value = digest.partition(":")
-    if algorithm not in _HEX:
-        raise InvalidReferenceError("invalid reference format: unsupported digest algorithm")
-    if len(value) != _HEX[algorithm] or value != value.lower():
-        raise InvalidReferenceError("invalid reference format: invalid checksum digest length or characters")
 
 
 def _suffix(tag: str | None, digest: str | None) -> str:

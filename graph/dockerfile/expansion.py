@@ -1,37 +1,161 @@
-"""BuildKit's shell lexer: `$x`, every form of `${x}`, quotes and escapes.
+"""BuildKit's shell lexer: `$x`, every form of `${x}`, quotes and escapes, and words split as a shell splits them.
 
-After frontend/dockerfile/shell/lex.go. What cannot end in a reasonable size or depth is refused.
+After frontend/dockerfile/shell/lex.go. What would not end in a reasonable size, depth or time is refused.
 """
 
+import re
 from collections.abc import Mapping
+from functools import lru_cache
+from itertools import takewhile
+
+from graph.dockerfile.gotext import SPACES, quote
+from graph.dockerfile.pattern import PatternError, substitute, trim_prefix, trim_suffix
 
 MAX_LENGTH = 1 << 20
-_MAX_DEPTH = 64
-_MAX_WORK = 20_000_000
-_SPECIAL = "@*#?-$!0"
+_MAX_DEPTH = 100
+_MAX_WORK = 64 << 20
+_BOM = "\ufeff"
+_NAME = re.compile(r"\d+|[@*#?\-$!0]|\w*")
+_HEREDOC = re.compile(r"<<[\t\r ]*")
 
 
 class ExpansionError(ValueError):
     """BuildKit would refuse the word; the message is its own."""
 
 
-def expand(word: str, values: Mapping[str, str], *, escape: str = "\\") -> str:
-    """`word` with variables put in and quotes taken out. Raises ExpansionError."""
-    if "$" not in word and escape not in word and "'" not in word and '"' not in word:
-        return word
-    return _Scanner(word, values, escape).run()
+class _LimitError(ExpansionError):
+    """BuildKit would not refuse it, but it takes too much."""
+
+
+class Shell:
+    """Expands words with one escape character; the characters it puts in, over all words, are bounded.
+
+    `quotes` off leaves quotes alone, as in heredocs.
+    """
+
+    def __init__(self, escape: str = "\\", *, quotes: bool = True) -> None:
+        self._escape = escape
+        self._quotes = quotes
+        self._work = _MAX_WORK
+
+    def expand(self, word: str, values: Mapping[str, str | None], unknown: set[str] | None = None) -> str:
+        """`word` with variables put in and quotes taken out. Raises ExpansionError.
+
+        Names that `values` lacks but that may have a value all the same are added to `unknown` where it is given;
+        `${x?}` then does not refuse them.
+        """
+        if not _magic(self._escape).search(word):
+            return word
+        scanner = _Scanner(word, values, self._escape, quotes=self._quotes, unknown=unknown)
+        scanner.work = self._work
+        try:
+            return scanner.run()
+        except (ExpansionError, PatternError) as exc:
+            raise ExpansionError(f"failed to process {quote(word)}: {exc}") from exc
+        finally:
+            self._work = scanner.work
+
+
+def shell_words(text: str, values: Mapping[str, str | None], escape: str, unknown: set[str] | None) -> list[str]:
+    """The words of an expanded text, split at white space that is not quoted. Raises ExpansionError."""
+    return _words(text, _Scanner(text, values, escape, unknown=unknown), raw=False)
+
+
+def heredoc_words(text: str, *, raw_quotes: bool, raw_escapes: bool = False) -> list[str]:
+    """The words of a text with its variables left in, and its quotes and escapes as told. Raises ExpansionError."""
+    scanner = _Scanner(text, {}, "\\", raw_quotes=raw_quotes, skip_unset=True)
+    return _words(text, scanner, raw=raw_escapes)
+
+
+def _words(text: str, scanner: "_Scanner", *, raw: bool) -> list[str]:
+    try:
+        return scanner.words(raw=raw)
+    except (ExpansionError, PatternError) as exc:
+        raise ExpansionError(f"failed to process {quote(text)}: {exc}") from exc
+
+
+@lru_cache(maxsize=16)
+def _magic(escape: str) -> re.Pattern[str]:
+    """What makes a word more than itself."""
+    return re.compile(f"[$'\"{re.escape(escape)}]|\\A{_BOM}")
+
+
+@lru_cache(maxsize=128)
+def _plain(special: str) -> re.Pattern[str]:
+    return re.compile(f"[^{re.escape(special)}]*")
+
+
+class _Words:
+    """Collects words: what is quoted belongs to the word it stands in, other white space ends it."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+        self._word: list[str] = []
+        self._inside = False
+
+    def add(self, text: str) -> None:
+        for char in text:
+            if char not in SPACES:
+                self.add_raw(char)
+            elif self._inside and any(self._word):
+                self.found.append("".join(self._word))
+                self._word.clear()
+                self._inside = False
+
+    def add_raw(self, text: str) -> None:
+        self._word.append(text)
+        self._inside = True
+
+    def forget(self) -> None:
+        self._word.clear()
+
+    def end(self) -> list[str]:
+        if any(self._word):
+            self.found.append("".join(self._word))
+        return self.found
 
 
 class _Scanner:
-    def __init__(self, text: str, values: Mapping[str, str], escape: str) -> None:
-        self._text = text
+    def __init__(
+        self,
+        text: str,
+        values: Mapping[str, str | None],
+        escape: str,
+        *,
+        quotes: bool = True,
+        raw_quotes: bool = False,
+        skip_unset: bool = False,
+        unknown: set[str] | None = None,
+    ) -> None:
+        self._text = text.removeprefix(_BOM)
         self._at = 0
+        self._depth = 0
         self._values = values
         self._escape = escape
-        self._depth = 0
+        self._special = "$" + escape + ("'\"" if quotes else "")
+        self._quotes = quotes
+        self._raw_quotes = raw_quotes
+        self._skip_unset = skip_unset
+        self._unknown = unknown
+        self._words = _Words()
+        self.work = _MAX_WORK
 
     def run(self) -> str:
         return self._until("", raw=False)
+
+    def words(self, *, raw: bool) -> list[str]:
+        """As `run`, in words."""
+        words = self._words
+        while char := self._peek():
+            if char == "$":
+                words.add(self._dollar())
+            elif char == "<":
+                words.add_raw(self._heredoc())
+            elif char in "'\"" or char == self._escape:
+                words.add_raw(self._one(char, raw=raw))
+            else:
+                words.add(self._next())
+        return words.end()
 
     def _peek(self) -> str:
         return self._text[self._at : self._at + 1]
@@ -45,72 +169,110 @@ class _Scanner:
         """Everything up to `stop` (or the end), processed; `raw` keeps escape characters, for patterns."""
         self._depth += 1
         if self._depth > _MAX_DEPTH:
-            raise ExpansionError("substitutions are nested too deeply")
+            raise _LimitError("substitutions are nested too deeply")
+        plain = _plain(self._special + stop)
         parts: list[str] = []
         size = 0
-        while char := self._peek():
-            if char == stop:
-                self._at += 1
-                self._depth -= 1
-                return "".join(parts)
-            if char == "'":
-                part = self._single()
-            elif char == '"':
-                part = self._double(raw=raw)
-            elif char == "$":
-                part = self._dollar()
-            else:
-                self._at += 1
-                part = char
-                if char == self._escape:
-                    following = self._next()
-                    part = (char if raw else "") + following
+        while True:
+            found = plain.match(self._text, self._at)
+            part = found[0] if found else ""
+            self._at += len(part)
+            char = self._peek()
+            if char and char != stop:
+                part += self._one(char, raw=raw)
             parts.append(part)
             size += len(part)
             if size > MAX_LENGTH:
-                raise ExpansionError(f"the expanded word is longer than {MAX_LENGTH} characters")
-        if stop:
+                raise _LimitError(f"the expanded word is longer than {MAX_LENGTH} characters")
+            if not char or char == stop:
+                break
+        if stop and not char:
             raise ExpansionError(f"unexpected end of statement while looking for matching {stop}")
+        self._at += len(stop)
         self._depth -= 1
         return "".join(parts)
 
-    def _single(self) -> str:
+    def _one(self, char: str, *, raw: bool) -> str:
+        """What a special character begins."""
+        if char == "$":
+            return self._dollar()
+        if char == "'" and self._quotes:
+            return self._single()
+        if char == '"' and self._quotes:
+            return self._double(raw=raw)
         self._at += 1
-        end = self._text.find("'", self._at)
+        return (char if raw else "") + self._next()
+
+    def _heredoc(self) -> str:
+        """`<<` and the white space after it, which belongs to its word."""
+        found = _HEREDOC.match(self._text, self._at)
+        part = found[0] if found else "<"
+        self._at += len(part)
+        return part
+
+    def _single(self) -> str:
+        end = self._text.find("'", self._at + 1)
         if end < 0:
             self._at = len(self._text)
             raise ExpansionError("unexpected end of statement while looking for matching single-quote")
-        part = self._text[self._at : end]
-        self._at = end + 1
-        return part
+        begin, self._at = self._at, end + 1
+        return self._text[begin : end + 1] if self._raw_quotes else self._text[begin + 1 : end]
 
     def _double(self, *, raw: bool) -> str:
         self._at += 1
+        plain = _plain('"$' + self._escape)
         parts: list[str] = []
-        while char := self._peek():
-            if char == '"':
-                self._at += 1
-                return "".join(parts)
+        while True:
+            found = plain.match(self._text, self._at)
+            parts.append(found[0] if found else "")
+            self._at += len(parts[-1])
+            char = self._peek()
+            if not char:
+                raise ExpansionError("unexpected end of statement while looking for matching double-quote")
             if char == "$":
                 parts.append(self._dollar())
                 continue
             self._at += 1
-            if char == self._escape:
-                if raw:
-                    parts.append(char)
-                following = self._peek()
-                if not following:
-                    continue
-                if following in ('"', "$", self._escape):
-                    char = self._next()
-            parts.append(char)
-        raise ExpansionError("unexpected end of statement while looking for matching double-quote")
+            if char == '"':
+                inner = "".join(parts)
+                return f'"{inner}"' if self._raw_quotes else inner
+            if raw:
+                parts.append(char)
+            following = self._peek()
+            if following and following in ('"', "$", self._escape):
+                parts.append(self._next())
+            elif following:
+                parts.append(char)
+
+    def _value(self, name: str) -> str | None:
+        value = self._values.get(name)
+        if value is None and self._unknown is not None:
+            self._unknown.add(name)
+        self._spend(len(value or ""))
+        return value
+
+    def _spend(self, characters: int) -> None:
+        self.work -= characters
+        if self.work < 0:
+            raise _LimitError(f"variables are put in for more than {_MAX_WORK} characters")
+
+    def _name(self) -> str:
+        found = _NAME.match(self._text, self._at)
+        name = found[0] if found else ""
+        if not name.isascii():
+            # Python's `\w` takes in numbers that are no digits.
+            name = "".join(takewhile(lambda char: char.isalpha() or char.isdecimal() or char == "_", name))
+        self._at += len(name)
+        return name
 
     def _dollar(self) -> str:
         self._at += 1
         if self._peek() != "{":
             name = self._name()
-            return self._values.get(name, "") if name else "$"
+            if not name:
+                return "$"
+            value = self._value(name)
+            return f"${name}" if value is None and self._skip_unset else value or ""
         self._at += 1
         following = self._peek()
         if not following:
@@ -120,141 +282,62 @@ class _Scanner:
         name = self._name()
         operator = self._next()
         if operator == "}":
-            return self._values.get(name, "")
+            value = self._value(name)
+            return f"${{{name}}}" if value is None and self._skip_unset else value or ""
         if operator == "/":
-            return self._replace(name)
-        empty_is_unset = operator == ":"
-        if empty_is_unset:
+            return self._replaced(name)
+        return self._modified(name, operator)
+
+    def _modified(self, name: str, operator: str) -> str:
+        shown = operator
+        if operator == ":":
             operator = self._next()
-        shown = ":" * empty_is_unset + operator
-        if not empty_is_unset and operator not in ("+", "-", "?", "#", "%"):
+            shown += operator or "\ufffd"
+        elif operator not in ("+", "-", "?", "#", "%") or not operator:
+            raise ExpansionError(f"unsupported modifier ({operator or '\ufffd'}) in substitution")
+        trims = operator in ("#", "%")
+        if trims and len(shown) > 1:
             raise ExpansionError(f"unsupported modifier ({shown}) in substitution")
-        word = self._part("}", raw=operator in ("#", "%"), missing="}")
-        return self._modified(name, operator, word, empty_is_unset=empty_is_unset)
+        word = self._part("}", raw=trims, missing="'}'")
+        value = self._value(name)
+        if value is None and self._skip_unset:
+            return f"${{{name}{shown}{word}}}"
+        missing = value is None or (value == "" and shown[0] == ":")
+        if operator == "-":
+            return word if missing else value or ""
+        if operator == "+":
+            return "" if missing else word
+        if operator == "?":
+            if missing and not (value is None and self._unknown is not None):
+                raise ExpansionError(
+                    f"{name}: {word or f'is not allowed to be {"unset" if value is None else "empty"}'}"
+                )
+            return value or ""
+        if not trims:
+            raise ExpansionError(f"unsupported modifier ({shown}) in substitution")
+        greedy = word.startswith(operator)
+        trim = trim_suffix if operator == "%" else trim_prefix
+        return trim(value or "", word[1:] if greedy else word, self._spend, greedy=greedy)
 
-    def _modified(self, name: str, operator: str, word: str, *, empty_is_unset: bool) -> str:
-        value = self._values.get(name)
-        missing = value is None or (empty_is_unset and value == "")
-        match operator:
-            case "-":
-                return word if missing else value or ""
-            case "+":
-                return "" if missing else word
-            case "?":
-                if value is None:
-                    raise ExpansionError(f"{name}: {word or 'is not allowed to be unset'}")
-                if missing:
-                    raise ExpansionError(f"{name}: {word or 'is not allowed to be empty'}")
-                return value
-            case "#" | "%":
-                greedy = word.startswith(operator)
-                tokens = _tokens(word[1:] if greedy else word)
-                return _trim(value or "", tokens, greedy=greedy, suffix=operator == "%")
-            case _:
-                raise ExpansionError(f"unsupported modifier (:{operator}) in substitution")
-
-    def _replace(self, name: str) -> str:
+    def _replaced(self, name: str) -> str:
         everywhere = self._peek() == "/"
-        if everywhere:
-            self._at += 1
-        pattern = self._part("/", raw=True, missing="/' in ${}", end="")
-        replacement = self._part("}", raw=True, missing="}")
-        return _substitute(self._values.get(name, ""), _tokens(pattern), replacement, everywhere=everywhere)
+        self._at += everywhere
+        pattern = self._part("/", raw=True, missing="'/' in ${}")
+        replacement = self._part("}", raw=True, missing="'}'")
+        value = self._value(name)
+        if value is None and self._skip_unset:
+            return f"${{{name}/{pattern}/{replacement}}}"
+        return substitute(value or "", pattern, replacement, self._spend, everywhere=everywhere)
 
-    def _part(self, stop: str, *, raw: bool, missing: str, end: str = "'") -> str:
+    def _part(self, stop: str, *, raw: bool, missing: str) -> str:
         try:
-            return self._until(stop, raw=raw)
-        except ExpansionError:
-            if not self._peek():
-                raise ExpansionError(f"syntax error: missing '{missing}{end}") from None
+            part = self._until(stop, raw=raw)
+        except _LimitError:
             raise
-
-    def _name(self) -> str:
-        begin = self._at
-        first = self._peek()
-        if first.isdigit():
-            while self._peek().isdigit():
-                self._at += 1
-        elif first and first in _SPECIAL:
-            self._at += 1
-        else:
-            while (char := self._peek()) and (char.isalpha() or char.isdigit() or char == "_"):
-                self._at += 1
-        return self._text[begin : self._at]
-
-
-# Patterns: `*` and `?`, matched without backtracking, so that no pattern can take for ever.
-
-type _Token = tuple[str, str]
-_LITERAL, _ANY, _STAR = "literal", "any", "star"
-
-
-def _tokens(pattern: str) -> list[_Token]:
-    tokens: list[_Token] = []
-    index = 0
-    while index < len(pattern):
-        char = pattern[index]
-        if char == "*":
-            if not tokens or tokens[-1][0] != _STAR:
-                tokens.append((_STAR, ""))
-        elif char == "?":
-            tokens.append((_ANY, ""))
-        elif char == "\\":
-            following = pattern[index + 1 : index + 2]
-            if following in ("}", "/") and following:
-                index += 1
-                continue
-            if following not in ("*", "?", "\\") or not following:
-                raise ExpansionError(f"invalid escape '\\{following}'")
-            tokens.append((_LITERAL, following))
-            index += 1
-        else:
-            tokens.append((_LITERAL, char))
-        index += 1
-    return tokens
-
-
-def _ends(value: str, tokens: list[_Token], begin: int) -> list[int]:
-    """Every place where a match that begins at `begin` can end."""
-    if (len(value) - begin + 1) * (len(tokens) + 1) > _MAX_WORK:
-        raise ExpansionError("the pattern is too large for its value")
-    places = {begin}
-    for kind, char in tokens:
-        if kind == _STAR:
-            places = set(range(min(places), len(value) + 1)) if places else places
-        elif kind == _ANY:
-            places = {place + 1 for place in places if place < len(value)}
-        else:
-            places = {place + 1 for place in places if place < len(value) and value[place] == char}
-        if not places:
-            return []
-    return sorted(places)
-
-
-def _trim(value: str, tokens: list[_Token], *, greedy: bool, suffix: bool) -> str:
-    if suffix:
-        return _trim(value[::-1], tokens[::-1], greedy=greedy, suffix=False)[::-1]
-    ends = _ends(value, tokens, 0)
-    if not ends:
-        return value
-    return value[ends[-1] if greedy else ends[0] :]
-
-
-def _substitute(value: str, tokens: list[_Token], replacement: str, *, everywhere: bool) -> str:
-    if len(value) * (len(value) + 1) * (len(tokens) + 1) > _MAX_WORK * 4:
-        raise ExpansionError("the pattern is too large for its value")
-    parts: list[str] = []
-    at = kept = 0
-    matched_before = -1
-    while at <= len(value):
-        ends = _ends(value, tokens, at)
-        if not ends or (ends[-1] == at and at == matched_before):
-            at += 1
-            continue
-        parts += [value[kept:at], replacement]
-        kept = ends[-1]
-        matched_before = kept
-        at = kept if kept > at else at + 1
-        if not everywhere:
-            break
-    return "".join(parts) + value[kept:]
+        except (ExpansionError, PatternError):
+            if not self._peek():
+                raise ExpansionError(f"syntax error: missing {missing}") from None
+            raise
+        # BuildKit has one buffer for the words of all levels: a part in `${}` makes it forget the word so far.
+        self._words.forget()
+        return part

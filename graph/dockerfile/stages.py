@@ -6,18 +6,26 @@ After BuildKit's frontend/dockerfile/dockerfile2llb (convert.go, convert_runmoun
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from graph.dockerfile import platform as platforms
+from graph.dockerfile.checks import Checker, Environment
 from graph.dockerfile.errors import DockerfileError
-from graph.dockerfile.expansion import ExpansionError, expand
-from graph.dockerfile.instructions import Dockerfile, Mount, Stage, Use, check_mount, parse, parse_trigger
+from graph.dockerfile.expansion import ExpansionError, Shell
+from graph.dockerfile.gotext import quote
+from graph.dockerfile.instructions import Command, Stage, parse_trigger
+from graph.dockerfile.lexer import Line
+from graph.dockerfile.look import Look
 from graph.reference import InvalidReferenceError, Reference
 
 _SCRATCH = "scratch"
 _IMAGE_CONTEXT = "docker-image://"
 _NO_CONTEXTS = ("scratch", "context")
-_INDEX = re.compile(r"[+-]?[0-9]+", re.ASCII)
-_MAX_INDEX = 2**63
+_INDEX = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
+_MAX_TRIGGERS = 100_000
+_SHORT = 256
+_NOTHING: Mapping[str, str] = {}
+_UNKNOWN = Environment(closed=False, windows=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,77 +58,21 @@ class _State:
     base_name: str
     shown: str
     line: int
-    name: str = ""
+    column: int
     base: "_State | None" = None
     context: str | None = None
-    uses: list[Use] = field(default_factory=list)
-    mounts: list[Mount] = field(default_factory=list)
+    os: str = ""
+    """Of the stage's platform, where it names one."""
+    commands: "list[_Linked]" = field(default_factory=list)
     triggers: list[str] = field(default_factory=list)
-    needs: list["_State"] = field(default_factory=list)
-    later: list[tuple[Use, "_State"]] = field(default_factory=list)
+    needs: dict["_State", Command] = field(default_factory=dict)
+    triggered: bool = False
 
 
-def resolve(
-    text: str,
-    *,
-    build_args: Mapping[str, str] | None = None,
-    target: str | None = None,
-    platform: str = "linux/amd64",
-    build_platform: str = "linux/amd64",
-    contexts: Mapping[str, str] | None = None,
-    onbuild: Mapping[str, Sequence[str]] | None = None,
-) -> Resolution:
-    """The images that building `target` (the last stage when None) needs, as BuildKit resolves them.
-
-    `contexts` maps names to `docker-image://REFERENCE` or a local path, `onbuild` canonical references to the
-    triggers they carry. Raises DockerfileError for what BuildKit would refuse.
-    """
-    dockerfile = parse(text)
-    try:
-        values = _platform_values(platform, build_platform, target or dockerfile.stages[-1].name or "default")
-    except platforms.PlatformError as exc:
-        raise DockerfileError(f"failed to parse platform: {exc}") from exc
-    values |= {name: (build_args or {})[name] for name in values if name in (build_args or {})}
-    _add_arguments(values, dockerfile, build_args or {})
-    resolver = _Resolver(_named(contexts or {}), {key: list(found) for key, found in (onbuild or {}).items()})
-    return resolver.resolve(dockerfile, values, target, platform)
+type _Linked = tuple[Command, tuple[_State, ...]]
 
 
-def _platform_values(platform: str, build_platform: str, stage: str) -> dict[str, str]:
-    values = {"TARGETSTAGE": stage}
-    for prefix, text in (("BUILD", build_platform), ("TARGET", platform)):
-        parsed = platforms.parse(text)
-        values |= {
-            f"{prefix}PLATFORM": str(parsed),
-            f"{prefix}OS": parsed.os,
-            f"{prefix}OSVERSION": parsed.os_version,
-            f"{prefix}ARCH": parsed.architecture,
-            f"{prefix}VARIANT": parsed.variant,
-        }
-    return values
-
-
-def _add_arguments(values: dict[str, str], dockerfile: Dockerfile, build_args: Mapping[str, str]) -> None:
-    for argument in dockerfile.arguments:
-        value = build_args.get(argument.name)
-        if value is None and argument.value is not None:
-            value = _expand(argument.value, values, dockerfile.escape, argument.line)
-        if value is not None:
-            values[argument.name] = value
-
-
-def _expand(word: str, values: Mapping[str, str], escape: str, line: int) -> str:
-    try:
-        return expand(word, values, escape=escape)
-    except ExpansionError as exc:
-        raise DockerfileError(f"failed to process {word[:100]!r}: {exc}", line=line) from exc
-
-
-def _named(contexts: Mapping[str, str]) -> dict[str, str]:
-    return {_context_name(name): value for name, value in contexts.items() if name.lower() not in _NO_CONTEXTS}
-
-
-def _context_name(name: str) -> str:
+def context_name(name: str) -> str:
     """Names of contexts are compared as familiar references without `:latest`."""
     try:
         return Reference.parse(name).familiar.removesuffix(":latest")
@@ -128,186 +80,227 @@ def _context_name(name: str) -> str:
         return name
 
 
-class _Resolver:
-    def __init__(self, contexts: Mapping[str, str], onbuild: Mapping[str, Sequence[str]]) -> None:
+class Resolver:
+    """Resolves one Dockerfile: `contexts` by `context_name`, `onbuild` by reference, `os` that of the target."""
+
+    def __init__(
+        self,
+        shell: Shell,
+        checker: Checker,
+        contexts: Mapping[str, str],
+        onbuild: Mapping[str, Sequence[str]],
+        *,
+        os: str,
+    ) -> None:
+        self._shell = shell
+        self._checker = checker
         self._contexts = contexts
         self._onbuild = onbuild
+        self._os = os
         self._states: list[_State] = []
-        self._stages: list[_State] = []
         self._by_name: dict[str, _State] = {}
-        self._triggered: set[int] = set()
+        self._triggers = 0
 
     def resolve(
-        self, dockerfile: Dockerfile, values: Mapping[str, str], target: str | None, platform: str
+        self, stages: Sequence[Stage], values: Mapping[str, str], target: str | None, frontend: str | None
     ) -> Resolution:
-        for index, stage in enumerate(dockerfile.stages):
-            self._add_stage(stage, index, values, dockerfile.escape, platform)
+        for index, stage in enumerate(stages):
+            self._add_stage(stage, index, values)
         end = self._target(target)
-        for state in list(self._stages):
-            self._link(state)
+        for state, stage in zip(self._states[:], stages, strict=True):
+            if state.context is None:
+                state.commands = self._link(state, stage.commands)
         self._refuse_circles()
+        images = {state: image for state in self._states if (image := self._image(state)) is not None}
         needed = self._reach(end)
-        self._refuse_later(needed)
-        images = {id(state): image for state in self._states if (image := self._image(state)) is not None}
-        for state in needed:
-            for mount in state.mounts:
-                check_mount(mount)
+        images |= {state: image for state in needed if state not in images and (image := self._image(state))}
+        self._check(needed)
         root = _root(end)
-        runtime = images.get(id(root))
-        roots = [state for state in needed if state.base is None and state is not root]
-        build = {images[id(state)] for state in roots if id(state) in images}
+        runtime = images.get(root)
+        build = {images[state] for state in needed if state is not root and state in images}
         used = build | ({runtime} if runtime else set())
         return Resolution(
             runtime=runtime,
             build=tuple(sorted(build)),
             unneeded=tuple(sorted(set(images.values()) - used)),
             unresolved=tuple(self._unresolved(needed)),
-            frontend=_frontend(dockerfile.syntax),
+            frontend=frontend,
         )
 
-    def _add_stage(self, stage: Stage, index: int, values: Mapping[str, str], escape: str, platform: str) -> None:
-        name = _expand(stage.base, values, escape, stage.line)
-        if not name:
-            raise DockerfileError(
-                f"base name ({stage.base}) should not be blank", line=stage.line, column=stage.column
-            )
-        if stage.platform:
-            _check_platform(stage, values, escape, platform)
+    def _add_stage(self, stage: Stage, index: int, values: Mapping[str, str]) -> None:
+        try:
+            name = self._shell.expand(stage.base, values)
+            if not name:
+                raise _error(stage, f"base name ({stage.base}) should not be blank")
+            os = self._platform_os(stage, values) if stage.platform else ""
+        except ExpansionError as exc:
+            raise _error(stage, str(exc)) from exc
         state = _State(
             base_name=name,
             shown=stage.name or f"stage-{index}",
             line=stage.line,
-            name=stage.name,
-            uses=stage.uses,
-            mounts=stage.mounts,
-            triggers=stage.triggers,
+            column=stage.column,
+            os=os,
         )
-        if stage.name:
-            state.context = self._contexts.get(_context_name(stage.name))
-        if state.context is not None:
-            state.uses, state.mounts, state.triggers = [], [], []
-        else:
+        if stage.name and stage.name not in _NO_CONTEXTS:
+            state.context = self._contexts.get(_stage_context(stage))
+        if state.context is None:
             state.base = self._by_name.get(name)
+            state.triggers = stage.triggers
         self._states.append(state)
-        self._stages.append(state)
         if stage.name:
             self._by_name[stage.name] = state
 
+    def _platform_os(self, stage: Stage, values: Mapping[str, str]) -> str:
+        try:
+            text = self._shell.expand(stage.platform, values)
+        except ExpansionError as exc:
+            raise _error(stage, f"failed to process arguments for platform : {exc}") from exc
+        if not text:
+            raise _error(stage, f"empty platform value from expression {stage.platform}")
+        try:
+            return platforms.parse(text).os
+        except platforms.PlatformError as exc:
+            raise _error(stage, f"failed to parse platform {stage.platform}: {exc}") from exc
+
     def _target(self, target: str | None) -> _State:
         if not target:
-            return self._stages[-1]
+            return self._states[-1]
         found = self._by_name.get(target.lower())
         if found is None:
-            raise DockerfileError(f'target stage "{target}" could not be found')
+            raise DockerfileError(f"target stage {quote(target)} could not be found")
         return found
 
-    def _link(self, state: _State) -> None:
-        for use in state.uses:
-            self._use(state, use)
+    def _link(self, state: _State, commands: Sequence[Command]) -> list[_Linked]:
+        """Find what the commands take from; images that only they name become states of their own."""
+        return [
+            (command, self._sources(state, command) if command.copies or command.mounts else ())
+            for command in commands
+        ]
 
-    def _use(self, state: _State, use: Use) -> None:
-        source = self._source(use)
-        state.needs.append(source)
-        if use.checked:
-            state.later.append((use, source))
+    def _sources(self, state: _State, command: Command) -> tuple[_State, ...]:
+        if command.copies:
+            sources: tuple[_State, ...] = (self._copied(command),)
+        else:
+            sources = tuple([self._named(name, command) for name in command.mounts])
+        for source in sources:
+            state.needs[source] = command
+            if not source.shown:
+                self._states.append(source)
+        return sources
 
-    def _source(self, use: Use) -> _State:
-        if use.index:
-            if len(use.source) <= 20 and _INDEX.fullmatch(use.source) and abs(int(use.source)) < _MAX_INDEX:
-                number = int(use.source)
-                # Images that earlier instructions name are counted after the stages, as they are in BuildKit.
-                if not 0 <= number < len(self._states):
-                    raise DockerfileError(f"invalid stage index {number}", line=use.line)
-                return self._states[number]
-            if "$" in use.source:
-                raise DockerfileError(
-                    "variable expansion is not supported for --from, define a new stage with FROM using ARG from "
-                    "global scope as a workaround",
-                    line=use.line,
-                )
-        found = self._by_name.get(use.source.lower())
-        if found is None:
-            found = _State(base_name=use.source, shown="", line=use.line)
-            self._states.append(found)
-        return found
+    def _copied(self, command: Command) -> _State:
+        """A number is a stage here; images that earlier instructions name are counted after the stages."""
+        source = command.copies
+        try:
+            same = self._shell.expand(source, _NOTHING) == source
+        except ExpansionError as exc:
+            raise _error(command.line, str(exc)) from exc
+        if not same:
+            reason = "define a new stage with FROM using ARG from global scope as a workaround"
+            raise _error(command.line, f"variable expansion is not supported for --from, {reason}")
+        if not _INDEX.fullmatch(source) or not -(2**63) <= int(source) < 2**63:
+            return self._named(source, command)
+        if not 0 <= int(source) < len(self._states):
+            raise _error(command.line, f"invalid stage index {int(source)}")
+        return self._states[int(source)]
+
+    def _named(self, name: str, command: Command) -> _State:
+        found = self._by_name.get(name.lower())
+        return found or _State(base_name=name, shown="", line=command.line.line, column=command.line.column)
 
     def _refuse_circles(self) -> None:
         """A stage that takes from itself, by whatever way of COPY and mounts."""
-        done: set[int] = set()
-        for begin in list(self._states):
-            if id(begin) in done:
+        done: set[_State] = set()
+        for begin in self._states:
+            if begin in done or not begin.needs:
                 continue
-            done.add(id(begin))
-            path, stack = {id(begin)}, [(begin, iter(begin.needs))]
+            done.add(begin)
+            path, stack = {begin}, [(begin, iter(begin.needs.items()))]
             while stack:
                 state, rest = stack[-1]
-                need = next(rest, None)
-                if need is None:
+                need, command = next(rest, (None, None))
+                if need is None or command is None:
                     stack.pop()
-                    path.discard(id(state))
-                elif id(need) in path:
-                    raise DockerfileError(f"circular dependency detected on stage: {begin.shown}", line=begin.line)
-                elif id(need) not in done:
-                    done.add(id(need))
-                    path.add(id(need))
-                    stack.append((need, iter(need.needs)))
-
-    def _refuse_later(self, needed: Sequence[_State]) -> None:
-        """A needed stage that takes from one which is built after it."""
-        wanted = {id(state) for state in needed}
-        built = {id(state) for state in self._states if not state.shown or state.context is not None}
-        for state in self._stages:
-            if id(state) not in wanted or id(state) in built:
-                continue
-            built.add(id(state))
-            for use, source in state.later:
-                if id(source) in built:
-                    continue
-                reason = f'cannot mount from stage "{use.source}", stage needs to be defined before current command'
-                if use.index:
-                    before = f'it needs to be defined before current stage "{state.shown}"'
-                    reason = f'cannot copy from stage "{use.source}", {before}'
-                raise DockerfileError(reason, line=use.line)
+                    path.discard(state)
+                elif need in path:
+                    first = begin.needs[stack[1][0] if len(stack) > 1 else need]
+                    raise _error(first.line, f"circular dependency detected on stage: {begin.shown}")
+                elif need not in done:
+                    done.add(need)
+                    path.add(need)
+                    stack.append((need, iter(need.needs.items())))
 
     def _reach(self, end: _State) -> list[_State]:
         """Every state that the target needs; the triggers of bases are taken in on the way."""
-        seen: dict[int, _State] = {}
+        seen: dict[_State, None] = {}
         stack = [end]
         while stack:
             state = stack.pop()
-            if id(state) in seen:
+            if state in seen:
                 continue
-            seen[id(state)] = state
+            seen[state] = None
             self._run_triggers(state)
             stack.extend(state.needs)
             if state.base is not None:
                 stack.append(state.base)
-        return list(seen.values())
+        return list(seen)
 
     def _run_triggers(self, state: _State) -> None:
         """Take in what a state's base asks for by ONBUILD; from the bottom up, for triggers may add triggers."""
-        chain = [state]
-        while (base := chain[-1].base) is not None:
-            chain.append(base)
+        chain: list[_State] = []
+        each: _State | None = state
+        while each is not None and not each.triggered:
+            chain.append(each)
+            each = each.base
         for each in reversed(chain):
-            if id(each) not in self._triggered:
-                self._triggered.add(id(each))
-                self._run_own_triggers(each)
+            each.triggered = True
+            self._run_own_triggers(each)
 
     def _run_own_triggers(self, state: _State) -> None:
+        triggers: Sequence[str] = ()
         if state.base is not None:
-            triggers: Sequence[str] = state.base.triggers
-        elif state.shown and (image := self._image(state)):
-            triggers = self._onbuild.get(image, ())
-        else:
-            return
-        stage = Stage(base="", name="", platform="", line=state.line, column=1)
+            triggers = state.base.triggers
+        elif self._onbuild and state.shown and state.context is None:
+            triggers = self._onbuild.get(self._image(state) or "", ())
+        self._triggers += len(triggers)
+        if self._triggers > _MAX_TRIGGERS:
+            reason = f"more than {_MAX_TRIGGERS} ONBUILD triggers"
+            raise DockerfileError(reason, line=state.line, column=state.column)
+        commands: list[_Linked] = []
+        inherited: list[str] = []
         for trigger in triggers:
-            parse_trigger(trigger, stage)
-        for use in stage.uses:
-            self._use(state, use)
-        state.mounts = [*stage.mounts, *state.mounts]
-        state.triggers = [*stage.triggers, *state.triggers]
+            stage = parse_trigger(trigger, line=state.line, column=state.column)
+            commands += self._link(state, stage.commands)
+            inherited += stage.triggers
+        state.commands = commands + state.commands
+        state.triggers = inherited + state.triggers
+
+    def _check(self, needed: Sequence[_State]) -> None:
+        """What is refused only where a stage is built; stages are built in their order."""
+        wanted = set(needed)
+        built = {state for state in wanted if not state.shown or state.context is not None}
+        order = [state for state in self._states if state in wanted and state not in built]
+        furthest = max((command.look for state in order for command, _ in state.commands), default=Look.NOT)
+        least = Look.NOT if furthest is Look.WITH_VARIABLES else Look.ALONE
+        environments: dict[_State | None, Environment] = {}
+        for state in order:
+            built.add(state)
+            environment = self._environment(state, environments) if furthest else _UNKNOWN
+            for command, sources in state.commands:
+                if command.look >= least or not built.issuperset(sources):
+                    late = [source not in built for source in sources]
+                    self._checker.check(command, environment, stage=state.shown, late=late)
+
+    def _environment(self, state: _State, environments: dict[_State | None, Environment]) -> Environment:
+        """What the variables of a stage are before its first command."""
+        if state.base in environments:
+            environment = environments[state.base].copy()
+        else:
+            windows = (state.os or self._os) == "windows"
+            environment = Environment(closed=state.base_name == _SCRATCH, windows=windows)
+        environments[state] = environment
+        return environment
 
     def _image(self, state: _State) -> str | None:
         """The external image of a state that stands on no other; None for scratch and local contexts."""
@@ -317,18 +310,19 @@ class _Resolver:
         if context is None:
             if state.base_name == _SCRATCH:
                 return None
-            reference = _reference(state.base_name, state.line)
-            context = self._contexts.get(reference.familiar.removesuffix(":latest"))
+            reference = _reference(state.base_name, state)
+            if self._contexts:
+                context = self._contexts.get(reference.familiar.removesuffix(":latest"))
             if context is None:
                 return str(reference)
         if not context.startswith(_IMAGE_CONTEXT) or context == _IMAGE_CONTEXT + _SCRATCH:
             return None
-        return str(_reference(context.removeprefix(_IMAGE_CONTEXT), state.line))
+        return str(_reference(context.removeprefix(_IMAGE_CONTEXT), state))
 
     def _unresolved(self, needed: Sequence[_State]) -> list[Unresolved]:
         found = []
-        for state in needed:
-            context = state.context or self._contexts.get(_context_name(state.base_name))
+        for state in needed if self._contexts else ():
+            context = state.context or self._contexts.get(context_name(state.base_name))
             if state.base is None and context is not None and context.startswith(("target:", "oci-layout://")):
                 found.append(
                     Unresolved(raw=context, why="the images behind this kind of context are not known here")
@@ -336,25 +330,30 @@ class _Resolver:
         return found
 
 
-def _reference(text: str, line: int) -> Reference:
+def _stage_context(stage: Stage) -> str:
+    """The name under which a stage can be replaced, which BuildKit takes for a reference."""
     try:
-        return Reference.parse(text)
+        return parse_reference(stage.name).familiar.removesuffix(":latest")
     except InvalidReferenceError as exc:
-        raise DockerfileError(f'failed to parse stage name "{text}": {exc}', line=line) from exc
+        raise _error(stage, f"invalid context name {stage.name}: {exc}") from exc
 
 
-def _check_platform(stage: Stage, values: Mapping[str, str], escape: str, platform: str) -> None:
-    text = _expand(stage.platform, values, escape, stage.line)
-    if not text:
-        raise DockerfileError(
-            f"empty platform value from expression {stage.platform}", line=stage.line, column=stage.column
-        )
+def parse_reference(text: str) -> Reference:
+    """As Reference.parse, remembering short ones. Raises InvalidReferenceError."""
+    return _short_reference(text) if len(text) < _SHORT else Reference.parse(text)
+
+
+@lru_cache(maxsize=4096)
+def _short_reference(text: str) -> Reference:
+    """The same few bases are named by very many Dockerfiles."""
+    return Reference.parse(text)
+
+
+def _reference(text: str, state: _State) -> Reference:
     try:
-        platforms.parse(text, default=platform)
-    except platforms.PlatformError as exc:
-        raise DockerfileError(
-            f"failed to parse platform {stage.platform}: {exc}", line=stage.line, column=stage.column
-        ) from exc
+        return parse_reference(text)
+    except InvalidReferenceError as exc:
+        raise _error(state, f"failed to parse stage name {quote(text)}: {exc}") from exc
 
 
 def _root(state: _State) -> _State:
@@ -363,10 +362,5 @@ def _root(state: _State) -> _State:
     return state
 
 
-def _frontend(syntax: str | None) -> str | None:
-    if syntax is None:
-        return None
-    try:
-        return str(Reference.parse(syntax.split()[0]))
-    except InvalidReferenceError as exc:
-        raise DockerfileError(f"failed to parse syntax image {syntax}: {exc}") from exc
+def _error(at: "Stage | _State | Line", reason: str) -> DockerfileError:
+    return DockerfileError(reason, line=at.line, column=at.column)

@@ -85,7 +85,7 @@ def test_bad_files_are_a_row_each_and_the_rest_is_scanned(
         "binary/Dockerfile": "a binary file, not text (byte 5 is zero)",
         "latin/Dockerfile": "not UTF-8 text (byte 5)",
         "refused/Dockerfile": "line 1: unknown instruction: FRM",
-        "empty/Dockerfile": "line 1: file with no instructions",
+        "empty/Dockerfile": "line 1: the Dockerfile cannot be empty",
         "pipe/Dockerfile": "cannot be read: not a file",
         "huge/Dockerfile": "larger than 1024 KiB, which is the limit",
         "loop": "a symbolic link to a folder above it: a loop, not followed",
