@@ -1,7 +1,8 @@
-"""GET /healthz: whether this instance can do its work. Says nothing else, so it needs no key."""
+"""What people and machines ask over HTTP: the API, and whether this instance can do its work."""
 
 import json
 import logging
+from functools import cache
 from http import HTTPStatus
 
 import azure.functions as func
@@ -13,9 +14,30 @@ logger = logging.getLogger(__name__)
 blueprint = func.Blueprint()
 
 
+@blueprint.function_name("api")
+@blueprint.route(route="api/{*path}", auth_level=func.AuthLevel.FUNCTION)
+async def api(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Hand everything under /api to FastAPI. The host lets nobody in without a key."""
+    try:
+        answer: func.HttpResponse = await _mounted().handle_async(req, context)
+    except ValueError:  # what the API itself raises is an answer by now
+        text = {"title": "Bad Request", "status": 400, "detail": "the address or a header cannot be decoded"}
+        return func.HttpResponse(json.dumps(text), status_code=400, mimetype="application/problem+json")
+    return answer
+
+
+@cache
+def _mounted() -> func.AsgiMiddleware:
+    """Made at the first request: importing FastAPI takes longer than a queue worker's whole cold start."""
+    from groundswell.api.app import create
+
+    return func.AsgiMiddleware(create(app()))
+
+
 @blueprint.function_name("healthz")
 @blueprint.route(route="healthz", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 def healthz(req: func.HttpRequest) -> func.HttpResponse:
+    """GET /healthz says whether the store answers and nothing else, so it needs no key."""
     del req
     try:
         app().store.get("health", "health", "health")

@@ -4,6 +4,12 @@
 Messages name the subject and the remedy, and never hold a secret: they are shown to people.
 """
 
+import re
+
+_LONGEST_CAUSE = 200
+_QUERY = re.compile(r"\?[^\s'\"<>)]+")
+_USER = re.compile(r"//[^\s/'\"]*@")
+
 
 class GroundswellError(Exception):
     """Root of every error the product raises on purpose."""
@@ -34,3 +40,26 @@ class ConflictError(TemporaryError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, delay=0.0)
+
+
+def cause(error: BaseException) -> str:
+    """What lies at the bottom of an SDK's error: `Type: its words`, in one line, at most 200 characters of them.
+
+    The HTTP libraries wrap errors in one another and put the reason last. What may be a secret in a URL (its query,
+    its user) is left out.
+    """
+    seen: list[BaseException] = []
+    inner: BaseException | None = error
+    while inner is not None and not any(inner is other for other in seen):
+        seen.append(inner)
+        inner = _inside(inner)
+    words = " ".join(str(seen[-1]).split())
+    words = _USER.sub("//", _QUERY.sub("?…", words))
+    kind = type(seen[-1]).__name__
+    return f"{kind}: {words[:_LONGEST_CAUSE]}" if words else kind
+
+
+def _inside(error: BaseException) -> BaseException | None:
+    """The error that this one wraps: azure-core's inner_exception, urllib3's reason, or its only argument."""
+    wrapped = (getattr(error, "inner_exception", None), getattr(error, "reason", None), *error.args[:1])
+    return next((each for each in wrapped if isinstance(each, BaseException)), None)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from graph.lineage import Edge, EdgeKind, Lineage, watched
+from graph.lineage import Edge, EdgeKind, Lineage, tagged, watched
 from graph.reference import Reference
 from groundswell.cascade.basebook import Base, BaseBook
 from groundswell.cascade.model import Rebuild, Status
@@ -217,11 +217,11 @@ class _Looks:
     def read(self, edges: Iterable[Edge], registrations: Iterable[Registration]) -> None:
         """Read, several at once: the digest of every base, the stable image of everything, the bases it needs."""
         edges = list(edges)
-        tagged = {watched(edge.base) for edge in edges if Reference.parse(watched(edge.base)).tag}
+        bases = set(filter(tagged, (watched(edge.base) for edge in edges)))
         stable = {str(item.references[0]) for item in registrations}
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            self._known = dict(zip(tagged | stable, pool.map(self._bases.get, tagged | stable), strict=True))
-            self._digests = dict(zip(tagged, pool.map(self._digest, tagged), strict=True))
+            self._known = dict(zip(bases | stable, pool.map(self._bases.get, bases | stable), strict=True))
+            self._digests = dict(zip(bases, pool.map(self._digest, bases), strict=True))
             runtime = {
                 f"{name}@{digest}"
                 for edge in edges

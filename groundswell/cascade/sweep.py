@@ -1,7 +1,9 @@
 """The reconcile timer: what a lost webhook, a lost message or a crash left undone is found and set going again."""
 
 import logging
+from collections.abc import Iterable
 
+from graph.lineage import tagged, watched
 from graph.reference import Reference
 from groundswell.cascade.basebook import BaseBook
 from groundswell.cascade.decide import follow, news, predecessor
@@ -156,15 +158,15 @@ class Sweep:
                 self._engine.drop_from_pool(entry)
 
 
-def seed(bases: BaseBook, catalog: Catalog, registry: Registry) -> list[str]:
-    """Enter the digests that the bases have now, where the book knows none; returns what could not be read.
+def seed(bases: BaseBook, catalog: Catalog, registry: Registry, images: Iterable[str]) -> list[str]:
+    """Enter the digests that the bases of these images have now, where the book knows none.
 
-    Done at registration, so that the next push is compared with something.
+    Done at registration, so that the next push is compared with something. Returns what could not be read.
     """
     failed = []
     with catalog.lineage() as lineage:
-        names = lineage.bases()
-    for name in names:
+        named = {watched(edge.base) for image in images for edge in lineage.edges(image)}
+    for name in sorted(filter(tagged, named)):
         reference = Reference.parse(name)
         if bases.get(name) is not None:
             continue

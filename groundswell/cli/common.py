@@ -1,4 +1,4 @@
-"""What the commands share: the console, JSON output, who is asking."""
+"""What the commands share: the console, how text and JSON are printed, who is asking."""
 
 import getpass
 import json
@@ -7,8 +7,22 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
-console = Console()
+from groundswell import printable
+
+_PAPER = 140
+
+
+def make_console() -> Console:
+    """The terminal. A file or a pipe has no width of its own: there, tables keep their columns."""
+    made = Console()
+    if not made.is_terminal:
+        made.width = max(made.width, _PAPER)
+    return made
+
+
+console = make_console()
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -16,6 +30,11 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a tabl
 def print_json(value: Any) -> None:
     """One JSON document on stdout, as it is: no colours, no wrapping."""
     typer.echo(json.dumps(value, indent=2, sort_keys=False, default=str))
+
+
+def cell(value: object, style: str = "") -> Text:
+    """What somebody else wrote, in one line of a table: no markup, nothing that acts on the terminal."""
+    return Text(printable.line(str(value)), style=style)
 
 
 def who() -> str:

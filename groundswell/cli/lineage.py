@@ -10,7 +10,8 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from groundswell.cli.common import Json, console, print_json, who
+from groundswell import printable
+from groundswell.cli.common import Json, cell, console, print_json, who
 from groundswell.cli.discover import discover
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def register(
     registrations: Sequence[Registration]
     skipped: Sequence[str] = ()
     if scan is not None and path is None:
+        from groundswell.lineage.document import check_git
         from groundswell.lineage.sources.register import registrations as scanned
 
         for option, value in (("--registry", registry), ("--git", git)):
@@ -75,6 +77,7 @@ def register(
                 raise InputError(
                     f"--scan needs {option}: images are pushed to a registry and built from a repository"
                 )
+        check_git(git, "--git")
         registrations, skipped = scanned(
             scan,
             registry=registry,
@@ -90,7 +93,8 @@ def register(
         raise InputError("name a lineage file or its folder, or a folder to --scan: one of the two")
     catalog = product().catalog
     changes = catalog.changes(registrations) if dry_run else catalog.register(registrations, who=who(), why=reason)
-    unread = [] if dry_run else seed(product().bases, catalog, product().registry)
+    names = [registration.name for registration in registrations]
+    unread = [] if dry_run else seed(product().bases, catalog, product().registry, names)
     if as_json:
         print_json(
             {
@@ -103,14 +107,14 @@ def register(
         )
         return
     for change in changes:
-        console.print(Text(f"{'+' if change.new else '~'} {change.name}"))
+        console.print(cell(f"{'+' if change.new else '~'} {change.name}"))
         if not change.new:
             for name, (old, new) in change.fields.items():
-                console.print(Text(f"    {name}: {old} -> {new}"))
+                console.print(cell(f"    {name}: {old} -> {new}"))
     for line in skipped:
-        console.print(Text(f"left out: {line}"), style="yellow")
+        console.print(cell(f"left out: {line}"), style="yellow")
     for line in unread:
-        console.print(Text(f"note: the digest of {line}"), style="yellow")
+        console.print(cell(f"note: the digest of {line}"), style="yellow")
     same = len(registrations) - len(changes)
     verb = "would be registered" if dry_run else "registered"
     console.print(f"{len(changes)} {verb}, {same} unchanged")
@@ -204,7 +208,7 @@ def _table(registrations: Sequence["Registration"]) -> None:
     for item in registrations:
         tags = ", ".join((*item.tags, *item.tag_patterns))
         cells = (item.name, tags, item.runtime or "scratch", "\n".join(item.build), item.owner)
-        table.add_row(*(Text(cell) for cell in cells))
+        table.add_row(*(Text(printable.lines(text)) for text in cells))
     console.print(table)
 
 
@@ -243,10 +247,10 @@ def history(
     for line in lines:
         at = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(line["at"]))
         why = f": {line['why']}" if line["why"] else ""
-        console.print(Text(f"{at}  {line['action']} by {line['who']}{why}"))
+        console.print(cell(f"{at}  {line['action']} by {line['who']}{why}"))
         if line["action"] == "changed":
             for name, (old, new) in line["fields"].items():
-                console.print(Text(f"    {name}: {old} -> {new}"))
+                console.print(cell(f"    {name}: {old} -> {new}"))
 
 
 @app.command()

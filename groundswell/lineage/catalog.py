@@ -87,9 +87,14 @@ class Catalog:
     def registrations(self, names: Iterable[str] | None = None) -> tuple[Registration, ...]:
         """All registrations by name, or those of `names` that there are."""
         if names is None:
-            return tuple(from_json(record.value) for record in self._store.scan(TABLE, PARTITION, prefix=IMAGE))
+            return tuple(self.each())
         found = self._records(sorted(set(names)))
         return tuple(from_json(found[name].value) for name in sorted(found))
+
+    def each(self, *, after: str = "") -> Iterator[Registration]:
+        """Registrations whose name sorts after `after`, by name, read as the caller goes on."""
+        for record in self._store.scan(TABLE, PARTITION, prefix=IMAGE, after=IMAGE + after):
+            yield from_json(record.value)
 
     def history(self, name: str, *, limit: int = 100) -> Iterator[Json]:
         """What became of one image's registration, the newest change first."""

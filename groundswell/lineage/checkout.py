@@ -1,13 +1,12 @@
 """Reads registrations from a checkout: the lineage file, and the Dockerfiles it names, resolved to edges."""
 
-from dataclasses import replace
 from pathlib import Path
 
-from graph.dockerfile import DockerfileError, Resolution, resolve
+from graph.dockerfile import DockerfileError
 from groundswell.errors import InputError
+from groundswell.lineage.dockerfile import with_edges
 from groundswell.lineage.document import MAX_BYTES, Entry, parse
 from groundswell.lineage.model import Registration
-from groundswell.lineage.sources.build import Edges
 from groundswell.lineage.sources.files import MAX_DOCKERFILE, read_text
 
 NAMES = ("lineage.yaml", "lineage.yml")
@@ -50,17 +49,9 @@ def _resolved(file: Path, entry: Entry) -> Registration:
     if not dockerfile.is_file():
         raise InputError(f"{where}: there is no file {shown}; set `path` and `dockerfile`")
     text = _text(dockerfile, MAX_DOCKERFILE)
-    resolutions: list[Resolution] = []
-    for platform in registration.platforms:
-        try:
-            resolution = resolve(
-                text, build_args=registration.build_args, target=registration.target, platform=platform
-            )
-        except DockerfileError as exc:
-            raise InputError(f"{where}: {shown}:{exc.line}: {exc.reason}") from exc
-        if resolution.unresolved:
-            first = resolution.unresolved[0]
-            raise InputError(f"{where}: {shown}: {first.raw!r} cannot be resolved: {first.why}; give a build arg")
-        resolutions.append(resolution)
-    edges = Edges.of(resolutions)
-    return replace(registration, runtime=edges.runtime, build=edges.build, frontend=edges.frontend)
+    try:
+        return with_edges(registration, text)
+    except DockerfileError as exc:
+        raise InputError(f"{where}: {shown}:{exc.line}: {exc.reason}") from exc
+    except InputError as exc:
+        raise InputError(f"{where}: {shown}: {exc}") from exc

@@ -5,7 +5,8 @@ we. Aliases are refused: a few lines of them can stand for gigabytes.
 """
 
 import json
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -14,6 +15,8 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
+from jsonschema.protocols import Validator
+from jsonschema.validators import extend
 
 from groundswell.build.port import Source
 from groundswell.deploy.port import Kind, Workload
@@ -21,6 +24,8 @@ from groundswell.errors import InputError
 from groundswell.lineage.model import Registration
 
 MAX_BYTES = 4 * 1024 * 1024
+
+_USER = re.compile(r"//[^\s'\"]*@")
 
 type _Path = tuple[str | int, ...]
 
@@ -48,6 +53,13 @@ def parse(text: str, *, name: str = "lineage.yaml") -> tuple[Entry, ...]:
     return tuple(_entries(document, lines, name))
 
 
+def check_git(url: str, where: str) -> None:
+    """Raise InputError, beginning with `where`, when a lineage file could not name this git repository."""
+    errors = validator({"$ref": "#/$defs/git", "$defs": schema()["$defs"]}).iter_errors(url)
+    for error in errors:
+        raise InputError(f"{where}: {error.message}")
+
+
 @cache
 def schema() -> Mapping[str, Any]:
     """The JSON Schema of the format."""
@@ -56,9 +68,33 @@ def schema() -> Mapping[str, Any]:
     return loaded
 
 
+def _pattern(_: Validator, pattern: str, text: Any, of: Any) -> Iterator[ValidationError]:
+    """In ECMAScript `$` is the end of the text; in Python it stands before a last newline too.
+
+    `patternErrorMessage` is what editors say instead, and so do we: without the value, which may hold a password.
+    """
+    if isinstance(text, str) and not re.search(pattern.replace("$", r"\Z"), text):
+        yield ValidationError(of.get("patternErrorMessage") or f"{text!r} does not match {pattern!r}")
+
+
+def _unique(_: Validator, wanted: bool, items: Any, of: Any) -> Iterator[ValidationError]:  # noqa: ARG001
+    """By their texts, because the library compares every two of what it cannot sort: minutes for 100 kB of lists.
+
+    The items of our arrays are texts and objects; what is equal but not the same text is refused otherwise.
+    """
+    if wanted and isinstance(items, list) and len(set(map(repr, items))) < len(items):
+        yield ValidationError(f"{items!r} has non-unique elements")
+
+
+validator: Callable[[Mapping[str, Any]], Validator] = extend(  # type: ignore[no-untyped-call]
+    Draft202012Validator, {"pattern": _pattern, "uniqueItems": _unique}
+)
+"""What holds documents against the JSON Schema it is given. Patterns are read as JSON Schema has them."""
+
+
 @cache
-def _validator() -> Draft202012Validator:
-    return Draft202012Validator(schema())
+def _validator() -> Validator:
+    return validator(schema())
 
 
 class _Lines:
@@ -127,7 +163,8 @@ def _line(error: ValidationError, lines: _Lines) -> int:
 
 def _say(error: ValidationError) -> str:
     where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path)
-    message = error.message if len(error.message) <= 200 else error.message[:200] + "..."
+    message = _USER.sub("//…@", error.message)
+    message = message if len(message) <= 200 else message[:200] + "..."
     return f"{where.lstrip('.')}: {message}" if where else message
 
 
@@ -145,10 +182,14 @@ def _entries(document: Mapping[str, Any], lines: _Lines, name: str) -> Iterator[
             raise InputError(f"{name}:{line}: {image['name']} is named twice, first in line {seen[image['name']]}")
         seen[image["name"]] = line
         path = image.get("path", ".")
-        yield Entry(registration=_registration(image, registry, source, path), path=path, line=line)
+        yield Entry(registration=registration(image, registry, source, path), path=path, line=line)
 
 
-def _registration(image: Mapping[str, Any], registry: str, source: Mapping[str, str], path: str) -> Registration:
+def registration(image: Mapping[str, Any], registry: str, source: Mapping[str, str], path: str) -> Registration:
+    """An image of the format, already held against its schema, as a registration without edges.
+
+    `path` is its build context, a folder of the repository.
+    """
     deployments: Sequence[Mapping[str, str]] = image.get("deployments", ())
     return Registration(
         name=image["name"],

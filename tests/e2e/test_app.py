@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -24,7 +25,9 @@ from tests.support.oci import image
 pytestmark = pytest.mark.stack
 
 SECRET = "a webhook secret"
+KEY = "a function key"
 EXPECTED = {
+    "api": ("httpTrigger", "api/{*path}"),
     "acr_webhook": ("httpTrigger", "webhooks/acr"),
     "healthz": ("httpTrigger", "healthz"),
     "pushes": ("queueTrigger", "pushes"),
@@ -58,6 +61,8 @@ def test_the_worker_library_indexes_every_function() -> None:
         found[function["name"]] = (trigger["type"], place)
         if trigger["type"] == "queueTrigger":
             assert trigger["connection"] == "GROUNDSWELL_STORE"
+        if function["name"] == "api":
+            assert str(trigger["authLevel"]).lower() == "function"
     assert found == EXPECTED
 
 
@@ -73,6 +78,11 @@ class App:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         headers = {"Content-Type": "application/json"} | ({"X-Secret": secret} if secret is not None else {})
         return requests.post(f"{self.host.address}/webhooks/acr", data=data, headers=headers, timeout=10)
+
+    def api(self, method: str, path: str, *, key: str | None = KEY, **rest: Any) -> requests.Response:
+        headers = {**rest.pop("headers", {}), **({"x-functions-key": key} if key is not None else {})}
+        url = f"{self.host.address}/api/v1{path}"
+        return requests.request(method, url, headers=headers, timeout=30, **rest)
 
     def event(self, repository: str, tag: str = "12", **changes: object) -> dict[str, object]:
         return {
@@ -112,6 +122,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
             "GROUNDSWELL_STORE": f"sqlite:///{folder / 'store.db'}",
             "GROUNDSWELL_WEBHOOK_HEADER": "X-Secret",
             "GROUNDSWELL_WEBHOOK_SECRET": SECRET,
+            "GROUNDSWELL_FUNCTION_KEY": KEY,
             "GROUNDSWELL_ARM_ENDPOINT": "https://localhost:1",
             "IDENTITY_ENDPOINT": f"http://127.0.0.1:{port}/msi/token",
             "IDENTITY_HEADER": identity.header,
@@ -120,6 +131,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
         with HostProcess(folder, values) as host:
             yield App(host, acr, store)
         assert SECRET not in host.log
+        assert KEY not in host.log
     store.close()
 
 
@@ -159,6 +171,58 @@ def test_a_ping_is_answered_and_other_actions_are_accepted(app: App) -> None:
     assert app.post({"id": "p", "action": "ping"}).status_code == 200
     answer = app.post({"id": "d", "action": "delete", "target": {}})
     assert (answer.status_code, answer.json()) == (202, {"action": "delete", "queued": False})
+
+
+def test_an_image_over_the_api(app: App) -> None:
+    path, reference = "/lineage/images/shop/web", str(app.acr.reference("mirror/alpine:3"))
+    app.acr.client.push(image(b"alpine"), "mirror/alpine", "3")
+    body = {
+        "registry": app.acr.registry.login_server,
+        "source": {"git": "https://git.example.com/shop.git", "path": "apps/web"},
+        "tags": ["1"],
+        "labels": {"tier": "gold", "zone": "a"},
+        "dockerfile_content": f"FROM {reference}\n",
+    }
+    for key in (None, "", "wrong"):
+        assert app.api("GET", path, key=key).status_code == 401
+        assert app.api("PUT", path, key=key, json=body).status_code == 401
+    missing = app.api("GET", path)
+    assert (missing.status_code, missing.headers["Content-Type"]) == (404, "application/problem+json")
+
+    new = app.api("PUT", path, json=body, headers={"If-None-Match": "*"})
+    assert (new.status_code, new.json()["bases_not_read"]) == (201, [])
+    assert new.headers["Location"] == f"/api/v1{path}"
+    shown = app.api("GET", path)
+    assert (shown.status_code, shown.headers["Content-Type"]) == (200, "application/json")
+    assert (shown.json()["runtime"], shown.headers["ETag"]) == (reference, new.headers["ETag"])
+    seen = app.api("GET", path, headers={"If-None-Match": shown.headers["ETag"]})
+    assert (seen.status_code, seen.content) == (304, b"")
+
+    listed = app.api("GET", "/lineage/images?label=tier%3Dgold&label=zone%3Da").json()
+    assert [item["name"] for item in listed["images"]] == ["shop/web"]
+    assert app.api("GET", "/lineage/images?label=tier%3Dgold&label=zone%3Db").json()["images"] == []
+    impact = app.api("GET", "/impact", params={"reference": reference}).json()
+    assert [item["image"] for item in impact["images"]] == ["shop/web"]
+
+    tag = {"If-Match": shown.headers["ETag"]}
+    assert app.api("PUT", path, json=body | {"owner": "ann"}, headers=tag).status_code == 200
+    late = app.api("PUT", path, json=body | {"owner": "bob"}, headers=tag)
+    assert (late.status_code, late.headers["Content-Type"]) == (412, "application/problem+json")
+    assert app.api("DELETE", f"{path}?reason=retired", headers=tag).status_code == 412
+    gone = app.api("DELETE", path, params={"reason": "retired"}, headers={"If-Match": "*"})
+    assert (gone.status_code, gone.content) == (204, b"")
+    past = app.api("GET", f"{path}/history").json()["history"]
+    assert [line["action"] for line in past] == ["unregistered", "changed", "registered"]
+
+
+def test_what_the_api_is_asked_wrongly_is_never_our_fault(app: App) -> None:
+    assert app.api("PUT", "/lineage/images/a", data=b" " * 2_000_000).status_code == 413
+    assert app.api("PUT", "/lineage/images/a", data=b"{").status_code == 400
+    assert app.api("PATCH", "/lineage/images/a").headers["Allow"] == "DELETE, GET, PUT"
+    assert app.api("GET", "/lineage/images/%ff").status_code == 400
+    assert app.api("GET", "/lineage/images/a%2Fb").status_code == 404
+    assert app.api("GET", "/openapi.json").json()["openapi"].startswith("3.1")
+    assert "Traceback" not in app.host.log
 
 
 def test_a_repository_that_nobody_knows(app: App) -> None:

@@ -94,6 +94,15 @@ def test_messages_doubled_and_out_of_order_change_nothing(make_world: MakeWorld,
     )  # once before, once now
 
 
+def test_the_end_of_a_log_is_told_without_its_colours(make_world: MakeWorld) -> None:
+    world = make_world(*diamond())
+    world.broken.add("top")
+    world.builder.log_text = "\x1b[1mstep 1\x1b[0m\r\n\n\x1b]0;title\x07\x1b[31mboom\x1b[0m\x00\n"
+    world.push_base()
+    world.drive()
+    assert world.states()["top"].reason.endswith("its log ends: step 1 | boom")
+
+
 def test_a_failure_blocks_what_stands_on_it_and_a_replay_brings_it_back(make_world: MakeWorld) -> None:
     world = make_world(*diamond())
     world.broken.add("left")

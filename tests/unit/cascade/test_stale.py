@@ -107,6 +107,13 @@ def test_pins_say_what_to_change(make_world: MakeWorld) -> None:
     assert pin in report.images[1].detail
 
 
+def test_a_pin_without_a_tag_is_held_against_nothing(make_world: MakeWorld) -> None:
+    world = make_world(registration("top", BASE))
+    world.register(registration("bare", f"{HOST}/mirror/debian@{world.registry.tags[BASE]}"))
+    world.registry.put(f"{HOST}/mirror/debian:latest", image_of(["sha256:newest"]))
+    assert causes(look(world)) == {}
+
+
 def test_a_tag_that_never_moves_is_told(make_world: MakeWorld) -> None:
     top = replace(registration("top", BASE), tag_patterns=("1.*",))
     world = make_world(top, registration("app", f"{HOST}/top:1.4"))

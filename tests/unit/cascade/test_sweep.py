@@ -68,18 +68,21 @@ def test_a_registry_that_does_not_answer_stops_nothing_else(make_world: MakeWorl
     world = make_world(*chain())
     world.registry.down = TemporaryError("away")
     world.app.sweep.bases()
-    assert seed(world.app.bases, world.app.catalog, world.registry) == []
+    names = ["top", "app", "leaf"]
+    assert seed(world.app.bases, world.app.catalog, world.registry, names) == []
 
 
 def test_seeding_reports_what_it_could_not_read_and_leaves_what_is_known(make_world: MakeWorld) -> None:
     pin = f"{HOST}/mirror/debian@{digest_of('x')}"
     world = make_world(registration("top", f"{HOST}/mirror/unseen:1"), registration("p", pin))
-    assert seed(world.app.bases, world.app.catalog, world.registry) == []  # not in the registry: nothing to note
+    names = ["top", "p"]
+    # Not in the registry: nothing to note.
+    assert seed(world.app.bases, world.app.catalog, world.registry, names) == []
     world.registry.down = PermanentError("401")
-    assert seed(world.app.bases, world.app.catalog, world.registry) == [f"{HOST}/mirror/unseen:1: 401"]
+    assert seed(world.app.bases, world.app.catalog, world.registry, names) == [f"{HOST}/mirror/unseen:1: 401"]
     world.registry.down = None
     world.registry.put(f"{HOST}/mirror/unseen:1", image_of(["sha256:u"]))
-    seed(world.app.bases, world.app.catalog, world.registry)
+    seed(world.app.bases, world.app.catalog, world.registry, names)
     known = world.app.bases.get(f"{HOST}/mirror/unseen:1")
     assert known is not None
     assert known.planned

@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from groundswell.errors import InputError
-from groundswell.lineage.document import MAX_BYTES, parse, schema
+from groundswell.build.acr_request import source_location
+from groundswell.build.port import Source
+from groundswell.errors import InputError, PermanentError
+from groundswell.lineage.document import MAX_BYTES, check_git, parse, schema
 
 GOOD = """\
 version: 1
@@ -68,7 +70,9 @@ def test_what_is_left_out_comes_from_the_top_or_the_defaults() -> None:
         ("registry: contoso.azurecr.io\n", "", 4, "has no registry"),
         ('source: {git: "https://git.example.com/shop.git"}\n', "", 4, "has no source"),
         ("name: shop/web", "name: Shop/Web", 5, "does not match"),
-        ("https://git.example.com/shop.git", "ext::sh -c id", 3, "does not match"),
+        ("https://git.example.com/shop.git", "ext::sh -c id", 3, "must be the URL of a git repository"),
+        ("https://git.example.com/shop.git", "https://git.example.com/shop", 3, "https://HOST/REPOSITORY.git"),
+        ("https://git.example.com/tool.git", "https://git.example.com/a/_git/b", 16, "https://HOST/REPOSITORY.git"),
         ("ref: v2", "ref: --upload-pack=x", 16, "does not match"),
         ("severity: HIGH", "severity: SOME", 9, "SOME"),
         ("    path: apps/web", "    path: apps/web\n    path: apps/web", 8, "given twice"),
@@ -85,6 +89,67 @@ def test_complaints_name_the_line(old: str, new: str, line: int, says: str) -> N
     first = str(caught.value).splitlines()[0]
     assert first.startswith(f"x.yaml:{line}:"), first
     assert says in str(caught.value)
+
+
+ACCEPTED = [
+    "https://git.example.com/shop.git",
+    "http://localhost:8080/shop.git",
+    "file:///srv/git/shop.git",
+    "file:///home/ann/shop/.git",
+    "https://git.example.com/@scope/shop.git",
+    "https://dev.azure.com/contoso/web%20shop/_git/shop",
+    "https://contoso.visualstudio.com/shop/_git/shop",
+    "https://contoso.visualstudio.com/_git/shop",
+]
+REFUSED = [
+    "https://git.example.com/shop",
+    "https://git.example.com/shop.git/",
+    "https://git.example.com/shop.git?x=1",
+    "https://git.example.com/shop.git#main",
+    "https://git.example.com/shop .git",
+    "https://git.example.com/a/_git/b",
+    "https://dev.azure.com.example.com/a/_git/b",
+    "http://dev.azure.com/contoso/shop/_git/shop",
+    "https://dev.azure.com/contoso/shop/_git/",
+    "https://dev.azure.com/contoso/shop/_git/shop?version=GBmain",
+    "git@github.com:contoso/shop.git",
+    "ssh://git@github.com/contoso/shop.git",
+    "https://ann:s3cret@git.example.com/shop.git",
+    "https://s3cret@dev.azure.com/contoso/shop/_git/shop",
+    "https://ann:s3cret@contoso.visualstudio.com/_git/shop",
+    "https://ann:s3/cret@git.example.com/shop.git/",
+]
+
+
+@pytest.mark.parametrize("url", ACCEPTED)
+def test_a_repository_that_acr_tasks_clones_is_accepted_here_and_by_the_build(url: str) -> None:
+    check_git(url, "--git")
+    entry = parse(GOOD.replace("https://git.example.com/tool.git", url))[1]
+    assert source_location(entry.registration.source) == f"{url}#v2"
+
+
+@pytest.mark.parametrize("url", REFUSED)
+def test_what_acr_tasks_would_not_clone_is_refused_here_and_by_the_build(url: str) -> None:
+    with pytest.raises(InputError, match=r"^--git: must be the URL of a git repository"):
+        check_git(url, "--git")
+    with pytest.raises(InputError, match=r"^lineage.yaml:16: ") as caught:
+        parse(GOOD.replace("https://git.example.com/tool.git", url))
+    assert "s3cret" not in str(caught.value)
+    with pytest.raises(PermanentError) as refused:
+        source_location(Source(location=url, ref="main"))
+    assert "s3cret" not in str(refused.value)
+
+
+def test_a_password_is_not_repeated_wherever_it_stands() -> None:
+    url = "https://ann:s3cret@git.example.com/shop.git"
+    for old, new in (
+        ('{git: "https://git.example.com/tool.git", ref: v2}', url),
+        ("tools/shop", url),
+        ("ref: v2", f'ref: "{url}"'),
+    ):
+        with pytest.raises(InputError) as caught:
+            parse(GOOD.replace(old, new))
+        assert "s3cret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "[]", "42", "images: 3", "? [a]\n: b\n", "\x00"])

@@ -1,0 +1,199 @@
+"""Images as clients send and see them, in the words of lineage.yaml.
+
+The format's own JSON Schema describes and checks what is sent: an image as it stands there, without `name` (the
+path has it) and `path` (a part of `source` here), and with the text of its Dockerfile, which the server cannot read
+from a checkout.
+"""
+
+import json
+import posixpath
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from functools import cache
+from itertools import islice
+from typing import Any, cast
+from urllib.parse import quote
+
+from jsonschema.exceptions import ValidationError
+
+from graph.dockerfile import DockerfileError
+from groundswell.api.problems import Fault, InvalidError, NotJsonError, TooLargeError
+from groundswell.errors import InputError
+from groundswell.lineage.catalog import Change
+from groundswell.lineage.dockerfile import with_edges
+from groundswell.lineage.document import registration, schema, validator
+from groundswell.lineage.model import Registration, to_json
+
+type Json = dict[str, Any]
+
+MAX_REGISTRATION = 256 * 1024
+"""Bytes of an image as it is stored: its history, which keeps two versions in a line, must be storable too."""
+
+_DOCKERFILE = "dockerfile_content"
+_LONGEST = 200
+_MOST_FAULTS = 20
+
+
+@cache
+def sent() -> Json:
+    """The JSON Schema of what is sent."""
+    fields: Json = dict(_inlined(schema()["$defs"]["image"])["properties"])
+    del fields["name"]
+    path = fields.pop("path")
+    fields["source"] = {
+        **fields["source"],
+        "properties": {**fields["source"]["properties"], "path": path},
+        "description": "Where ACR Tasks finds the sources, and the Dockerfile with them.",
+    }
+    fields["dockerfile"] = {**fields["dockerfile"], "description": "Relative to the source's path."}
+    fields[_DOCKERFILE] = {
+        "type": "string",
+        "pattern": r"^[^\u0000]*$",
+        "description": "The text of that Dockerfile: what the image stands on is read from it; it is not kept.",
+    }
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["registry", "source", "tags", _DOCKERFILE],
+        "properties": fields,
+    }
+
+
+@cache
+def seen() -> Json:
+    """The JSON Schema of what is seen: all that was sent but the Dockerfile, and the edges instead."""
+    reference = {"type": ["string", "null"], "description": "Canonical."}
+    fields = {
+        "name": {"type": "string"},
+        **{name: field for name, field in sent()["properties"].items() if name != _DOCKERFILE},
+        "runtime": {**reference, "description": "The end of the FROM chain, canonical; null for scratch."},
+        "build": {"type": "array", "items": {"type": "string"}, "description": "Whatever else the build needs."},
+        "frontend": {**reference, "description": "The image that `# syntax=` names."},
+    }
+    return {"type": "object", "additionalProperties": False, "required": sorted(fields), "properties": fields}
+
+
+def decode(name: str, body: bytes) -> Registration:
+    """The image `name` as sent, with the edges of its Dockerfile.
+
+    Raises NotJsonError, TooLargeError, and InvalidError that points at what is wrong.
+    """
+    document = _json(body)
+    errors = validator(sent()).iter_errors(document)
+    if faults := list(islice((fault for error in errors for fault in _faults(error)), _MOST_FAULTS)):
+        raise InvalidError(sorted(faults, key=lambda fault: str(fault["pointer"])))
+    text: str = document.pop(_DOCKERFILE)
+    source: Json = document["source"]
+    path: str = source.get("path", ".")
+    _confine("#/source/path", path)
+    wanted = registration({**document, "name": name}, document["registry"], source, path)
+    _confine("#/dockerfile", f"{path}/{wanted.dockerfile}")
+    wanted = _resolved(wanted, text)
+    if len(json.dumps(to_json(wanted))) > MAX_REGISTRATION:
+        raise TooLargeError(
+            f"without the text of its Dockerfile, the image is larger than {MAX_REGISTRATION // 1024} KiB"
+        )
+    return wanted
+
+
+def encode(item: Registration) -> Json:
+    """The image as seen."""
+    return {name: _shown(name, value) for name, value in to_json(item).items()}
+
+
+def encode_change(change: Change | None) -> Json:
+    """What a registration changes, or would; None when the image is that way already."""
+    if change is None:
+        return {"action": "unchanged", "fields": {}}
+    return {"action": change.action.value, "fields": _fields(change.fields)}
+
+
+def encode_past(line: Mapping[str, Any]) -> Json:
+    """A line of an image's history. Times are UTC."""
+    at = datetime.fromtimestamp(line["at"], UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return {**line, "at": at, "fields": _fields(line["fields"])}
+
+
+def _resolved(wanted: Registration, text: str) -> Registration:
+    try:
+        return with_edges(wanted, text)
+    except DockerfileError as exc:
+        place = {"line": exc.line, "column": exc.column}
+        detail = f"line {exc.line}, column {exc.column}: {exc.reason}"
+        raise InvalidError([{"pointer": f"#/{_DOCKERFILE}", "detail": detail[:_LONGEST], **place}]) from exc
+    except InputError as exc:
+        raise InvalidError([{"pointer": f"#/{_DOCKERFILE}", "detail": str(exc)[:_LONGEST]}]) from exc
+
+
+def _json(body: bytes) -> Json:
+    try:
+        document = json.loads(body.decode(), object_pairs_hook=_object, parse_constant=_refuse)
+        json.dumps(document, ensure_ascii=False).encode()  # half a surrogate pair is no text
+    except (ValueError, RecursionError) as exc:
+        why = "nested too deeply" if isinstance(exc, RecursionError) else str(exc)[:_LONGEST]
+        raise NotJsonError(f"the body must be a JSON object in UTF-8: {why}") from exc
+    if not isinstance(document, dict):
+        raise InvalidError([{"pointer": "#", "detail": "the body must be an object"}])
+    return document
+
+
+def _object(pairs: list[tuple[str, Any]]) -> Json:
+    found: Json = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"{name[:50]!r} is given twice")
+        found[name] = value
+    return found
+
+
+def _refuse(text: str) -> None:
+    raise ValueError(f"{text} is not JSON")
+
+
+def _faults(error: ValidationError) -> Iterator[Fault]:
+    """A complaint, at the very field: of fields that are too many or missing, each is one."""
+    at = "#" + "".join("/" + _token(part) for part in error.absolute_path)
+    if error.validator == "additionalProperties" and isinstance(error.schema, dict):
+        known = error.schema.get("properties", {})
+        for name in cast(Json, error.instance):
+            if name not in known:
+                yield {"pointer": f"{at}/{_token(name)}", "detail": "there is no such field"}
+    else:
+        message = error.message if len(error.message) <= _LONGEST else error.message[:_LONGEST] + "..."
+        yield {"pointer": at, "detail": message}
+
+
+def _token(part: str | int) -> str:
+    """A part of a JSON Pointer in a URI fragment (RFC 6901, sections 3 and 6)."""
+    return quote(str(part).replace("~", "~0").replace("/", "~1"), safe="~")
+
+
+def _confine(pointer: str, path: str) -> None:
+    if posixpath.normpath(path).split("/")[0] == "..":
+        raise InvalidError([{"pointer": pointer, "detail": f"{path[:_LONGEST]} leads out of the repository"}])
+
+
+def _fields(fields: Mapping[str, Any]) -> Json:
+    return {
+        name: {"before": _shown(name, before), "after": _shown(name, after)}
+        for name, (before, after) in fields.items()
+    }
+
+
+def _shown(name: str, value: Any) -> Any:
+    """A stored field in the words of lineage.yaml: they differ for the source."""
+    if name == "source" and value:
+        return {"git": value["location"], "ref": value["ref"], "path": value["path"] or "."}
+    return value
+
+
+def _inlined(of: Any) -> Any:
+    """A part of the format's schema, which holds what it refers to."""
+    if isinstance(of, list):
+        return [_inlined(item) for item in of]
+    if not isinstance(of, dict):
+        return of
+    rest = {key: _inlined(value) for key, value in of.items() if key != "$ref"}
+    if "$ref" in of:
+        return {**_inlined(schema()["$defs"][of["$ref"].rpartition("/")[2]]), **rest}
+    return rest
