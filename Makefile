@@ -20,8 +20,8 @@ setup: ## install what this clone needs (all targets do it; quick when there is 
 demo: setup ## carry a base update from push to rollout on real parts (STORE=azurite: on Azurite)
 	@$(BIN)/python -m groundswell.local.demo --store $(STORE)
 
-up: setup ## run the local stack until Ctrl-C and print its addresses
-	@$(BIN)/python -m groundswell.local.up
+up: setup ## run the local stack until Ctrl-C and print its addresses (STORE=azurite; ARGS=--free-ports)
+	@$(BIN)/python -m groundswell.local.up --store $(STORE) $(ARGS)
 
 test: setup ## run every test and hold the coverage gate (ARGS='-k word': some tests, no gate)
 ifeq ($(strip $(ARGS)),)

@@ -4,6 +4,7 @@ Every name that is read stands here, once; `local.settings.example.json` shows t
 """
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -73,8 +74,8 @@ def _number[N: (int, float)](values: Mapping[str, str], name: str, default: N, m
         number = make(text)
     except ValueError as exc:
         raise InputError(f"setting {name} must be a number, not {text!r}") from exc
-    if number <= 0:
-        raise InputError(f"setting {name} must be greater than 0, not {text}")
+    if not 0 < number < math.inf:
+        raise InputError(f"setting {name} must be a number greater than 0, not {text}")
     return number
 
 
@@ -116,13 +117,25 @@ def load() -> Settings:
     """Settings of this process: the environment, over the settings file where there is one.
 
     What the file holds is put into the environment too, as the Functions host does, because the Azure SDKs read
-    their own settings (IDENTITY_ENDPOINT, REQUESTS_CA_BUNDLE) from there.
+    their own settings (IDENTITY_ENDPOINT, REQUESTS_CA_BUNDLE) from there. They only look whether one is there, so
+    a value left empty is not put.
     """
     if path := find_file():
-        try:
-            document = json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError) as exc:
-            raise InputError(f"settings file {path} cannot be read: {exc}") from exc
-        for name, value in document.get("Values", {}).items():
-            os.environ.setdefault(name, str(value))
+        for name, value in _values(path).items():
+            if value:
+                os.environ.setdefault(name, value)
     return parse(os.environ)
+
+
+def _values(path: Path) -> dict[str, str]:
+    """The app settings in a settings file."""
+    try:
+        document = json.loads(path.read_text("utf-8-sig"))
+    except (OSError, ValueError) as exc:
+        raise InputError(f"settings file {path} cannot be read: {exc}") from exc
+    values = document.get("Values", {}) if isinstance(document, dict) else None
+    if not isinstance(values, dict) or not all(isinstance(value, str | int | float) for value in values.values()):
+        raise InputError(
+            f'settings file {path} must be an object whose "Values" are texts, as local.settings.example.json is'
+        )
+    return {name: str(value) for name, value in values.items()}

@@ -61,10 +61,12 @@ def parse(body: bytes, *, registry: str | None = None) -> Push | Ignored:
     if not isinstance(target, dict):
         raise FieldError("target", "missing, or not an object")
     _check_timestamp(event.get("timestamp"))
-    request = event.get("request") or {}
-    if not isinstance(request, dict):
+    request = event.get("request")
+    if request is not None and not isinstance(request, dict):
         raise FieldError("request", "must be an object")
-    host = request.get("host") or registry
+    host = (request or {}).get("host")
+    if host in (None, ""):
+        host = registry
     if host is None:
         raise FieldError(
             "request.host", "missing, and several registries are configured; add ?registry=LOGIN_SERVER"
@@ -96,6 +98,6 @@ def _check_timestamp(value: object) -> None:
     if value is None:
         return
     try:
-        dt.datetime.fromisoformat(str(value))
-    except ValueError as exc:
+        dt.datetime.fromisoformat(value)  # type: ignore[arg-type]  # what is no text is a TypeError
+    except (TypeError, ValueError) as exc:
         raise FieldError("timestamp", "must be an ISO 8601 time") from exc

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from azure.core.exceptions import AzureError, HttpResponseError
 
-from groundswell.errors import GroundswellError, NotFoundError, PermanentError, TemporaryError
+from groundswell.errors import GroundswellError, NotFoundError, PermanentError, TemporaryError, cause
 
 _LONGEST = 500
 _DEFAULT_DELAY = 5.0
@@ -23,14 +23,14 @@ def translated(subject: str) -> Iterator[None]:
         yield
     except HttpResponseError as exc:
         raise _error(exc, subject) from exc
-    except AzureError as exc:
-        raise TemporaryError(f"{subject}: ACR Tasks did not answer ({type(exc).__name__})") from exc
+    except (AzureError, OSError) as exc:  # OSError: requests, of a CA file that is not there
+        raise TemporaryError(f"{subject}: ACR Tasks did not answer ({cause(exc)})") from exc
 
 
 def _error(exc: HttpResponseError, subject: str) -> GroundswellError:
     status, said = exc.status_code, _message(exc)
     if status is None:
-        return TemporaryError(f"{subject}: no token or no answer for ACR Tasks ({type(exc).__name__})")
+        return TemporaryError(f"{subject}: no token or no answer for ACR Tasks ({cause(exc)})")
     answer = f"{subject}: ACR Tasks answered {status}{said}"
     if status in (408, 429) or status >= 500:
         return TemporaryError(answer, delay=_delay(exc))

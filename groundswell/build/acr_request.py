@@ -5,7 +5,7 @@ line, so a `#`, a `:` or a blank in the wrong place would mean another source or
 """
 
 import re
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from azure.mgmt.containerregistrytasks.models import Argument, DockerBuildRequest, PlatformProperties
 
@@ -21,6 +21,7 @@ _ARGUMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _UNSAFE_URL = re.compile(r"[\s#\x00-\x1f\x7f]")
 _SCHEMES = ("https", "http", "file")
+_AZURE_REPOS = re.compile(r"dev\.azure\.com|[a-z0-9-]+\.visualstudio\.com")
 _PLATFORM_PARTS = (2, 3)
 
 
@@ -54,6 +55,11 @@ def source_location(source: Source) -> str:
     location = source.location
     parts = urlsplit(location)
     uploaded = not parts.scheme and _UPLOAD.fullmatch(location) and ".." not in location
+    if "@" in parts.netloc:
+        raise PermanentError(
+            "the source location must not hold a user or a password: it would stand in every log; "
+            "take them out of the URL"
+        )
     if _UNSAFE_URL.search(location) or not (uploaded or parts.scheme in _SCHEMES):
         raise PermanentError(
             "the source location must be the URL of a git repository (https://host/repo.git) or of a tarball, "
@@ -61,14 +67,27 @@ def source_location(source: Source) -> str:
         )
     if not source.ref and not source.path:
         return location
-    if not (parts.path.endswith(".git") or "/_git/" in parts.path):
-        raise PermanentError("a source with ref or path must be a git repository, whose URL ends in .git")
+    if not _is_git(parts):
+        raise PermanentError(
+            "a source with ref or path must be a git repository, whose URL ends in .git, "
+            "or has /_git/ in it on dev.azure.com or visualstudio.com"
+        )
     if source.ref and (not _REF.fullmatch(source.ref) or ".." in source.ref):
         raise PermanentError(
             f"source ref {source.ref!r} is not a branch, a tag or a commit that ACR Tasks can take"
         )
     path = _inner_path("source path", source.path) if source.path else ""
     return f"{location}#{source.ref}" + (f":{path}" if path else "")
+
+
+def _is_git(parts: SplitResult) -> bool:
+    """What ACR's builder clones; it takes any other URL for a tarball (Azure/acr-builder, util/url.go)."""
+    if parts.query:
+        return False
+    if parts.path.endswith(".git"):
+        return True
+    azure_repos = parts.scheme == "https" and _AZURE_REPOS.fullmatch(parts.netloc)
+    return bool(azure_repos and parts.path.partition("/_git/")[2])
 
 
 def _inner_path(what: str, path: str) -> str:

@@ -6,11 +6,11 @@ the second time harmless.
 
 import hashlib
 import logging
-import re
 from collections.abc import Mapping
 from dataclasses import asdict
 
 from graph.reference import Reference
+from groundswell import printable
 from groundswell.build.port import Builder, BuildRequest, Run
 from groundswell.cascade.basebook import BaseBook
 from groundswell.cascade.deadlines import ROLLOUT
@@ -47,7 +47,6 @@ from groundswell.scan.port import Scanner
 logger = logging.getLogger(__name__)
 
 _TAIL_LINES, _TAIL_CHARS = 6, 600
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+|\x1b\[[0-9;]*[A-Za-z]")
 
 
 class Stages:
@@ -136,7 +135,7 @@ class Stages:
             log = self._builder.log(image.registry, run.id)
         except (PermanentError, TemporaryError) as exc:
             return f"{ended}: {run.error} (its log cannot be read: {exc})"
-        lines = [_CONTROL.sub(" ", line).strip() for line in log.splitlines()]
+        lines = [printable.line(line).strip() for line in log.splitlines()]
         tail = " | ".join([line for line in lines if line][-_TAIL_LINES:])[-_TAIL_CHARS:]
         return f"{ended}; its log ends: {tail}" if tail else f"{ended}: {run.error}"
 

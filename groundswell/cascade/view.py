@@ -10,16 +10,22 @@ from groundswell.cascade.records import Header
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One image of a cascade. `seconds` is the time under way, `None` before it began."""
+    """One image of a cascade. `stage` is where it failed; `seconds` the time under way, `None` before it began."""
 
     image: str
     status: str
+    stage: str | None
     why: str
     attempt: int
     seconds: float | None
     old: str
     new: str
     run: str
+
+    @property
+    def state(self) -> str:
+        """The status as people read it, with the stage that failed."""
+        return f"{self.status} ({self.stage})" if self.stage else self.status
 
 
 def rows(rebuilds: Sequence[Rebuild], *, now: float) -> tuple[Row, ...]:
@@ -43,6 +49,7 @@ def to_json(header: Header, rebuilds: Sequence[Rebuild], *, now: float) -> dict[
             {
                 "image": row.image,
                 "status": row.status,
+                "stage": row.stage,
                 "why": row.why,
                 "attempt": row.attempt,
                 "seconds": row.seconds,
@@ -63,10 +70,10 @@ def short(digest: str) -> str:
 def _row(state: Rebuild, now: float) -> Row:
     began = _began(state)
     end = state.updated_at if state.status.settled else now
-    status = f"failed ({state.failed_stage})" if state.status is Status.FAILED else state.status.value
     return Row(
         image=state.image,
-        status=status,
+        status=state.status.value,
+        stage=state.failed_stage.value if state.status is Status.FAILED and state.failed_stage else None,
         why=state.reason,
         attempt=state.attempt,
         seconds=None if began is None else round(end - began, 1),

@@ -5,9 +5,8 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
-from rich.text import Text
 
-from groundswell.cli.common import Json, console, print_json
+from groundswell.cli.common import Json, cell, console, print_json
 
 
 def audit(
@@ -26,5 +25,5 @@ def audit(
         table.add_column(heading)
     for entry in found:
         when = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(entry["at"]))
-        table.add_row(when, *(Text(str(entry[key])) for key in ("who", "action", "subject", "why")))
+        table.add_row(when, *(cell(entry[key]) for key in ("who", "action", "subject", "why")))
     console.print(table)

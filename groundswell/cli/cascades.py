@@ -4,27 +4,14 @@ import time
 from typing import Annotated
 
 import typer
-from rich.console import Group, RenderableType
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
-from rich.text import Text
 
-from groundswell.cascade.model import Rebuild, Status
 from groundswell.cascade.records import Header, Phase, Records
 from groundswell.cascade.view import rows, short, to_json
-from groundswell.cli.common import Json, console, print_json
+from groundswell.cli.common import Json, cell, console, print_json
+from groundswell.cli.progress import frame, print_whole, whole
 
-COLOURS = {
-    Status.DONE: "green",
-    Status.UNCHANGED: "cyan",
-    Status.FAILED: "bold red",
-    Status.REJECTED: "bold magenta",
-    Status.BLOCKED: "yellow",
-    Status.WAITING: "dim",
-    Status.SUPERSEDED: "dim",
-    Status.CANCELLED: "dim",
-}
 _REFRESH = 0.5
 
 
@@ -53,7 +40,7 @@ def cascades(
     if as_json:
         print_json(to_json(header, states, now=time.time()))
     elif not watch:
-        console.print(render(header, states, now=time.time()))
+        print_whole(console, header, states, now=time.time())
 
 
 def follow(records: Records, cascade: str, *, pause: float = _REFRESH, since: float = 0.0) -> Header:
@@ -63,9 +50,11 @@ def follow(records: Records, cascade: str, *, pause: float = _REFRESH, since: fl
     with Live(console=console, refresh_per_second=4, transient=False) as live:
         while True:
             header, states = records.header(cascade).value, list(records.rebuilds(cascade))
-            live.update(render(header, states, now=time.time()))
-            if header.phase is Phase.ENDED:
+            width, height = console.size
+            if header.phase is Phase.ENDED:  # this one stays, and may scroll
+                live.update(whole(header, states, now=time.time(), width=width))
                 return header
+            live.update(frame(header, states, now=time.time(), width=width, height=height))
             time.sleep(pause)
 
 
@@ -77,60 +66,17 @@ def _follow_by_lines(records: Records, cascade: str, pause: float, since: float)
             ((row, state) for row in rows(states, now=time.time()) for state in states if state.image == row.image),
             key=lambda pair: pair[1].updated_at,
         ):
-            if state.updated_at >= since and shown.get(row.image) != (row.status, row.attempt):
-                shown[row.image] = (row.status, row.attempt)
+            if state.updated_at >= since and shown.get(row.image) != (row.state, row.attempt):
+                shown[row.image] = (row.state, row.attempt)
                 settled = sum(item.status.settled for item in states)
                 at = state.updated_at - header.started_at
                 console.print(
-                    Text(f"{at:6.1f}s  {settled:3}/{header.total}  {row.image:28} {row.status:16} {row.why}"[:200]),
+                    cell(f"{at:6.1f}s  {settled:3}/{header.total}  {row.image:28} {row.state:16} {row.why}"[:200]),
                     soft_wrap=True,
                 )
         if header.phase is Phase.ENDED:
             return header
         time.sleep(pause)
-
-
-def render(header: Header, states: list[Rebuild], *, now: float) -> RenderableType:
-    """A cascade as a table, with a progress bar over it."""
-    settled = sum(state.status.settled for state in states)
-    progress = Progress(
-        TextColumn("{task.description}"), BarColumn(bar_width=30), MofNCompleteColumn(), console=console
-    )
-    took = (header.ended_at or now) - header.started_at
-    base = header.base.partition("/")[2]
-    progress.add_task(
-        f"cascade {header.id}  {base} -> {short(header.digest)}  {took:.1f} s",
-        total=header.total,
-        completed=settled,
-    )
-    table = Table(box=None, pad_edge=False)
-    table.add_column("image", no_wrap=True)
-    table.add_column("state", no_wrap=True)
-    table.add_column("seconds", justify="right")
-    table.add_column("old", no_wrap=True)
-    table.add_column("new", no_wrap=True)
-    table.add_column("why", overflow="fold")
-    by_image = {state.image: state for state in states}
-    for row in rows(states, now=now):
-        colour = COLOURS.get(by_image[row.image].status, "blue")
-        table.add_row(
-            Text(row.image),
-            Text(row.status, style=colour),
-            "" if row.seconds is None else f"{row.seconds:.1f}",
-            short(row.old),
-            short(row.new),
-            Text(row.why),
-        )
-    for image, reference in header.pinned:
-        table.add_row(
-            Text(image),
-            Text("pinned", style="yellow"),
-            "",
-            "",
-            "",
-            Text(f"stale: pinned to {short(reference.partition('@')[2])}; change its Dockerfile"),
-        )
-    return Group(progress, table)
 
 
 def _list(records: Records, limit: int, *, as_json: bool) -> None:
@@ -162,7 +108,7 @@ def _list(records: Records, limit: int, *, as_json: bool) -> None:
         end = header.ended_at or time.time()
         table.add_row(
             header.id,
-            Text(header.base),
+            cell(header.base),
             short(header.digest),
             header.phase.value,
             f"{header.total - header.open}/{header.total}",

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from graph.findings import Finding, Place, Sureness, short
 from graph.lineage import EdgeKind, Lineage
-from groundswell.cli.common import Json, console, print_json
+from groundswell.cli.common import Json, cell, console, print_json
 
 if TYPE_CHECKING:
     from groundswell.lineage.discovery import Report
@@ -148,7 +148,7 @@ def _print(report: "Report") -> None:
     for name in report.differences.missing:
         console.print(Text(f"note: {name} is registered, but the registry has none of its tags"), style="yellow")
     for unread in report.unreadable:
-        console.print(Text(f"not read: {unread.subject}: {unread.error}"), style="yellow")
+        console.print(cell(f"not read: {unread.subject}: {unread.error}"), style="yellow")
 
 
 def _doubtful(registered: Finding) -> bool:
@@ -169,7 +169,7 @@ def _table(findings: Sequence[Finding], near: str) -> Table:
         sure = Text(finding.sureness, style=COLOURS[finding.sureness])
         if finding.stale:
             sure.append(", stale", style="yellow")
-        table.add_row(Text(finding.image.removeprefix(near)), Text(base), sure, Text(finding.why))
+        table.add_row(cell(finding.image.removeprefix(near)), cell(base), sure, cell(finding.why))
     return table
 
 

@@ -1,10 +1,15 @@
 """The `groundswell` command: parse, call the product, print. Exit codes are in `EXIT_CODES`."""
 
+import errno
+import os
 import sys
 from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
+from groundswell import printable
 from groundswell.cli import audit, cascades, impact, lineage, pushes, replay, runs, scan, stale
 from groundswell.errors import ConflictError, GroundswellError, InputError, NotFoundError, TemporaryError
 
@@ -16,6 +21,8 @@ EXIT_CODES: Mapping[type[GroundswellError], int] = {
     GroundswellError: 1,
 }
 """By the most special class: 2 wrong input, 3 not found, 4 somebody was faster, 5 try again later, 1 other."""
+
+_UNWRITTEN = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 app = typer.Typer(
     name="groundswell",
@@ -35,13 +42,40 @@ app.command("impact")(impact.impact)
 app.command("stale")(stale.stale)
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"groundswell {version('groundswell')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    *,
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """What stands before a command."""
+
+
 def main() -> None:
     """Run the command; an error is one line on stderr, never a stack trace."""
     try:
-        app()
+        try:
+            app()
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()  # a full disk shows itself only here
     except GroundswellError as exc:
-        sys.stderr.write(f"error: {exc}\n")
+        sys.stderr.write(f"error: {printable.lines(str(exc))}\n")
         sys.exit(exit_code(exc))
+    except OSError as exc:
+        if exc.errno in _UNWRITTEN and not exc.filename:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains again at its end
+            sys.stderr.write(f"error: the output cannot be written: {exc.strerror}\n")
+        elif exc.errno != errno.EPIPE:  # whoever read us has seen enough
+            sys.stderr.write(f"error: {printable.lines(str(exc))}\n")
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
 

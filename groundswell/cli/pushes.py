@@ -1,13 +1,13 @@
 """groundswell pushes: what was announced, and what became of it."""
 
 import time
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
-from rich.text import Text
 
-from groundswell.cli.common import Json, console, print_json
+from groundswell.cli.common import Json, cell, console, print_json
 
 
 def pushes(
@@ -25,8 +25,15 @@ def pushes(
         table.add_column(heading)
     for entry in entries:
         seen = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(entry["at"]))
-        reference = f"{entry['registry']}/{entry['repository']}:{entry['tag']}"
-        table.add_row(
-            seen, *(Text(str(cell)) for cell in (reference, entry["source"], entry["result"], entry["cascade"]))
-        )
+        table.add_row(seen, cell(_reference(entry)), *(cell(entry[key]) for key in ("source", "result", "cascade")))
     console.print(table)
+
+
+def _reference(entry: Mapping[str, Any]) -> str:
+    """What was pushed, as people write it: by its tag, else by its digest."""
+    from groundswell.cascade.view import short
+
+    name = f"{entry['registry']}/{entry['repository']}"
+    if entry["tag"]:
+        return f"{name}:{entry['tag']}"
+    return f"{name}@{short(entry['digest'])}" if entry["digest"] else name

@@ -1,15 +1,13 @@
 """groundswell runs: the build service's runs."""
 
-import re
 from typing import Annotated
 
 import typer
 
+from groundswell import printable
 from groundswell.errors import InputError
 
 app = typer.Typer(help="Look at the runs of ACR Tasks.", no_args_is_help=True)
-
-_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 @app.command()
@@ -23,4 +21,4 @@ def logs(
     known = list(product().settings.registries)
     if not registry and len(known) != 1:
         raise InputError(f"--registry LOGIN_SERVER is needed: {len(known)} registries are configured")
-    typer.echo(_UNSAFE.sub("", product().builder.log(registry or known[0], run)))
+    typer.echo(printable.lines(product().builder.log(registry or known[0], run)))

@@ -5,9 +5,8 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
-from rich.text import Text
 
-from groundswell.cli.common import Json, console, print_json
+from groundswell.cli.common import Json, cell, console, print_json
 
 
 def stale(
@@ -63,14 +62,14 @@ def stale(
     now = time.time()
     for image in report.images:
         base = f"{image.base.partition('@')[0]} {short(image.stands_on)}".strip()
-        table.add_row(Text(image.image), Text(base), _age(image.since, now), Text(f"{image.cause}: {image.detail}"))
+        table.add_row(cell(image.image), cell(base), _age(image.since, now), cell(f"{image.cause}: {image.detail}"))
     for item in report.workloads:
         runs = f"{item.image} {short(item.runs)}"
-        table.add_row(Text(item.workload), Text(runs), _age(item.since, now), Text(f"{item.cause}: {item.detail}"))
+        table.add_row(cell(item.workload), cell(runs), _age(item.since, now), cell(f"{item.cause}: {item.detail}"))
     if table.row_count:
         console.print(table)
     for line in report.unread:
-        console.print(Text(f"not looked at: {line}"), style="yellow")
+        console.print(cell(f"not looked at: {line}"), style="yellow")
     console.print(f"{len(report.images)} images and {len(report.workloads)} workloads are stale")
 
 

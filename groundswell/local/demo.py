@@ -16,18 +16,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
-from rich.console import Console
 from rich.text import Text
 
 from graph.impact import remaining_paths
 from groundswell.cascade.model import Rebuild, Status
 from groundswell.cascade.records import Header
 from groundswell.cascade.view import short
-from groundswell.cli.cascades import follow, render
+from groundswell.cli.cascades import follow
+from groundswell.cli.common import make_console
+from groundswell.cli.progress import print_whole
 from groundswell.errors import GroundswellError, PermanentError
 from groundswell.lineage.checkout import read
 from groundswell.lineage.model import Registration
 from groundswell.local import scenario, seed
+from groundswell.local.alone import alone
 from groundswell.local.bases import Variant, build_base
 from groundswell.local.check import Checks
 from groundswell.local.company import HOST, Company
@@ -37,7 +39,7 @@ from groundswell.local.push import push
 from groundswell.local.stack import SLOTS, Stack, wait_until
 from groundswell.wiring import App
 
-console = Console()
+console = make_console()
 
 
 def main() -> int:
@@ -47,10 +49,11 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)  # as Ctrl-C: what was started is stopped
     folder = home() / "demo"
-    shutil.rmtree(folder, ignore_errors=True)
     try:
-        with Stack(folder, store=store) as stack:
-            return run(stack)
+        with alone("demo", home()):
+            shutil.rmtree(folder, ignore_errors=True)
+            with Stack(folder, store=store) as stack:
+                return run(stack)
     except GroundswellError as exc:
         sys.stderr.write(f"error: {exc}\n")
         return 1
@@ -203,7 +206,7 @@ def _lasted(state: Rebuild, until: Status) -> float:
 def table(header: Header, states: list[Rebuild]) -> None:
     """How the images ended; on a terminal the live table already says it."""
     if not console.is_terminal:
-        console.print(render(header, states, now=time.time()))
+        print_whole(console, header, states, now=time.time())
 
 
 def say(text: str) -> None:

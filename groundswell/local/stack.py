@@ -13,13 +13,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from graph.reference import Reference
-from groundswell import settings
+from groundswell import printable, settings
 from groundswell.errors import PermanentError, TemporaryError
 from groundswell.local import trivy
 from groundswell.local.acr.service import AcrLookalike
@@ -183,6 +183,10 @@ class Stack:
         """The environment in which the product's commands find this stack, whatever else is set in ours."""
         return {**os.environ, **self._values, "GROUNDSWELL_SETTINGS": str(self.settings_file)}
 
+    def hidden_by(self, environment: Mapping[str, str]) -> list[str]:
+        """The settings of this stack that commands in `environment` would not see: it has other values for them."""
+        return sorted(name for name, value in self._values.items() if environment.get(name, value) != value)
+
     def app(self) -> App:
         """The product wired to this stack, in this process."""
         os.environ.update(self.environment())
@@ -216,7 +220,9 @@ class Stack:
                     return line.removeprefix("listening ").strip()
         finally:
             timer.cancel()
-        raise PermanentError(f"the Functions host did not start; see {self.folder / 'host.log'}")
+        log = self.folder / "host.log"
+        said = log.read_text("utf-8", errors="replace").splitlines() or ["it said nothing"]
+        raise PermanentError(f"the Functions host did not start: {printable.line(said[-1])} (all of it: {log})")
 
     def stop_host(self) -> int | None:
         """Drain and stop the Functions host; returns its exit status (None when it was not running)."""

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from azure.containerregistry import DigestValidationError
 from azure.core.exceptions import AzureError, HttpResponseError
 
-from groundswell.errors import GroundswellError, NotFoundError, PermanentError, TemporaryError
+from groundswell.errors import GroundswellError, NotFoundError, PermanentError, TemporaryError, cause
 
 _DEFAULT_DELAY = 5.0
 _LONGEST_DELAY = 600.0
@@ -28,8 +28,8 @@ def translated(subject: str) -> Iterator[None]:
         if close := getattr(exc.response, "close", None):  # of a refused download, which the SDK leaves open
             close()
         raise _error(exc, subject) from exc
-    except AzureError as exc:  # name not found, connection refused or lost, timeout, TLS
-        raise TemporaryError(f"{subject}: the registry did not answer ({type(exc).__name__})") from exc
+    except (AzureError, OSError) as exc:  # name not found, connection refused or lost, timeout, TLS, no CA file
+        raise TemporaryError(f"{subject}: the registry did not answer ({cause(exc)})") from exc
     except DigestValidationError as exc:
         raise TemporaryError(f"{subject}: what the registry sent does not have the digest it should have") from exc
     except (KeyError, ValueError) as exc:  # the SDK's own, for headers that are missing and bodies too large
@@ -39,7 +39,7 @@ def translated(subject: str) -> Iterator[None]:
 def _error(exc: HttpResponseError, subject: str) -> GroundswellError:
     status = exc.status_code
     if status is None:  # the credential found no token, or the body broke off
-        return TemporaryError(f"{subject}: no token for the registry, or no whole answer ({type(exc).__name__})")
+        return TemporaryError(f"{subject}: no token for the registry, or no whole answer ({cause(exc)})")
     answer = f"{subject}: the registry answered {status}"
     if status in (408, 429) or status >= 500:
         return TemporaryError(answer, delay=_delay(exc))

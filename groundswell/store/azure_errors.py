@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
 
-from groundswell.errors import GroundswellError, PermanentError, TemporaryError
+from groundswell.errors import GroundswellError, PermanentError, TemporaryError, cause
 
 BEING_DELETED = frozenset({"TableBeingDeleted", "QueueBeingDeleted"})
 _NOT_READY = frozenset({"TableNotFound", "QueueNotFound"})  # although it was just made
@@ -50,5 +50,5 @@ def translated(subject: str) -> Iterator[None]:
         yield
     except HttpResponseError as exc:
         raise _translate(exc, subject) from exc
-    except AzureError as exc:  # no answer: name not found, connection refused or lost, timeout
-        raise TemporaryError(f"{subject}: Azure Storage did not answer ({type(exc).__name__})") from exc
+    except (AzureError, OSError) as exc:  # name not found, connection refused or lost, timeout, no CA file
+        raise TemporaryError(f"{subject}: Azure Storage did not answer ({cause(exc)})") from exc

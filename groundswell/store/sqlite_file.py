@@ -49,7 +49,7 @@ _LASTING = {
 
 
 class SqliteFile:
-    """Connections to the database at `path`, made with its schema when there is none."""
+    """Connections to the database at `path`, made with its schema when there is none; its folder must be there."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -58,10 +58,6 @@ class SqliteFile:
         self._pool_lock = threading.Lock()
         self._write_lock = threading.Lock()
         self._finalizer = weakref.finalize(self, _close_all, self._idle)  # also at interpreter exit
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as exc:
-            raise PermanentError(f"the folder {path.parent} of the store cannot be made: {exc.strerror}") from exc
         self._prepare()
 
     def close(self) -> None:

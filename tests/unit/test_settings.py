@@ -1,6 +1,8 @@
 """Settings: every one documented, every mistake named."""
 
+import ast
 import json
+import os
 import re
 from pathlib import Path
 
@@ -22,6 +24,21 @@ def test_the_example_shows_every_setting_that_is_read_and_no_other() -> None:
     source = (ROOT / "groundswell/settings.py").read_text()
     read = set(re.findall(r'"(GROUNDSWELL_[A-Za-z_]+)"', source)) - {"GROUNDSWELL_SETTINGS"}
     assert read == {name for name in example() if name.startswith("GROUNDSWELL_")}
+
+
+def test_the_example_shows_what_the_stack_and_the_sdks_read() -> None:
+    tree = ast.parse((ROOT / "groundswell/local/stack.py").read_text())
+    written = {
+        keyword.arg
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "self._write_settings"
+        for keyword in call.keywords
+    }
+    assert {"IDENTITY_ENDPOINT", "IDENTITY_HEADER", "REQUESTS_CA_BUNDLE"} < written
+    wiring = (ROOT / "groundswell/wiring.py").read_text()
+    read = set(re.findall(r'environ.get\("(\w+)"\)', wiring))
+    assert "AZURE_CLIENT_ID" in read
+    assert written | read <= set(example())
 
 
 def test_the_example_is_valid() -> None:
@@ -58,6 +75,8 @@ def test_identity_based_storage_needs_both_addresses() -> None:
         ("GROUNDSWELL_SLOTS", "many"),
         ("GROUNDSWELL_SLOTS", "0"),
         ("GROUNDSWELL_POLL_SECONDS", "-1"),
+        ("GROUNDSWELL_POLL_SECONDS", "nan"),
+        ("GROUNDSWELL_POLL_SECONDS", "inf"),
     ],
 )
 def test_a_wrong_setting_is_named(name: str, value: str) -> None:
@@ -74,6 +93,25 @@ def test_the_file_is_put_under_the_environment(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("GROUNDSWELL_TEST_ONLY", "mine")
     loaded = settings.load()
     assert (loaded.store, loaded.slots) == ("sqlite:///mine.db", 9)
+
+
+def test_what_is_empty_in_the_file_is_not_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "s.json"
+    file.write_text(json.dumps({"Values": {**MINIMAL, "IDENTITY_ENDPOINT": ""}}))
+    monkeypatch.setattr("os.environ", {"GROUNDSWELL_SETTINGS": str(file)})
+    settings.load()
+    assert "IDENTITY_ENDPOINT" not in os.environ  # the Azure SDKs look only whether it is there
+
+
+@pytest.mark.parametrize(
+    "text", ["[]", "null", '{"Values": []}', '{"Values": {"A": {}}}', '{"Values": {"A": null}}']
+)
+def test_a_file_of_another_form_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    file = tmp_path / "s.json"
+    file.write_text(text)
+    monkeypatch.setenv("GROUNDSWELL_SETTINGS", str(file))
+    with pytest.raises(InputError, match=r"s\.json .*local\.settings\.example\.json"):
+        settings.load()
 
 
 @pytest.mark.parametrize("text", ["{", None])

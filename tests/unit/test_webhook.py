@@ -58,6 +58,9 @@ def test_a_child_of_a_multi_arch_push_has_no_tag() -> None:
 
 def test_a_missing_request_is_legal_where_the_registry_is_known() -> None:
     event = json.loads(body())
+    assert parse(body(request=None), registry="only.azurecr.io") == parse(
+        body(request={}), registry="only.azurecr.io"
+    )
     del event["request"]
     push = parse(json.dumps(event).encode(), registry="only.azurecr.io")
     assert isinstance(push, Push)
@@ -88,8 +91,15 @@ def test_other_actions_are_not_pushes(action: str) -> None:
         ({"target": target(tag=["x"])}, "target.tag"),
         ({"target": target(digest="sha256:short")}, "target.digest"),
         ({"request": "x"}, "request"),
+        ({"request": []}, "request"),
+        ({"request": 0}, "request"),
+        ({"request": False}, "request"),
+        ({"request": ""}, "request"),
+        ({"request": {"host": 0}}, "request.host"),
         ({"request": {"host": "http://evil/"}}, "request.host"),
         ({"timestamp": "yesterday"}, "timestamp"),
+        ({"timestamp": 20261124}, "timestamp"),
+        ({"timestamp": ["2026-11-24"]}, "timestamp"),
     ],
 )
 def test_the_field_at_fault_is_named(changes: dict[str, object], field: str) -> None:

@@ -26,7 +26,7 @@ def answer(status: int, body: object = None, **headers: str) -> HttpResponseErro
     return HttpResponseError(response=response)  # type: ignore[arg-type]  # what an error reads of a response
 
 
-def raised(exc: AzureError) -> GroundswellError:
+def raised(exc: AzureError | OSError) -> GroundswellError:
     with pytest.raises(GroundswellError) as caught, translated("starting build x"):
         raise exc
     assert caught.value.__cause__ is exc
@@ -75,10 +75,13 @@ def test_a_long_reason_is_cut_and_none_is_fine() -> None:
         ServiceRequestError("connection refused"),
         ServiceResponseTimeoutError("read timed out"),
         ClientAuthenticationError("no managed identity endpoint"),
+        OSError("Could not find a suitable TLS CA certificate bundle"),
     ],
 )
-def test_no_answer_is_temporary(exc: AzureError) -> None:
-    assert isinstance(raised(exc), TemporaryError)
+def test_no_answer_is_temporary_and_says_why(exc: AzureError | OSError) -> None:
+    error = raised(exc)
+    assert isinstance(error, TemporaryError)
+    assert f"{type(exc).__name__}: {exc}" in str(error)
 
 
 def test_our_own_errors_pass_through() -> None:

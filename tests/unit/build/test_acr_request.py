@@ -84,6 +84,11 @@ def test_source_locations(source: Source, location: str) -> None:
         Source(location="source/../other.tar.gz"),
         Source(location="https://host/src.tar.gz", ref="main"),
         Source(location="https://host/src.tar.gz", path="dir"),
+        Source(location="https://host/repo", ref="main"),
+        Source(location="https://host/a/_git/b", ref="main"),
+        Source(location=f"{GIT}?x=1", ref="main"),
+        Source(location="https://ann:s3cret@host/repo.git", ref="main"),
+        Source(location="https://ann@host/src.tar.gz"),
         *[
             Source(location=GIT, ref=ref)
             for ref in ("-x", "a b", "a:b", "a#b", "a..b", "a\nb", "$(id)", "/a", ".a", "a\x00")

@@ -1,13 +1,18 @@
 """The command as a person meets it: what it prints, how it exits, what it says when something is wrong."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from groundswell import wiring
+from groundswell.cascade.intake import Push
 from groundswell.cli import common, main
 from groundswell.errors import (
     ConflictError,
@@ -49,9 +54,9 @@ def test_the_list_and_one_cascade(world: World) -> None:
     ]
     assert world.cascade in run("cascades").output
     shown = json.loads(run("cascades", world.cascade, "--json").output)
-    assert {image["image"]: image["status"] for image in shown["images"]} == {
-        "top": "done",
-        "app": "failed (build)",
+    assert {image["image"]: (image["status"], image["stage"]) for image in shown["images"]} == {
+        "top": ("done", None),
+        "app": ("failed", "build"),
     }
     top = next(image for image in shown["images"] if image["image"] == "top")
     assert top["new_digest"] == world.registry.tags[ref("top")]
@@ -89,6 +94,9 @@ def test_replay_and_cancel_and_their_trail(world: World) -> None:
     assert "repaired" in run("audit").output
     assert isinstance(run("cancel", world.cascade, "top", "--reason", "x").exception, InputError)
     assert run("replay", world.cascade, "top").exit_code == 2  # no reason given
+    run("replay", world.cascade, "top", "--reason", "red \x1b[31malert\x07\nsecond line")
+    assert "red alert second line" in run("audit").output
+    assert "\x1b" not in run("audit").output + run("audit", "--json").output
     assert run("replay", world.cascade, "top", "--from", "dance", "--reason", "x").exit_code == 2
 
 
@@ -98,6 +106,26 @@ def test_pushes(world: World) -> None:
     results = [entry["result"] for entry in json.loads(run("pushes", "--json").output)]
     assert "cascade" in results
     assert "mirror/debian:12" in run("pushes").output
+
+
+def test_a_push_without_a_tag_is_shown_by_its_digest(world: World) -> None:
+    push = Push(
+        id="e1",
+        registry="acr.example.com",
+        repository="mirror/debian",
+        tag="",
+        digest=f"sha256:{'ab' * 32}",
+        source="webhook",
+    )
+    world.app.intake.handle(push.to_text())
+    world.app.intake.handle(replace(push, id="e2", digest="").to_text())
+    world.app.intake.handle(replace(push, id="e3", tag="nope", digest="").to_text())
+    shown = [line.split()[2] for line in run("pushes").output.splitlines()[1:]]
+    assert sorted(shown) == [
+        "acr.example.com/mirror/debian",
+        "acr.example.com/mirror/debian:nope",
+        "acr.example.com/mirror/debian@abababababab",
+    ]
 
 
 def test_lineage_show_and_schema(world: World) -> None:
@@ -129,7 +157,7 @@ def test_logs_without_control_characters(world: World) -> None:
     world.builder.log_text = "ok\x1b]0;title\x07\n"
     result = run("runs", "logs", "r0")
     assert isinstance(result.exception, InputError)  # no registry is configured in this world
-    assert run("runs", "logs", "r0", "--registry", "acr.example.com").output == "ok]0;title\n\n"
+    assert run("runs", "logs", "r0", "--registry", "acr.example.com").output == "ok\n\n"
 
 
 @pytest.mark.parametrize(
@@ -154,3 +182,33 @@ def test_an_error_is_one_line_and_no_stack_trace(
         main.main()
     assert caught.value.code == 3
     assert capsys.readouterr().err == "error: no cascade nope; `groundswell cascades` lists them\n"
+
+
+def test_an_error_that_quotes_somebody_does_not_act_on_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise PermanentError("first\n\x1b[31msecond\x1b[0m")
+
+    monkeypatch.setattr(main, "app", fail)
+    with pytest.raises(SystemExit):
+        main.main()
+    assert capsys.readouterr().err == "error: first\nsecond\n"
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["lineage", "schema"], ["--help"]])
+def test_output_that_cannot_be_written_is_an_error(arguments: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "groundswell.cli.main", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert (done.returncode, done.stderr) == (1, "error: the output cannot be written: No space left on device\n")
+
+
+def test_the_version() -> None:
+    assert run("--version").output == f"groundswell {version('groundswell')}\n"

@@ -154,12 +154,34 @@ def test_history(world: World, tmp_path: Path) -> None:
     assert isinstance(run("lineage", "history", "never").exception, NotFoundError)
 
 
+def test_what_people_wrote_does_not_act_on_the_terminal(world: World, tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text(f"FROM {BASE}\n")
+    (tmp_path / "lineage.yaml").write_text(
+        f"version: 1\nregistry: {HOST}\nsource: {{git: 'https://git.example.com/x.git'}}\n"
+        'images:\n- {name: top, tags: ["1"], owner: "\\e[31mweb"}\n'
+    )
+    shown = run("lineage", "register", str(tmp_path), "--reason", "new\x1b[2J team\nreally").output
+    shown += run("lineage", "history", "top").output + run("lineage", "show").output
+    assert "changed by ann: new team really" in shown
+    assert "-> web" in shown
+    assert "\x1b" not in shown
+
+
+def test_each_image_that_a_build_needs_has_a_line(world: World) -> None:
+    world.register(registration("tools", BASE, build=(ref("top"), ref("app"))))
+    shown = [line.split()[-1] for line in run("lineage", "show").output.splitlines()]
+    assert {ref("top"), ref("app")} <= set(shown)
+
+
 def test_register_by_scan(world: World, tmp_path: Path) -> None:
     for path, text in (("web/Dockerfile", f"FROM {BASE}\n"), ("bad/Dockerfile", "FROM\n")):
         (tmp_path / path).parent.mkdir()
         (tmp_path / path).write_text(text)
     words = ["lineage", "register", "--scan", str(tmp_path), "--repository-prefix", "shop/"]
     assert "--scan needs --registry" in str(run(*words).exception)
+    refused = run(*words, "--registry", HOST, "--git", "https://ann:s3cret@git.example.com/shop.git").exception
+    assert "--git: must be the URL of a git repository" in str(refused)
+    assert "s3cret" not in str(refused)
     words += ["--registry", HOST, "--git", "https://git.example.com/shop.git", "--tag", "2", "--owner", "shop"]
     shown = run(*words).output
     assert "+ shop/web" in shown

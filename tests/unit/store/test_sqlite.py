@@ -69,7 +69,7 @@ def start(script: str, path: Path) -> subprocess.Popen[str]:
 
 
 def test_two_processes_make_the_file_and_lose_no_increment(tmp_path: Path) -> None:
-    path = tmp_path / "made" / "store.db"
+    path = tmp_path / "store.db"
     for process in [start(INCREMENT, path) for _ in range(2)]:
         assert process.communicate(timeout=60) == ("", None)
         assert process.returncode == 0
@@ -149,8 +149,14 @@ def test_a_path_that_cannot_be_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PermanentError, match="cannot be opened"):
         SqliteStore(tmp_path)
     (tmp_path / "file").touch()
-    with pytest.raises(PermanentError, match=r"folder .* cannot be made"):
+    with pytest.raises(PermanentError, match="cannot be opened; check that the folder exists"):
         SqliteStore(tmp_path / "file" / "store.db")
+
+
+def test_a_mistyped_path_makes_no_folders(tmp_path: Path) -> None:
+    with pytest.raises(PermanentError, match="cannot be opened; check that the folder exists"):
+        SqliteStore(tmp_path / "nonexist" / "store.db")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_writer_waits_for_another_process_and_then_gives_up(
