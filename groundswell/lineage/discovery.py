@@ -186,7 +186,8 @@ class _Survey:
         registered_bases = self._lineage.bases()
         stood_on = {*registered_bases, *(finding.base for finding in findings)}
         if any(not items and image not in stood_on for image, items in found.items()):
-            bases |= {Reference.parse(base) for base in registered_bases}
+            read = {image.name for image in self._known.values()}
+            bases |= {base for base in map(Reference.parse, registered_bases) if base.name in read}
         doubtful = {base.repository for base in bases if base.registry == self._host}
         digests = self._digests()
         wanted = [

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import IO, Self
 
 from groundswell.errors import PermanentError, TemporaryError
-from groundswell.local.paths import ROOT, WITH_US
+from groundswell.local.children import with_us
+from groundswell.local.paths import ROOT
 
 SCRIPT = Path("node_modules/azurite/dist/src/azurite.js")
 ACCOUNT = "devstoreaccount1"
@@ -76,7 +77,7 @@ def _spawn(script: Path) -> subprocess.Popen[str]:
         options += [f"--{service}Host", "127.0.0.1", f"--{service}Port", "0", f"--{service}KeepAliveTimeout", "60"]
     try:
         return subprocess.Popen(
-            [*WITH_US, "node", str(script), *options],
+            with_us("node", str(script), *options),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

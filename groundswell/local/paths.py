@@ -12,7 +12,3 @@ def home() -> Path:
     folder = Path(os.environ.get("GROUNDSWELL_HOME") or ROOT / ".groundswell")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
-
-
-WITH_US = ("setpriv", "--pdeathsig", "TERM", "--")
-"""Before a command: it ends when we do, even when we are killed."""

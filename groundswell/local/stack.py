@@ -26,9 +26,10 @@ from groundswell.local.acr.service import AcrLookalike
 from groundswell.local.advisories import read_advisories, write_database
 from groundswell.local.azurite import Azurite
 from groundswell.local.certs import certificates
+from groundswell.local.children import with_us
 from groundswell.local.cluster import ClusterLookalike
 from groundswell.local.identity import Identity
-from groundswell.local.paths import ROOT, WITH_US
+from groundswell.local.paths import ROOT
 from groundswell.local.push import Login
 from groundswell.local.serve import Servers
 from groundswell.local.tasks.model import Limits, RegistryAccess
@@ -194,7 +195,7 @@ class Stack:
 
     def start_host(self) -> str:
         """Start the Functions host with the product, point the registry's webhook at it; returns its address."""
-        command = [*WITH_US, sys.executable, "-m", "groundswell.local.host", str(ROOT)]
+        command = with_us(sys.executable, "-m", "groundswell.local.host", str(ROOT))
         command += ["--port", str(self._ports.functions)]
         log = self._closing.enter_context((self.folder / "host.log").open("w", encoding="utf-8"))
         self._host = subprocess.Popen(

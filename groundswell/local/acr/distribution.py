@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from groundswell.errors import PermanentError, TemporaryError
-from groundswell.local.paths import WITH_US
+from groundswell.local.children import with_us
 
 COMMAND = "docker-registry"
 
@@ -87,7 +87,7 @@ def _config(storage: Path, notify: str, token: str) -> dict[str, Any]:
 def _spawn(config: Path) -> subprocess.Popen[str]:
     try:
         return subprocess.Popen(
-            [*WITH_US, COMMAND, "serve", str(config)],
+            with_us(COMMAND, "serve", str(config)),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
