@@ -71,6 +71,7 @@ class Stack:
         self.identity = Identity()
         self.webhook_secret = secrets.token_urlsafe(24)
         self.admin_password = secrets.token_urlsafe(24)
+        self.function_key = secrets.token_urlsafe(24)
         self.cluster_token = secrets.token_urlsafe(24)
         self.settings_file = folder / "local.settings.json"
         self.addresses: dict[str, str] = {}
@@ -200,7 +201,7 @@ class Stack:
         log = self._closing.enter_context((self.folder / "host.log").open("w", encoding="utf-8"))
         self._host = subprocess.Popen(
             [*command, "--settings", str(self.settings_file)],
-            env=self.environment(),
+            env={**self.environment(), "GROUNDSWELL_FUNCTION_KEY": self.function_key},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,
