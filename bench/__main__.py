@@ -13,13 +13,19 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import engine, graph, imports, scan
+from bench import engine, graph, imports, makespan, scan
 from bench.result import Result
 
 BENCHMARKS: dict[str, Callable[[], Result]] = {
     "engine-transitions": engine.transitions,
     "engine-store-operations": engine.store_operations,
     "hop": engine.hop,
+    "makespan-exact": makespan.exact,
+    "makespan-exact-worst": makespan.exact_worst,
+    "makespan-noisy": makespan.noisy,
+    "makespan-noisy-worst": makespan.noisy_worst,
+    "makespan-noisy-flat": makespan.noisy_flat,
+    "makespan-waves": makespan.waves,
     "import-time": imports.seconds,
     "import-memory": imports.memory,
     "scan": scan.scan,

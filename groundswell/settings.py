@@ -7,7 +7,7 @@ import json
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +46,11 @@ class Settings:
     clusters: Mapping[str, Cluster]  # GROUNDSWELL_CLUSTERS: JSON, name -> server, token, ca_file
     trivy: str  # GROUNDSWELL_TRIVY: path of the binary
     trivy_cache: str  # GROUNDSWELL_TRIVY_CACHE: folder that holds db/
-    slots: int  # GROUNDSWELL_SLOTS: builds at once in a registry's default pool
+    slots: int  # GROUNDSWELL_SLOTS: builds at once in the registries' default pools
     poll_seconds: float  # GROUNDSWELL_POLL_SECONDS: between two looks at a run or a rollout
+    agent_pools: Mapping[str, int] = field(
+        default_factory=dict
+    )  # GROUNDSWELL_AGENT_POOLS: JSON, name -> builds at once
 
 
 def _json(values: Mapping[str, str], name: str) -> Mapping[str, Any]:
@@ -79,6 +82,14 @@ def _number[N: (int, float)](values: Mapping[str, str], name: str, default: N, m
     return number
 
 
+def _limits(values: Mapping[str, str], name: str) -> dict[str, int]:
+    limits = _json(values, name)
+    for pool, limit in limits.items():
+        if type(limit) is not int or limit < 1:
+            raise InputError(f"setting {name}: {pool} must have a whole number greater than 0, not {limit!r}")
+    return dict(limits)
+
+
 def parse(values: Mapping[str, str]) -> Settings:
     """Settings from a mapping of app settings. Raises InputError naming the setting at fault."""
     store = values.get("GROUNDSWELL_STORE", "")
@@ -102,6 +113,7 @@ def parse(values: Mapping[str, str]) -> Settings:
         trivy_cache=values.get("GROUNDSWELL_TRIVY_CACHE", ""),
         slots=_number(values, "GROUNDSWELL_SLOTS", 4, int),
         poll_seconds=_number(values, "GROUNDSWELL_POLL_SECONDS", 5.0, float),
+        agent_pools=_limits(values, "GROUNDSWELL_AGENT_POOLS"),
     )
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from groundswell.build.port import Builder
     from groundswell.deploy.port import Deployer
     from groundswell.registry.port import Registry
+    from groundswell.registry.trust import Trust
     from groundswell.scan.port import Scanner
 
 
@@ -50,11 +51,18 @@ class App:
 
         return DefaultAzureCredential(managed_identity_client_id=os.environ.get("AZURE_CLIENT_ID"))
 
+    @property
+    def trust(self) -> "Trust":
+        """Which registries may see our token."""
+        from groundswell.registry.trust import trust
+
+        return trust(self.settings.registries)
+
     @cached_property
     def registry(self) -> "Registry":
         from groundswell.registry.acr import AcrRegistry
 
-        return AcrRegistry(self.credential)
+        return AcrRegistry(self.credential, self.trust)
 
     @cached_property
     def builder(self) -> "Builder":
@@ -67,7 +75,9 @@ class App:
         from groundswell.registry.login import DockerLogin
         from groundswell.scan.trivy import TrivyScanner
 
-        return TrivyScanner(self.settings.trivy, self.settings.trivy_cache, DockerLogin(self.credential))
+        return TrivyScanner(
+            self.settings.trivy, self.settings.trivy_cache, DockerLogin(self.credential, self.trust)
+        )
 
     @cached_property
     def deployer(self) -> "Deployer":
@@ -95,6 +105,8 @@ class App:
             works=self._works,
             clock=self.clock,
             slots=self.settings.slots,
+            agent_pools=self.settings.agent_pools,
+            agent_pool=lambda image: self.catalog.registration(image).agent_pool,
             poll=self.settings.poll_seconds,
         )
 

@@ -29,9 +29,12 @@ _IMAGE: Json = {
     "runtime": "contoso.azurecr.io/mirror/debian:12",
     "build": ["docker.io/library/golang:1.26"],
     "frontend": None,
+    "agent_pool": None,
 }
 _SENT: Json = {
-    name: value for name, value in _IMAGE.items() if name not in ("name", "runtime", "build", "frontend", "target")
+    name: value
+    for name, value in _IMAGE.items()
+    if name not in ("name", "runtime", "build", "frontend", "target", "agent_pool")
 } | {
     "dockerfile_content": "FROM golang:1.26 AS build\nRUN go build -o /web\n"
     "FROM contoso.azurecr.io/mirror/debian:12\nCOPY --from=build /web /web\n"

@@ -332,19 +332,19 @@ _RESTARTS: Mapping[Stage, Callable[[Rebuild], tuple[bool, str, Kind, Status]]] =
         Status.VERIFYING,
     ),
     Stage.SCAN: lambda s: (
-        bool(s.candidate and s.proof),
+        bool(s.candidate and s.proof) and not disproved(s),
         "no proven candidate; replay from verify or build",
         Kind.SCAN,
         Status.SCANNING,
     ),
     Stage.PROMOTE: lambda s: (
-        bool(s.verdict.get("passed")),
+        bool(s.verdict.get("passed")) and not disproved(s),
         "the gate has not passed it; replay from scan",
         Kind.PROMOTE,
         Status.PROMOTING,
     ),
     Stage.DEPLOY: lambda s: (
-        bool(s.promoted),
+        bool(s.promoted) and (s.promoted == s.candidate or s.status is Status.UNCHANGED),
         "nothing was promoted; replay from promote",
         Kind.DEPLOY,
         Status.DEPLOYING,
@@ -384,6 +384,11 @@ _RULES: Mapping[type[Event], _Rule] = {
 
 
 # Small pieces of the rules.
+
+
+def disproved(state: Rebuild) -> bool:
+    """Its candidate was compared with the base and does not stand on it: nothing but a new build helps."""
+    return state.proof.get("layers", {}).get("proven") is False
 
 
 def moved_bases(state: Rebuild) -> list[str]:

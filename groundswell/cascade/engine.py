@@ -8,7 +8,7 @@ sweep from the outbox that was saved with the state.
 import logging
 import random
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import cached_property
 
 from groundswell.cascade import schedule
@@ -22,13 +22,15 @@ from groundswell.cascade.model import (
     Outcome,
     Rebuild,
     StageFailed,
+    Status,
     Wait,
 )
+from groundswell.cascade.pools import Places, Pools
 from groundswell.cascade.records import Records
 from groundswell.clock import Clock
 from groundswell.errors import NotFoundError, PermanentError, TemporaryError
 from groundswell.store.conflicts import retry_conflicts
-from groundswell.store.port import Put, Store
+from groundswell.store.port import Store
 
 logger = logging.getLogger(__name__)
 
@@ -44,24 +46,34 @@ QUEUE = {
 
 MAX_TRIES = 12
 MAX_BACKOFF = 60.0
-_POOLS, _DEFAULT_POOL = "pools", "default"
 
 type Work = Callable[[Command, Rebuild], Event | None]
 """Does a command for a rebuild, and says what happened; None: nothing yet, look again."""
 
 
 class Engine:
-    """Moves rebuilds. `slots` limits the builds at once, `poll` is in seconds.
+    """Moves rebuilds. `poll` is in seconds.
 
+    `slots` limits the builds at once on the registries' own machines, `agent_pools` those in the agent pools that
+    it names; `agent_pool` says where an image is built (None: on the registry's own).
     `works` makes the stages; it is called when the first of them is needed: their adapters are slow to import.
     """
 
     def __init__(
-        self, store: Store, *, works: Callable[[], Mapping[Kind, Work]], clock: Clock, slots: int, poll: float
+        self,
+        store: Store,
+        *,
+        works: Callable[[], Mapping[Kind, Work]],
+        clock: Clock,
+        slots: int,
+        poll: float,
+        agent_pools: Mapping[str, int],
+        agent_pool: Callable[[str], str | None],
     ) -> None:
         self._store = store
         self._clock = clock
-        self._slots = slots
+        self._pools = Pools(store, slots=slots, agent_pools=agent_pools, clock=clock)
+        self._agent_pool = agent_pool
         self._poll = poll
         self._make_works = works
         self.records = Records(store)
@@ -138,7 +150,7 @@ class Engine:
             case Kind.ADMIT:
                 self._admit(command)
             case Kind.RELEASE:
-                self._edit_pool(lambda pool: self._released(pool, command, command.turn - 1))
+                self._release(command, command.turn - 1)
             case Kind.CANCEL:
                 self._works[Kind.CANCEL](command, self.records.rebuild(command.cascade, command.image).value)
             case _:
@@ -148,8 +160,9 @@ class Engine:
         state = self.records.rebuild(command.cascade, command.image).value
         if state.turn != command.turn:
             logger.info("stale command dropped", extra=_fields(command))
-            if command.kind is Kind.BUILD:  # the slot was granted to a turn that has passed
-                self._edit_pool(lambda pool: self._released(pool, command, command.turn))
+            # The slot was granted to a turn that has passed; a doubled message must not free the one in use.
+            if command.kind is Kind.BUILD and state.status is not Status.BUILDING:
+                self._release(command, command.turn)
             return
         event = self._works[command.kind](command, state)
         if event is None:
@@ -190,7 +203,7 @@ class Engine:
             return False
         return True
 
-    # The pool of build slots.
+    # The build slots: one pool each for the registries' own machines and for every agent pool with a limit.
 
     def _admit(self, command: Command) -> None:
         state = self.records.rebuild(command.cascade, command.image).value
@@ -203,42 +216,33 @@ class Engine:
             turn=state.turn,
             priority=state.priority,
             since=state.updated_at,
+            urgent=state.urgent,
+            pool=self._pools.name(self._agent_pool(state.image)) if self._pools.named else schedule.DEFAULT,
         )
-        self._edit_pool(lambda pool: schedule.admit(pool, entry))
+        self._granted(self._pools.admit(entry))
 
-    @staticmethod
-    def _released(pool: schedule.Pool, command: Command, up_to: int) -> schedule.Pool:
-        return schedule.release(pool, command.cascade, command.image, up_to=up_to)
+    def _release(self, command: Command, up_to: int) -> None:
+        """Out of the slot, or else out of the line, with every turn up to `up_to`."""
+        granted = self._pools.release(command.cascade, command.image, up_to=up_to)
+        if granted is None:
+            state = self.records.rebuild(command.cascade, command.image).value
+            self._pools.leave(state.cascade, state.image, priority=state.priority, up_to=up_to)
+        self._granted(granted or ())
 
-    def _edit_pool(self, change: Callable[[schedule.Pool], schedule.Pool]) -> None:
-        for attempt in retry_conflicts():
-            with attempt:
-                record = self._store.get(_POOLS, _POOLS, _DEFAULT_POOL)
-                before = _pool(record.value) if record else schedule.Pool()
-                after, granted = schedule.grant(change(before), self._slots)
-                if after != before:
-                    put = Put(row=_DEFAULT_POOL, value=asdict(after), etag=record.etag if record else None)
-                    self._store.commit(_POOLS, _POOLS, [put])
-        self.send(
-            Command(kind=Kind.BUILD, cascade=entry.cascade, image=entry.image, turn=entry.turn) for entry in granted
-        )
+    def _granted(self, entries: Iterable[schedule.Entry]) -> None:
+        self.send(Command(kind=Kind.BUILD, cascade=e.cascade, image=e.image, turn=e.turn) for e in entries)
 
-    def pool(self) -> schedule.Pool:
+    def pool(self) -> Places:
         """The slots as they are: who builds, who stands in line."""
-        record = self._store.get(_POOLS, _POOLS, _DEFAULT_POOL)
-        return _pool(record.value) if record else schedule.Pool()
+        return self._pools.places()
+
+    def in_line(self, state: Rebuild) -> bool:
+        """Whether a rebuild stands in line for a slot."""
+        return self._pools.in_line(state.cascade, state.image, priority=state.priority)
 
     def drop_from_pool(self, entry: schedule.Entry) -> None:
         """Take out an entry whose rebuild has moved on (its release was lost), and grant what that frees."""
-        self._edit_pool(lambda pool: schedule.release(pool, entry.cascade, entry.image, up_to=entry.turn))
-
-
-def _pool(document: object) -> schedule.Pool:
-    assert isinstance(document, dict)  # noqa: S101  # the store returns what asdict() gave it
-    return schedule.Pool(
-        waiting={name: schedule.Entry(**entry) for name, entry in document["waiting"].items()},
-        running={name: schedule.Entry(**entry) for name, entry in document["running"].items()},
-    )
+        self._granted(self._pools.release(entry.cascade, entry.image, up_to=entry.turn) or ())
 
 
 def _fields(command: Command) -> dict[str, object]:

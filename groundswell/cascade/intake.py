@@ -29,7 +29,7 @@ from groundswell.store.port import ANY, Put, Queues, Store
 
 logger = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
 _TABLE, _PARTITION = "pushes", "pushes"
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _EPOCH = 1_767_225_600  # 2026-01-01; ids count seconds from here
@@ -51,7 +51,10 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Push:
-    """One observed fact, as queued. `digest` is what the event said, a hint only."""
+    """One observed fact, as queued. `digest` is what the event said, a hint only.
+
+    What follows from an `urgent` one gets its build slots before others.
+    """
 
     id: str
     registry: str
@@ -59,6 +62,7 @@ class Push:
     tag: str
     digest: str
     source: str
+    urgent: bool = False
     tries: int = 0
 
     def to_text(self) -> str:
@@ -157,10 +161,10 @@ class Intake:
             return Result.PINNED, ""
         # An entry that was there but is not planned is another worker's, or that of one which died: go on with it.
         resumed = before == base
-        self._start(str(reference), base, None if resumed else before, found, push.source)
+        self._start(str(reference), base, None if resumed else before, found, push)
         return Result.KNOWN if resumed else Result.CASCADE, base.cascade
 
-    def _start(self, reference: str, base: Base, before: Base | None, found: Impact, source: str) -> None:
+    def _start(self, reference: str, base: Base, before: Base | None, found: Impact, push: Push) -> None:
         """Write the cascade down, then set it going. Interrupted anywhere, the next delivery goes on."""
         # The time is the entry's, so that two workers who write the same cascade down write the same records.
         records, at = self._engine.records, base.seen_at
@@ -169,13 +173,14 @@ class Intake:
                 records.enlist(base.cascade)
         images = [affected.image for affected in found.images]
         followed = self._followed(base.cascade, set(images))
-        trigger = Trigger(cascade=base.cascade, base=reference, digest=base.digest, at=at)
+        trigger = Trigger(cascade=base.cascade, base=reference, digest=base.digest, at=at, urgent=push.urgent)
         rebuilds = plan(trigger, found.images, seconds=self._durations.estimates(images), followed=followed)
         header = Header(
             id=base.cascade,
             base=reference,
             digest=base.digest,
-            source=source,
+            source=push.source,
+            urgent=push.urgent,
             started_at=at,
             total=len(rebuilds),
             open=len(rebuilds),

@@ -141,6 +141,7 @@ class Rebuild:
     `waits` holds each base in this cascade (by image name), the pushed base itself (by reference), and a rebuild of
     an older cascade that this one follows (`CASCADE/IMAGE`). `built_on` is what the waits said when the build
     started. `dependants` are (cascade, image) pairs.
+    An `urgent` one gets its build slot before others.
     """
 
     cascade: str
@@ -149,6 +150,7 @@ class Rebuild:
     waits: Mapping[str, Wait]
     dependants: tuple[tuple[str, str], ...] = ()
     priority: float = 0.0
+    urgent: bool = False
     attempt: int = 0
     turn: int = 0
     reason: str = ""

@@ -1,13 +1,51 @@
-"""What operators do to cascades: each with a name and a reason, each in the audit trail."""
+"""What operators do to cascades: each with a name and a reason, each in the audit trail.
+
+A whole cascade is dealt with rebuild by rebuild: each has an audit entry of its own, one that cannot be touched is
+named with the reason, and what goes wrong with one does not keep the others from being done.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from graphlib import TopologicalSorter
+from typing import Any
 
 from groundswell import audit
-from groundswell.cascade.decide import decide
+from groundswell.cascade.decide import decide, disproved
 from groundswell.cascade.engine import Engine
-from groundswell.cascade.model import Cancelled, Rebuild, Replayed, Stage
+from groundswell.cascade.model import ACTIVE_STAGE, Cancelled, Rebuild, Replayed, Stage, Status
+from groundswell.cascade.records import Phase
 from groundswell.clock import Clock
-from groundswell.errors import InputError
+from groundswell.errors import GroundswellError, InputError, TemporaryError
 from groundswell.store.conflicts import retry_conflicts
 from groundswell.store.port import Documents
+
+_FAILED = (Status.FAILED, Status.REJECTED, Status.CANCELLED)
+_ENDED = (*_FAILED, Status.DONE, Status.UNCHANGED)
+_TOO_LATE = (Status.PROMOTING, Status.DEPLOYING)
+_BEGUN = (Status.BUILDING, Status.VERIFYING, Status.SCANNING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """What became of one rebuild: its status now, the stage it was replayed from, and why (or why not)."""
+
+    image: str
+    status: Status
+    stage: Stage | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bulk:
+    """What became of the rebuilds of a cascade: `done` as asked, `left` alone, and `failed` when it was tried."""
+
+    cascade: str
+    done: tuple[Item, ...]
+    left: tuple[Item, ...]
+    failed: tuple[Item, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
 
 
 class Operator:
@@ -16,33 +54,106 @@ class Operator:
         self._engine = engine
         self._clock = clock
 
-    def replay(self, cascade: str, image: str, *, stage: Stage, who: str, why: str) -> Rebuild:
-        """Run a rebuild again from `stage`; what stands on it comes back by itself when it succeeds.
+    # Replay.
+
+    def replay(self, cascade: str, image: str, *, stage: Stage | None = None, who: str, why: str) -> Rebuild:
+        """Run a rebuild again from `stage` (None: the one it failed at); what it blocked comes back by itself.
 
         Raises InputError when it cannot be replayed from there (the message says from where it can),
         NotFoundError when there is no such rebuild.
         """
-        if not why.strip():
-            raise InputError("a replay needs a reason: --reason TEXT")
+        _need_reason("a replay", why)
         records = self._engine.records
-        records.rebuild(cascade, image)  # a mistyped id on the open list would be waited for by all that follow
-        for other in records.open():
-            if other != cascade and any(
-                state.image == image and not state.status.settled for state in records.rebuilds(other)
-            ):
-                raise InputError(f"{image} is being rebuilt by cascade {other}: wait for it, or replay it there")
+        # Looked up first: a mistyped id on the open list would be waited for by all that follow.
+        state = records.rebuild(cascade, image).value
+        if other := self._busy(cascade, {image}).get(image):
+            raise InputError(f"{image} is {_elsewhere(other)}: wait for it, or replay it there")
+        self._enlist(cascade)
+        event = Replayed(at=self._clock(), stage=stage or failed_at(state), who=who, why=why)
+        return self._apply(cascade, image, event)
+
+    def replay_failed(self, cascade: str, *, stage: Stage | None = None, who: str, why: str) -> Bulk:
+        """Replay what failed, was rejected or was cancelled, from `stage` or each from where it failed.
+
+        Bases come first. What is blocked is left alone: it comes back by itself. Raises NotFoundError when there is
+        no such cascade, TemporaryError while it is still being planned.
+        """
+        return self._replay(cascade, _FAILED, stage, who=who, why=why)
+
+    def replay_all(self, cascade: str, *, stage: Stage, who: str, why: str) -> Bulk:
+        """Replay everything that has ended, from `stage`; else as `replay_failed`."""
+        return self._replay(cascade, _ENDED, stage, who=who, why=why)
+
+    def _replay(self, cascade: str, wanted: tuple[Status, ...], stage: Stage | None, *, who: str, why: str) -> Bulk:
+        _need_reason("a replay", why)
+        states = self._load(cascade)
+        targets = {image for image, state in states.items() if state.status in wanted}
+        busy = self._busy(cascade, targets)
+        if targets - busy.keys():
+            self._enlist(cascade)
+        book = _Book(self._apply)
+        for state in _bases_first(states):
+            image = state.image
+            if image in busy:
+                book.leave(state, _elsewhere(busy[image]))
+            elif image in targets:
+                asked = stage or failed_at(state)
+                begin, note = restart(state, asked)
+                event = Replayed(at=self._clock(), stage=begin, who=who, why=why)
+                book.attempt(state, event, note)
+            elif state.status not in _ENDED:
+                book.leave(state, _why_not_replayed(state))
+        return book.close(cascade)
+
+    def _busy(self, cascade: str, images: Iterable[str]) -> dict[str, str]:
+        """Of `images`, those that another open cascade rebuilds, and which."""
+        records, names = self._engine.records, set(images)
+        return {
+            state.image: other
+            for other in (records.open() if names else ())
+            if other != cascade
+            for state in records.rebuilds(other)
+            if state.image in names and not state.status.settled
+        }
+
+    def _enlist(self, cascade: str) -> None:
         for attempt in retry_conflicts():
             with attempt:
-                records.enlist(cascade)
-        return self._apply(cascade, image, "replay", Replayed(at=self._clock(), stage=stage, who=who, why=why))
+                self._engine.records.enlist(cascade)
+
+    # Cancel.
 
     def cancel(self, cascade: str, image: str, *, who: str, why: str) -> Rebuild:
         """Stop a rebuild that has not promoted anything; what stands on it is blocked."""
-        if not why.strip():
-            raise InputError("cancelling needs a reason")
-        return self._apply(cascade, image, "cancel", Cancelled(at=self._clock(), who=who, why=why))
+        _need_reason("cancelling", why)
+        return self._apply(cascade, image, Cancelled(at=self._clock(), who=who, why=why))
 
-    def _apply(self, cascade: str, image: str, action: str, event: Replayed | Cancelled) -> Rebuild:
+    def cancel_all(self, cascade: str, *, who: str, why: str) -> Bulk:
+        """Stop all that has not promoted anything; what is promoting or deploying is left to end.
+
+        Raises NotFoundError when there is no such cascade, TemporaryError while it is still being planned.
+        """
+        _need_reason("cancelling", why)
+        states = self._load(cascade)
+        book = _Book(self._apply)
+        # What has not begun goes first: a slot that is given back must start nothing that is about to be stopped.
+        for state in sorted(states.values(), key=lambda state: (state.status in _BEGUN, state.image)):
+            if state.status in _TOO_LATE:
+                book.leave(state, f"is {state.status} already: it is left to end")
+            elif not state.status.settled or state.status is Status.BLOCKED:
+                event = Cancelled(at=self._clock(), who=who, why=why)
+                book.attempt(state, event)
+        return book.close(cascade)
+
+    # Both.
+
+    def _load(self, cascade: str) -> dict[str, Rebuild]:
+        records = self._engine.records
+        if records.header(cascade).value.phase is Phase.PLANNING:
+            raise TemporaryError(f"cascade {cascade} is still being planned; try again in a minute")
+        return {state.image: state for state in records.rebuilds(cascade)}
+
+    def _apply(self, cascade: str, image: str, event: Replayed | Cancelled) -> Rebuild:
         """Audit first, with what the rules say will follow: nothing a person does can go unrecorded."""
         before = self._engine.records.rebuild(cascade, image).value
         after = decide(before, event)[0]
@@ -50,10 +161,93 @@ class Operator:
             self._store,
             at=event.at,
             who=event.who,
-            action=action,
+            action="replay" if isinstance(event, Replayed) else "cancel",
             subject=f"{cascade}/{image}",
             why=event.why,
             before={"status": before.status.value, "reason": before.reason},
             after={"status": after.status.value, "reason": after.reason},
         )
         return self._engine.advance(cascade, image, event)
+
+
+def failed_at(state: Rebuild) -> Stage:
+    """Where a replay begins unless one says otherwise: the stage at which the rebuild stopped.
+
+    What was disproved must be built again: a candidate does not change, so a second look at it would say the same.
+    """
+    match state.status:
+        case _ if disproved(state):
+            return Stage.BUILD
+        case Status.FAILED:
+            return state.failed_stage or Stage.BUILD
+        case Status.REJECTED:
+            return Stage.SCAN
+        case Status.CANCELLED if len(state.history) > 1:
+            return ACTIVE_STAGE.get(state.history[-2].status, Stage.BUILD)
+        case _:
+            return Stage.BUILD
+
+
+def restart(state: Rebuild, asked: Stage) -> tuple[Stage, str]:
+    """The stage to replay from, the one asked for or the last before it that has what it needs; then, why."""
+    why = ""
+    for stage in reversed(tuple(Stage)[: tuple(Stage).index(asked) + 1]):
+        try:
+            decide(state, Replayed(at=0.0, stage=stage, who="", why=""))
+        except InputError as exc:
+            why = why or str(exc)
+            continue
+        return stage, f"from {stage} instead: {why}" if why else ""
+    return asked, ""
+
+
+class _Book:
+    """What became of the rebuilds so far."""
+
+    def __init__(self, act: Callable[[str, str, Replayed | Cancelled], Rebuild]) -> None:
+        self._act = act
+        self._done: list[Item] = []
+        self._left: list[Item] = []
+        self._failed: list[Item] = []
+
+    def leave(self, state: Rebuild, why: str) -> None:
+        self._left.append(Item(image=state.image, status=state.status, why=why))
+
+    def attempt(self, state: Rebuild, event: Replayed | Cancelled, note: str = "") -> None:
+        """One that the rules refuse has moved on since it was listed: it is left alone, not failed."""
+        stage = event.stage if isinstance(event, Replayed) else None
+        try:
+            after = self._act(state.cascade, state.image, event)
+        except InputError as exc:
+            self.leave(state, str(exc))
+        except GroundswellError as exc:
+            self._failed.append(Item(image=state.image, status=state.status, stage=stage, why=str(exc)))
+        else:
+            self._done.append(Item(image=state.image, status=after.status, stage=stage, why=note))
+
+    def close(self, cascade: str) -> Bulk:
+        return Bulk(cascade=cascade, done=tuple(self._done), left=tuple(self._left), failed=tuple(self._failed))
+
+
+def _bases_first(states: Mapping[str, Rebuild]) -> Iterator[Rebuild]:
+    waits = {image: [base for base in state.waits if base in states] for image, state in states.items()}
+    return (states[image] for image in TopologicalSorter(waits).static_order())
+
+
+def _why_not_replayed(state: Rebuild) -> str:
+    match state.status:
+        case Status.BLOCKED:
+            return f"{state.reason}: it comes back by itself"
+        case Status.SUPERSEDED:
+            return f"{state.reason}: replay it there"
+        case _:
+            return f"is {state.status}: it is under way"
+
+
+def _elsewhere(cascade: str) -> str:
+    return f"being rebuilt by cascade {cascade}"
+
+
+def _need_reason(action: str, why: str) -> None:
+    if not why.strip():
+        raise InputError(f"{action} needs a reason: --reason TEXT")

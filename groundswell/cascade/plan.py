@@ -10,12 +10,13 @@ from groundswell.cascade.model import Outcome, Rebuild, Status, Wait
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trigger:
-    """The push that starts a cascade: `base` (canonical, no digest) now has `digest`."""
+    """The push that starts a cascade: `base` (canonical, no digest) now has `digest`; `urgent` overtakes others."""
 
     cascade: str
     base: str
     digest: str
     at: float
+    urgent: bool = False
 
 
 def plan(
@@ -49,6 +50,7 @@ def plan(
                 for image in sorted(dependants[affected.image], key=lambda image: (-paths[image], image))
             ),
             priority=paths[affected.image],
+            urgent=trigger.urgent,
         )
         rebuilds.append(begin(state, at=trigger.at)[0])
     return tuple(rebuilds)

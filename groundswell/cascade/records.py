@@ -38,6 +38,7 @@ class Header:
     open: int
     phase: Phase = Phase.PLANNING
     ended_at: float | None = None
+    urgent: bool = False
     pinned: tuple[tuple[str, str], ...] = ()
     edges: dict[str, list[str]] = field(default_factory=dict)
 

@@ -100,6 +100,7 @@ class Stages:
                 build_args=image.build_args,
                 platform=image.platforms[0],
                 no_cache=state.no_cache,
+                pool=image.agent_pool,
             )
         )
         built_on = {

@@ -126,10 +126,7 @@ class Sweep:
             return
         state = self._engine.advance(state.cascade, state.image, Overdue(at=now))
         patience = LONG_PATIENCE if state.status in (Status.BUILDING, Status.DEPLOYING) else PATIENCE
-        waits_for_slot = state.status is Status.READY and any(
-            entry.cascade == state.cascade and entry.image == state.image
-            for entry in self._engine.pool().waiting.values()
-        )
+        waits_for_slot = state.status is Status.READY and self._engine.in_line(state)
         if not state.status.settled and quiet >= patience and not waits_for_slot:
             logger.warning("rebuild nudged", extra={"cascade": state.cascade, "image": state.image})
             self._engine.advance(state.cascade, state.image, Nudged(at=now))

@@ -41,6 +41,7 @@ def to_json(header: Header, rebuilds: Sequence[Rebuild], *, now: float) -> dict[
         "base": header.base,
         "digest": header.digest,
         "source": header.source,
+        "urgent": header.urgent,
         "phase": header.phase.value,
         "started_at": header.started_at,
         "ended_at": header.ended_at,

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from groundswell import printable
-from groundswell.cli import audit, cascades, impact, lineage, pushes, replay, runs, scan, stale
+from groundswell.cli import audit, cascades, impact, lineage, push, pushes, replay, runs, scan, stale, why
 from groundswell.errors import ConflictError, GroundswellError, InputError, NotFoundError, TemporaryError
 
 EXIT_CODES: Mapping[type[GroundswellError], int] = {
@@ -35,11 +35,13 @@ app.add_typer(runs.app, name="runs")
 app.command("cascades")(cascades.cascades)
 app.command("replay")(replay.replay)
 app.command("cancel")(replay.cancel)
+app.command("push")(push.push)
 app.command("pushes")(pushes.pushes)
 app.command("audit")(audit.audit)
 app.command("scan")(scan.scan)
 app.command("impact")(impact.impact)
 app.command("stale")(stale.stale)
+app.command("why")(why.why)
 
 
 def _version(asked: bool) -> None:

@@ -1,37 +1,118 @@
-"""groundswell replay and cancel: what an operator does to a rebuild, with a reason."""
+"""groundswell replay and cancel: what an operator does to a rebuild, or to a whole cascade, with a reason."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.text import Text
+from rich.table import Table
 
 from groundswell.cascade.model import Stage
-from groundswell.cli.common import console, who
+from groundswell.cli.common import Json, cell, console, print_json, who
+from groundswell.errors import InputError
+
+if TYPE_CHECKING:
+    from groundswell.cascade.operate import Bulk, Item
+
+_SHOWN = 20
+"""Images of a whole cascade that are listed of each kind; `--json` lists all."""
 
 Cascade = Annotated[str, typer.Argument(help="Id of the cascade.")]
-Image = Annotated[str, typer.Argument(help="Name of the image in it.")]
+Image = Annotated[str | None, typer.Argument(metavar="[IMAGE]", help="Name of the image in it.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; kept in the audit trail.")]
 
 
 def replay(
     cascade: Cascade,
-    image: Image,
+    image: Image = None,
+    *,
     reason: Reason,
-    stage: Annotated[Stage, typer.Option("--from", help="The stage to begin with.")] = Stage.BUILD,
+    stage: Annotated[
+        Stage | None,
+        typer.Option("--from", help="The stage to begin with; by default where it failed.", show_default=False),
+    ] = None,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="All that failed, was rejected or was cancelled, bases first.")
+    ] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All that has ended; needs --from.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Run a rebuild again from a stage; what it blocked comes back by itself when it succeeds.
 
-    Example: groundswell replay 0k3v9xab2c shop/web --from build --reason "source repaired"
+    Example: groundswell replay 0k3v9xab2c shop/web --reason "source repaired"
+
+    Example: groundswell replay --failed 0k3v9xab2c --from scan --reason "CVE-2026-1 accepted"
     """
     from groundswell.wiring import app as product
 
-    state = product().operator.replay(cascade, image, stage=stage, who=who(), why=reason)
-    console.print(Text(f"{image}: {state.status}; follow it with `groundswell cascades {cascade} --watch`"))
+    if [image is not None, failed, everything].count(True) != 1:
+        raise InputError("replay what? name an IMAGE of the cascade, or give --failed, or --all")
+    if everything and stage is None:
+        raise InputError("--all needs the stage to begin with: --from build, verify, scan, promote or deploy")
+    operator = product().operator
+    if image is None:
+        bulk = (
+            operator.replay_all(cascade, stage=stage, who=who(), why=reason)
+            if everything and stage is not None
+            else operator.replay_failed(cascade, stage=stage, who=who(), why=reason)
+        )
+        _report(bulk, "replayed", "replay", as_json=as_json)
+        return
+    state = operator.replay(cascade, image, stage=stage, who=who(), why=reason)
+    if as_json:
+        print_json({"cascade": cascade, "image": image, "status": state.status, "reason": state.reason})
+        return
+    console.print(cell(f"{image}: {state.status}; follow it with `groundswell cascades {cascade} --watch`"))
 
 
-def cancel(cascade: Cascade, image: Image, reason: Reason) -> None:
-    """Stop a rebuild that has promoted nothing yet; what stands on it is blocked until it is replayed."""
+def cancel(
+    cascade: Cascade,
+    image: Image = None,
+    *,
+    reason: Reason,
+    everything: Annotated[bool, typer.Option("--all", help="Everything in the cascade.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Stop a rebuild that has promoted nothing yet; what stands on it is blocked until it is replayed.
+
+    Example: groundswell cancel 0k3v9xab2c --all --reason "the base was withdrawn"
+    """
     from groundswell.wiring import app as product
 
-    state = product().operator.cancel(cascade, image, who=who(), why=reason)
-    console.print(Text(f"{image}: {state.status}"))
+    if (image is not None) == everything:
+        raise InputError("cancel what? name an IMAGE of the cascade, or give --all")
+    operator = product().operator
+    if image is None:
+        _report(operator.cancel_all(cascade, who=who(), why=reason), "cancelled", "cancel", as_json=as_json)
+        return
+    state = operator.cancel(cascade, image, who=who(), why=reason)
+    if as_json:
+        print_json({"cascade": cascade, "image": image, "status": state.status, "reason": state.reason})
+        return
+    console.print(cell(f"{image}: {state.status}"))
+
+
+def _report(bulk: "Bulk", done: str, action: str, *, as_json: bool) -> None:
+    """Everything is told; a rebuild that should have been touched and was not makes the exit code 1."""
+    if as_json:
+        print_json(bulk.to_json())
+    else:
+        table = Table(box=None, pad_edge=False)
+        for heading in ("", "image", "state", "from", "why"):
+            table.add_column(heading, overflow="fold")
+        for word, items in ((done, bulk.done), ("left alone", bulk.left), ("not done", bulk.failed)):
+            _add(table, word, items)
+        if table.row_count:
+            console.print(table)
+        counts = f"{len(bulk.done)} {done}, {len(bulk.left)} left alone, {len(bulk.failed)} not done"
+        console.print(cell(f"{counts}; `groundswell cascades {bulk.cascade}` shows where they are"))
+        if bulk.failed:
+            console.print(cell(f"the {action} of {len(bulk.failed)} failed: run it again, it is safe"), style="red")
+    if bulk.failed:
+        raise typer.Exit(1)
+
+
+def _add(table: Table, word: str, items: "Sequence[Item]") -> None:
+    for item in items[:_SHOWN]:
+        table.add_row(word, cell(item.image), item.status, item.stage or "", cell(item.why))
+    if len(items) > _SHOWN:
+        table.add_row(word, cell(f"and {len(items) - _SHOWN} more (--json lists all)"), "", "", "")

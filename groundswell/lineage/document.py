@@ -204,6 +204,7 @@ def registration(image: Mapping[str, Any], registry: str, source: Mapping[str, s
         target=image.get("target"),
         build_args=image.get("build_args", {}),
         platforms=tuple(image.get("platforms", ("linux/amd64",))),
+        agent_pool=image.get("agent_pool"),
         owner=image.get("owner", ""),
         labels=image.get("labels", {}),
         gate=image.get("gate", {}),

@@ -18,7 +18,8 @@ class Registration:
     """One image. `runtime` and `build` are its edges as its Dockerfile resolved when it was registered.
 
     `tag_patterns` are globs of tags that it publishes beside the stable ones and never moves (`1.4.*`); `frontend`
-    is the image that its Dockerfile names with `# syntax=`.
+    is the image that its Dockerfile names with `# syntax=`; `agent_pool` the ACR agent pool that builds it, None
+    for the registry's own machines.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Registration:
     build: tuple[str, ...] = ()
     frontend: str | None = None
     tag_patterns: tuple[str, ...] = ()
+    agent_pool: str | None = None
 
     @property
     def references(self) -> tuple[Reference, ...]:

@@ -38,6 +38,7 @@ from groundswell.registry.manifests import (
 )
 from groundswell.registry.port import Image, NotAnImageError, PlatformImage, Tag
 from groundswell.registry.provenance import MAX_STATEMENT, statements
+from groundswell.registry.trust import Trust
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -51,8 +52,9 @@ READ_SECONDS = 20
 class AcrRegistry:
     """The Registry port on any number of login servers. Safe to share between threads."""
 
-    def __init__(self, credential: "TokenCredential", *, read_seconds: float = READ_SECONDS) -> None:
+    def __init__(self, credential: "TokenCredential", trust: Trust, *, read_seconds: float = READ_SECONDS) -> None:
         self._credential = credential
+        self._trust = trust
         self._read_seconds = read_seconds
         self._clients: dict[str, ContainerRegistryClient] = {}
         self._lock = threading.Lock()
@@ -198,6 +200,7 @@ class AcrRegistry:
         return bytes(content)
 
     def _client(self, registry: str) -> ContainerRegistryClient:
+        self._trust(registry)
         with self._lock:
             client = self._clients.get(registry)
             if client is None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import requests
 
 from groundswell.errors import PermanentError, TemporaryError
+from groundswell.registry.trust import Trust
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -24,13 +25,15 @@ _TIMEOUT = (5, 20)
 class DockerLogin:
     """Callable: login server to (user, password). Keeps each token for a quarter of an hour."""
 
-    def __init__(self, credential: "TokenCredential") -> None:
+    def __init__(self, credential: "TokenCredential", trust: Trust) -> None:
         self._credential = credential
+        self._trust = trust
         self._kept: dict[str, tuple[float, str]] = {}
         self._lock = threading.Lock()
 
     def __call__(self, registry: str) -> tuple[str, str]:
         """Raises PermanentError when the registry refuses the identity, TemporaryError when it does not answer."""
+        self._trust(registry)
         with self._lock:
             since, token = self._kept.get(registry, (0.0, ""))
             if time.monotonic() - since > _KEEP or not token:

@@ -20,7 +20,7 @@ from groundswell.errors import PermanentError, TemporaryError
 from groundswell.local.acr import AcrLookalike, Entry, distribution
 from groundswell.registry.login import DockerLogin
 from tests.support import oci
-from tests.support.acr import PASSWORD, SECRET, SECRET_HEADER, USER, Acr, Credential, running
+from tests.support.acr import PASSWORD, SECRET, SECRET_HEADER, USER, Acr, Credential, everybody, running
 
 pytestmark = pytest.mark.stack
 
@@ -186,11 +186,11 @@ def test_an_entra_token_becomes_a_password(acr: Acr, audience: str) -> None:
 
 def test_tools_log_in_with_a_token_for_a_password(acr: Acr) -> None:
     """What the product gives to Trivy."""
-    login = DockerLogin(Credential(acr.identity))
+    login = DockerLogin(Credential(acr.identity), everybody)
     assert ask(acr, "GET", "/v2/", auth=login(acr.registry.login_server)).status_code == 200
     assert login(acr.registry.login_server) == login(acr.registry.login_server)  # kept
     with pytest.raises(PermanentError, match=r"answered 401 .* AcrPull"):
-        DockerLogin(Credential(None))(acr.registry.login_server)
+        DockerLogin(Credential(None), everybody)(acr.registry.login_server)
     with pytest.raises(TemporaryError, match="gave no login token"):
         login("localhost:1")
 

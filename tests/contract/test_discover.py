@@ -20,7 +20,7 @@ from groundswell.local.push import Login, push
 from groundswell.registry.acr import AcrRegistry
 from groundswell.registry.port import NotAnImageError
 from tests.support import oci
-from tests.support.acr import PASSWORD, USER, Acr, Credential, running
+from tests.support.acr import PASSWORD, USER, Acr, Credential, everybody, running
 from tests.support.buildah import Buildah
 from tests.support.registry import busybox
 
@@ -63,7 +63,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         patch.setenv("REQUESTS_CA_BUNDLE", str(acr.certificates.ca))
         host = acr.registry.login_server
         old_base = fill(acr, Buildah.make(folder / "buildah", host, acr.certificates.ca))
-        with contextlib.closing(AcrRegistry(Credential(acr.identity))) as registry:
+        with contextlib.closing(AcrRegistry(Credential(acr.identity), everybody)) as registry:
             report = discover(registry, host, Lineage(registered(host)))
             yield World(acr=acr, registry=registry, old_base=old_base, report=report)
 
@@ -437,5 +437,8 @@ def test_the_adapter(world: World) -> None:
 
 
 def test_a_registry_that_refuses(world: World) -> None:
-    with contextlib.closing(AcrRegistry(Credential(None))) as nobody, pytest.raises(PermanentError, match="401"):
+    with (
+        contextlib.closing(AcrRegistry(Credential(None), everybody)) as nobody,
+        pytest.raises(PermanentError, match="401"),
+    ):
         discover(nobody, world.host, Lineage())

@@ -19,7 +19,7 @@ from groundswell.errors import NotFoundError, PermanentError, TemporaryError
 from groundswell.registry.acr import AcrRegistry
 from groundswell.registry.chain import prove
 from tests.support import oci
-from tests.support.acr import Acr, Credential, running
+from tests.support.acr import Acr, Credential, everybody, running
 
 pytestmark = pytest.mark.stack
 
@@ -33,7 +33,7 @@ def acr(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Acr]:
 
 @pytest.fixture(scope="module")
 def registry(acr: Acr) -> Iterator[AcrRegistry]:
-    with contextlib.closing(AcrRegistry(Credential(acr.identity))) as adapter:
+    with contextlib.closing(AcrRegistry(Credential(acr.identity), everybody)) as adapter:
         yield adapter
 
 
@@ -145,7 +145,7 @@ def test_tokens_are_kept_and_replaced_when_refused(acr: Acr, tmp_path: Path) -> 
     """The second call needs no exchange; a registry that forgot its tokens gets a new login, not an error."""
     acr.client.push(oci.image(b"one"), "team/tokens", "1")
     credential = Counting(acr)
-    with contextlib.closing(AcrRegistry(credential)) as adapter:
+    with contextlib.closing(AcrRegistry(credential, everybody)) as adapter:
         for _ in range(5):
             assert adapter.digest(acr.reference("team/tokens:1"))
         assert credential.asked == 1
@@ -176,7 +176,10 @@ def test_threads_share_one_adapter(acr: Acr, registry: AcrRegistry) -> None:
 
 def test_wrong_credential(acr: Acr) -> None:
     said = "answered 401; give the identity the roles AcrPull and AcrPush"
-    with contextlib.closing(AcrRegistry(Credential(None))) as adapter, pytest.raises(PermanentError, match=said):
+    with (
+        contextlib.closing(AcrRegistry(Credential(None), everybody)) as adapter,
+        pytest.raises(PermanentError, match=said),
+    ):
         adapter.digest(acr.reference("team/any:1"))
 
 
@@ -193,7 +196,7 @@ def test_a_registry_that_hangs(acr: Acr) -> None:
         return web.Response(status=500)
 
     port = acr.servers.serve(lambda: serving(hang))
-    hurried = AcrRegistry(Credential(acr.identity), read_seconds=0.2)
+    hurried = AcrRegistry(Credential(acr.identity), everybody, read_seconds=0.2)
     with contextlib.closing(hurried), pytest.raises(TemporaryError, match="did not answer"):
         hurried.digest(Reference.parse(f"localhost:{port}/team/any:1"))
 
@@ -205,7 +208,7 @@ def serving(handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> 
 
 
 def test_registry_down_behind_its_front(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with running(tmp_path) as acr, contextlib.closing(AcrRegistry(Credential(acr.identity))) as adapter:
+    with running(tmp_path) as acr, contextlib.closing(AcrRegistry(Credential(acr.identity), everybody)) as adapter:
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(acr.certificates.ca))
         acr.client.push(oci.image(b"one"), "team/down", "1")
         acr.registry.close()
@@ -358,7 +361,7 @@ def test_no_token_to_be_had(acr: Acr) -> None:
         def get_token(self, *scopes: str, **_: object) -> AccessToken:
             raise CredentialUnavailableError("no identity here")
 
-    adapter = AcrRegistry(Unlucky(None))
+    adapter = AcrRegistry(Unlucky(None), everybody)
     with contextlib.closing(adapter), pytest.raises(TemporaryError, match="no token for the registry"):
         adapter.digest(acr.reference("team/any:1"))
 

@@ -15,6 +15,11 @@ from groundswell.local.identity import Identity
 from groundswell.local.serve import Servers
 from tests.support.oci import Client
 
+
+def everybody(host: str) -> None:
+    """The trust of tests that are not about it."""
+
+
 USER, PASSWORD = "admin", "open sesame: please"
 SECRET_HEADER, SECRET = "X-Groundswell-Secret", "webhook secret"
 

@@ -45,6 +45,7 @@ def test_a_new_image(api: Api, world: World) -> None:
         "runtime": BASE,
         "build": [],
         "frontend": None,
+        "agent_pool": None,
     }
     (entry,) = entries(world.app.store)
     assert (entry["who"], entry["why"], entry["action"], entry["subject"]) == ("api", "new", "register", "shop/web")

@@ -353,7 +353,7 @@ def test_a_follower_of_a_settled_one_is_told_at_once_and_of_a_superseded_one_mus
         (Stage.VERIFY, {"candidate": "d"}, Status.VERIFYING, Kind.VERIFY),
         (Stage.SCAN, {"candidate": "d", "proof": {"a": 1}}, Status.SCANNING, Kind.SCAN),
         (Stage.PROMOTE, {"verdict": {"passed": True}}, Status.PROMOTING, Kind.PROMOTE),
-        (Stage.DEPLOY, {"promoted": "d"}, Status.DEPLOYING, Kind.DEPLOY),
+        (Stage.DEPLOY, {"candidate": "d", "promoted": "d"}, Status.DEPLOYING, Kind.DEPLOY),
     ],
 )
 def test_replay_from_each_stage(stage: Stage, have: dict[str, object], status: Status, kind: Kind) -> None:

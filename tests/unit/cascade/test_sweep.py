@@ -10,7 +10,7 @@ from groundswell.cascade.engine import PUSHES
 from groundswell.cascade.intake import Result, began, new_id
 from groundswell.cascade.model import Stage
 from groundswell.cascade.records import Phase, Records
-from groundswell.cascade.schedule import Entry, admit
+from groundswell.cascade.schedule import Entry
 from groundswell.cascade.sweep import LONG_PATIENCE, PATIENCE, PLANNING, seed
 from groundswell.errors import NotFoundError, PermanentError, TemporaryError
 from tests.support.world import BASE, HOST, QUEUES, World, digest_of, image_of, ref, registration, workload
@@ -128,7 +128,7 @@ def test_a_lost_release_does_not_keep_the_slot(make_world: MakeWorld) -> None:
     ghost = Entry(cascade=world.cascade, image="a", turn=1, priority=1, since=0)
     gone = Entry(cascade="nope", image="x", turn=1, priority=1, since=0)
     for entry in (ghost, gone):
-        world.app.engine._edit_pool(lambda pool, entry=entry: admit(pool, entry))
+        world.app.engine._pools.admit(entry)
     world.app.sweep.slots()
     world.app.sweep.slots()
     assert world.app.engine.pool().running == {}

@@ -89,6 +89,18 @@ def test_impact_of_what_nobody_stands_on_and_of_a_frontend(world: World) -> None
     assert isinstance(run("impact", "UPPER").exception, InputError)
 
 
+def test_telling_a_push(world: World) -> None:
+    world.registry.on_push = lambda reference, digest: None
+    world.push_base()
+    told = json.loads(run("push", BASE, "--urgent", "--reason", "CVE-1", "--json").output)
+    assert told["urgent"] is True
+    assert told["push"].startswith("hand-")
+    world.drive()
+    assert json.loads(run("cascades", world.cascade, "--json").output)["urgent"] is True
+    assert "`groundswell pushes` will say" in run("push", BASE, "--reason", "again").output
+    assert run("push", BASE).exit_code == 2  # no reason given
+
+
 def test_show_in_every_form(world: World) -> None:
     assert run("lineage", "show", "--format", "tree").output.splitlines() == [
         BASE,

@@ -1,0 +1,89 @@
+"""Estimates of how long an image takes, from what was measured."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from groundswell.cascade import durations as module
+from groundswell.cascade.durations import DEFAULT_SECONDS, Durations
+from groundswell.store.port import ANY, Put, Record
+from groundswell.store.sqlite import SqliteStore
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    store = SqliteStore(tmp_path / "store.db")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def durations(store: SqliteStore) -> Durations:
+    return Durations(store)
+
+
+def test_nothing_known_is_the_default(durations: Durations) -> None:
+    assert durations.estimates(["a", "b"]) == {"a": DEFAULT_SECONDS, "b": DEFAULT_SECONDS}
+    assert durations.estimates([]) == {}
+
+
+def test_an_image_is_taken_to_last_as_its_last_builds_did(durations: Durations) -> None:
+    for seconds in (500.0, 500.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0, 16.0):
+        durations.add("a", seconds)
+    assert durations.estimates(["a"]) == {"a": 13.0}
+
+
+@pytest.mark.parametrize("builds", [(60.0, 3600.0), (3600.0, 60.0, 61.0), (60.0, 3600.0, 62.0, 61.0)])
+def test_one_build_that_got_stuck_does_no_harm(durations: Durations, builds: tuple[float, ...]) -> None:
+    for seconds in builds:
+        durations.add("a", seconds)
+    assert 60.0 <= durations.estimates(["a"])["a"] <= 62.0
+
+
+def test_a_stranger_is_taken_to_last_as_its_neighbours_do(durations: Durations) -> None:
+    for image, seconds in {"web/shop/a": 10, "web/shop/b": 20, "web/shop/c": 90, "web/x": 200, "base": 400}.items():
+        durations.add(image, seconds)
+    assert durations.estimates(["web/shop/new", "web/new", "web/other/new", "new", "data/new"]) == {
+        "web/shop/new": 20.0,
+        "web/new": 55.0,
+        "web/other/new": 55.0,
+        "new": 90.0,
+        "data/new": 90.0,
+    }
+
+
+def test_a_folder_is_a_whole_name(durations: Durations) -> None:
+    durations.add("web/a", 10)
+    durations.add("webshop/a", 30)
+    durations.add("webshop/b", 30)
+    assert durations.estimates(["web/b"]) == {"web/b": 10.0}
+
+
+def test_ten_thousand_are_read_at_once(
+    store: SqliteStore, durations: Durations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"team{number % 97}/i{number}" for number in range(10_000)]
+    for start in range(0, 5_000, 100):
+        puts = [Put(row=name, value={"seconds": [1.0, 2.0, 3.0]}, etag=ANY) for name in names[start : start + 100]]
+        store.commit(module._TABLE, module._PARTITION, puts)
+    reads: list[str] = []
+    scan = store.scan
+
+    def counted(table: str, partition: str) -> Iterator[Record]:
+        reads.append(table)
+        return scan(table, partition)
+
+    monkeypatch.setattr(store, "scan", counted)
+    monkeypatch.setattr(store, "get", lambda *_: pytest.fail("one read for each image"))
+    assert set(durations.estimates(names).values()) == {2.0}
+    assert reads == [module._TABLE]
+
+
+@given(st.lists(st.floats(0.001, 1e5), min_size=1, max_size=7))
+def test_an_estimate_lies_among_what_was_measured(seconds: list[float]) -> None:
+    assert module._usual(seconds) in seconds
+    outlier = module._usual([*seconds, *seconds, 1e9])
+    assert min(seconds) <= outlier <= max(seconds)
