@@ -15,7 +15,7 @@ from graph.lineage import Edge, Lineage, watched
 from groundswell.cascade.basebook import Base, BaseBook
 from groundswell.cascade.decide import outcome, predecessor
 from groundswell.cascade.intake import Result
-from groundswell.cascade.model import Moment, Outcome, Rebuild, Status
+from groundswell.cascade.model import Moment, Outcome, Rebuild, Stage, Status
 from groundswell.cascade.pools import Places
 from groundswell.cascade.records import Header, Records
 from groundswell.cascade.schedule import Entry, key
@@ -166,7 +166,7 @@ def explain(known: Known) -> Answer:
     where = f" at {state.failed_stage}" if state.status is Status.FAILED and state.failed_stage else ""
     return Answer(
         image=known.image,
-        told=f"{known.image}: {state.status}{where} in cascade {header.id}: {_last_reason(state)}",
+        told=f"{known.image} is {state.status}{where} in cascade {header.id}: {_last_reason(state)}",
         cascade=header.id,
         status=state.status,
         pushes=_pushes(known, header),
@@ -176,7 +176,7 @@ def explain(known: Known) -> Answer:
         proof=state.proof,
         verdict=state.verdict,
         waits=tuple(_chains(known, state)),
-        reasons=(*_remedy(state), *held, *_later(known, header)),
+        reasons=(*held, *_later(known, header)),
     )
 
 
@@ -264,7 +264,7 @@ def _paths(lineage: Lineage, states: Mapping[str, Rebuild], image: str) -> Itera
         if not bases.get(name):
             yield steps
             continue
-        for base in sorted(bases[name], key=lambda base: (far[base], base), reverse=True):
+        for base in sorted(bases[name], key=lambda base: far[base], reverse=True):
             step = Step(base=base, image=name, kinds=_kinds(lineage, states[name], base))
             stack.append((base, (step, *steps)))
 
@@ -365,7 +365,7 @@ def _root_cause(known: Known, state: Rebuild) -> str:
         case Status.FAILED if outcome(state) is Outcome.FAILED:
             return f"at {state.failed_stage}, {since}: {reason}; {_replay(state)}"
         case Status.REJECTED | Status.CANCELLED:
-            return f"{since}: {reason}; {_replay(state)}"
+            return f"{since}: {reason}; {_replay(state, Stage.SCAN if state.status is Status.REJECTED else None)}"
         case Status.SUPERSEDED:
             return f"{since}: {reason}"
         case status if status.settled:
@@ -374,13 +374,9 @@ def _root_cause(known: Known, state: Rebuild) -> str:
             return f"{since}: {reason}"
 
 
-def _remedy(state: Rebuild) -> Iterator[str]:
-    if state.status in (Status.FAILED, Status.REJECTED, Status.CANCELLED):
-        yield _replay(state)
-
-
-def _replay(state: Rebuild) -> str:
-    return f"to bring it back: groundswell replay {state.cascade} {state.image} --reason TEXT"
+def _replay(state: Rebuild, stage: Stage | None = None) -> str:
+    begin = f" --from {stage}" if stage else ""
+    return f"to bring it back: groundswell replay {state.cascade} {state.image}{begin} --reason TEXT"
 
 
 def _place(places: Places, state: Rebuild) -> str:
@@ -478,8 +474,8 @@ def _untouched(known: Known) -> Answer:
         f"{_became(newest[root])} (push log)" if root in newest else _not_pushed(known, root)
         for root in sorted(roots)
     )
-    last = next((push for entry in known.log if (push := _pushed(entry)).result != Result.CANDIDATE), None)
-    if roots and not newest and last is not None:
+    if roots and not newest and known.log:
+        last = _pushed(known.log[0])
         reasons.append(
             f"the newest push, of {last.reference} {when(last.at)}, is of nothing it stands on (push log)"
         )

@@ -52,9 +52,7 @@ def lines(answer: "Answer") -> Iterator[str]:
 
     yield answer.told
     yield from _part("why not", list(answer.reasons) if answer.status is None else [])
-    if [len(chain) for chain in answer.waits] == [1]:
-        yield from _part("now", [answer.waits[0][0].reason])
-    chains = [_chain(chain) for chain in answer.waits if len(chain) > 1]
+    chains = [_chain(chain) for chain in answer.waits]
     more = [f"and {len(chains) - _CHAINS} more (--json lists all)"] if len(chains) > _CHAINS else []
     yield from _part("waits for", [*chains[:_CHAINS], *more])
     yield from _part(
@@ -73,9 +71,10 @@ def _part(heading: str, entries: list[str]) -> Iterator[str]:
 
 
 def _chain(chain: "tuple[Link, ...]") -> str:
-    """From what the image waits for to the root cause, which alone is told in full."""
+    """From the image's own wait to the root cause, which alone is told in full."""
+    root = chain[-1]
     names = [f"{link.image} ({link.status}{_elsewhere(link, chain[0])})" for link in chain[1:]]
-    return f"{', which waits for '.join(names)}: {chain[-1].reason}"
+    return f"{', which waits for '.join(names)}: {root.reason}" if names else root.reason
 
 
 def _elsewhere(link: "Link", first: "Link") -> str:
