@@ -120,6 +120,9 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
         port = acr.servers.serve(identity.app, tls=False)
         values = {
             "GROUNDSWELL_STORE": f"sqlite:///{folder / 'store.db'}",
+            "GROUNDSWELL_REGISTRIES": json.dumps(
+                {acr.registry.login_server: {"subscription": "s", "resource_group": "g", "name": "acr"}}
+            ),
             "GROUNDSWELL_WEBHOOK_HEADER": "X-Secret",
             "GROUNDSWELL_WEBHOOK_SECRET": SECRET,
             "GROUNDSWELL_FUNCTION_KEY": KEY,
