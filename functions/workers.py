@@ -9,6 +9,11 @@ blueprint = func.Blueprint()
 CONNECTION = "GROUNDSWELL_STORE"
 
 
+def _again(msg: func.QueueMessage) -> bool:
+    """Whether the message was delivered before, to somebody who did not end."""
+    return (msg.dequeue_count or 1) > 1
+
+
 @blueprint.function_name("pushes")
 @blueprint.queue_trigger(arg_name="msg", queue_name="pushes", connection=CONNECTION)
 def pushes(msg: func.QueueMessage) -> None:
@@ -18,19 +23,19 @@ def pushes(msg: func.QueueMessage) -> None:
 @blueprint.function_name("rebuilds")
 @blueprint.queue_trigger(arg_name="msg", queue_name="rebuilds", connection=CONNECTION)
 def rebuilds(msg: func.QueueMessage) -> None:
-    app().engine.handle(msg.get_body().decode())
+    app().engine.handle(msg.get_body().decode(), again=_again(msg))
 
 
 @blueprint.function_name("scans")
 @blueprint.queue_trigger(arg_name="msg", queue_name="scans", connection=CONNECTION)
 def scans(msg: func.QueueMessage) -> None:
-    app().engine.handle(msg.get_body().decode())
+    app().engine.handle(msg.get_body().decode(), again=_again(msg))
 
 
 @blueprint.function_name("rollouts")
 @blueprint.queue_trigger(arg_name="msg", queue_name="rollouts", connection=CONNECTION)
 def rollouts(msg: func.QueueMessage) -> None:
-    app().engine.handle(msg.get_body().decode())
+    app().engine.handle(msg.get_body().decode(), again=_again(msg))
 
 
 @blueprint.function_name("pushes_poison")

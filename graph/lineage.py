@@ -120,6 +120,10 @@ class Lineage:
             if watched(edge.base) == reference
         )
 
+    def stood_on(self, reference: str) -> bool:
+        """Whether any image names `reference` (canonical, without digest), or a digest of it."""
+        return bool(self._dependants.get(reference) or self._frontends.get(reference)) or any(self.held(reference))
+
     def direct(self, reference: str) -> set[str]:
         """The images that a new digest of `reference` rebuilds first: those that name it and pin nothing."""
         return {

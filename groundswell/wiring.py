@@ -17,6 +17,7 @@ from groundswell.cascade.engine import Engine, Work
 from groundswell.cascade.intake import Intake, Push, queue
 from groundswell.cascade.model import Kind
 from groundswell.cascade.operate import Operator
+from groundswell.cascade.polling import pause
 from groundswell.cascade.stages import Stages
 from groundswell.cascade.sweep import Sweep
 from groundswell.lineage.catalog import Catalog
@@ -114,7 +115,6 @@ class App:
         stages = Stages(
             catalog=self.catalog,
             bases=self.bases,
-            durations=self.durations,
             registry=self.registry,
             builder=self.builder,
             scanner=self.scanner,
@@ -124,8 +124,10 @@ class App:
         return stages.works()
 
     def receive(self, push: Push) -> None:
-        """Queue a push durably; nothing else is done, or imported, while the sender waits."""
-        queue(self.store, push)
+        """Queue a push durably, unless we made it; nothing else is done, or imported, while the sender waits."""
+        if self.bases.own(f"{push.registry}/{push.repository}:{push.tag}", push.digest):
+            return  # the history of its rebuild tells of it
+        queue(self.store, push, delay=pause(push.tag, self.settings.poll_seconds))
 
     @cached_property
     def intake(self) -> Intake:
@@ -146,6 +148,7 @@ class App:
             engine=self.engine,
             catalog=self.catalog,
             bases=self.bases,
+            durations=self.durations,
             registry=self.registry,
             clock=self.clock,
         )

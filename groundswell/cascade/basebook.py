@@ -4,14 +4,19 @@ It tells a new push from one already known (a doubled webhook, our own promotion
 workers that see the same push starts the cascade.
 """
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from itertools import batched
 
+from groundswell.cascade.recent import Recent
 from groundswell.clock import Clock
 from groundswell.errors import ConflictError
 from groundswell.store.conflicts import retry_conflicts
-from groundswell.store.port import Documents, Put
+from groundswell.store.port import ANY, MAX_COMMIT, Documents, Put
 
 _TABLE, _PARTITION = "bases", "bases"
+_REMEMBERED = 1000
+"""Tags that were moved, and whose announcement is still to come."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +33,7 @@ class BaseBook:
     def __init__(self, store: Documents, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self._own: Recent[str, str] = Recent(_REMEMBERED)
 
     def get(self, reference: str) -> Base | None:
         record = self._store.get(_TABLE, _PARTITION, reference)
@@ -54,7 +60,7 @@ class BaseBook:
         return base, known
 
     def note(self, reference: str, *, digest: str, cascade: str = "") -> None:
-        """Enter a digest that starts nothing: our own promotion, or what a base is at when it is first known."""
+        """Enter a digest that starts nothing: what a base is at when it is first known."""
         for attempt in retry_conflicts():
             with attempt:
                 record = self._store.get(_TABLE, _PARTITION, reference)
@@ -63,6 +69,22 @@ class BaseBook:
                 base = Base(digest=digest, cascade=cascade, seen_at=self._clock())
                 put = Put(row=reference, value=asdict(base), etag=record.etag if record else None)
                 self._store.commit(_TABLE, _PARTITION, [put])
+
+    def promoting(self, references: Iterable[str], *, digest: str, cascade: str, bases: Iterable[str]) -> None:
+        """These tags are about to move, by our own hand; of those that are `bases`, the book says so from now."""
+        entry = asdict(Base(digest=digest, cascade=cascade, seen_at=self._clock()))
+        puts = [Put(row=reference, value=entry, etag=ANY) for reference in bases]
+        for some in batched(puts, MAX_COMMIT, strict=False):
+            self._store.commit(_TABLE, _PARTITION, some)
+        for reference in references:
+            self._own.put(reference, digest)
+
+    def own(self, reference: str, digest: str) -> bool:
+        """Whether a push is one that this process made itself. Said once: each is announced once."""
+        if self._own.get(reference) != digest:
+            return False
+        self._own.drop(reference)
+        return True
 
     def planned(self, reference: str, *, cascade: str) -> None:
         """The cascade is written down. Nothing happens when the entry belongs to another one by now."""

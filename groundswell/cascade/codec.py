@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any
 
 from groundswell.cascade.model import Command, Kind, Moment, Outcome, Rebuild, Rollout, Stage, Status, Wait
@@ -12,35 +12,45 @@ VERSION = 1
 
 
 def rebuild_to_json(state: Rebuild) -> dict[str, Any]:
-    document = asdict(state)
-    document["v"] = VERSION
-    return document
+    # Not `asdict`, which copies every text and mapping of every record at every move.
+    return {
+        **_cells(state),
+        "waits": {base: _cells(wait) for base, wait in state.waits.items()},
+        "rollouts": [_cells(rollout) for rollout in state.rollouts],
+        "history": [_cells(moment) for moment in state.history],
+        "outbox": [_cells(command) for command in state.outbox],
+        "v": VERSION,
+    }
+
+
+def _cells(value: Any) -> dict[str, Any]:
+    """The fields of a dataclass, as they are."""
+    return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
 def rebuild_from_json(document: Mapping[str, Any]) -> Rebuild:
     """The rebuild in `document`. Raises PermanentError when a newer program wrote it."""
     _check(document, "record")
-    fields = {key: value for key, value in document.items() if key != "v"}
-    stage = fields["failed_stage"]
+    cells = {key: value for key, value in document.items() if key != "v"}
+    stage = cells["failed_stage"]
     return Rebuild(
         **{
-            **fields,
-            "status": Status(fields["status"]),
+            **cells,
+            "status": Status(cells["status"]),
             "failed_stage": Stage(stage) if stage else None,
             "waits": {
-                base: Wait(**{**wait, "outcome": Outcome(wait["outcome"])})
-                for base, wait in fields["waits"].items()
+                base: Wait(**{**wait, "outcome": Outcome(wait["outcome"])}) for base, wait in cells["waits"].items()
             },
-            "dependants": tuple((cascade, image) for cascade, image in fields["dependants"]),
-            "rollouts": tuple(Rollout(**rollout) for rollout in fields["rollouts"]),
-            "history": tuple(Moment(**{**m, "status": Status(m["status"])}) for m in fields["history"]),
-            "outbox": tuple(_command(command) for command in fields["outbox"]),
+            "dependants": tuple((cascade, image) for cascade, image in cells["dependants"]),
+            "rollouts": tuple(Rollout(**rollout) for rollout in cells["rollouts"]),
+            "history": tuple(Moment(**{**m, "status": Status(m["status"])}) for m in cells["history"]),
+            "outbox": tuple(_command(command) for command in cells["outbox"]),
         }
     )
 
 
 def command_to_text(command: Command) -> str:
-    document = asdict(command)
+    document = _cells(command)
     del document["delay"]
     return json.dumps({"v": VERSION, **document}, separators=(",", ":"))
 

@@ -5,8 +5,9 @@ no commands. Whatever a rebuild newly means to its dependants is told to them by
 so that no transition can forget it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from itertools import batched
 from typing import Any
 
 from groundswell.cascade.deadlines import overdue
@@ -44,10 +45,14 @@ from groundswell.errors import InputError
 HISTORY = 60
 """Moments kept with a rebuild; older ones are dropped, the first stays."""
 
+TOLD_AT_ONCE = 50
+"""Dependants that one message tells: their records, and the cascade's, must fit into one commit."""
+
 type Decision = tuple[Rebuild, tuple[Command, ...]]
 
 _NOT_STARTED = (Status.WAITING, Status.READY, Status.BLOCKED)
 _BEFORE_PROMOTION = (Status.BUILDING, Status.VERIFYING, Status.SCANNING)
+_ANY_TURN = (Kind.RELEASE, Kind.CANCEL, Kind.NEWS)
 _ENDED = (Status.DONE, Status.UNCHANGED, Status.FAILED, Status.REJECTED)
 
 
@@ -98,6 +103,18 @@ def decide(state: Rebuild, event: Event) -> Decision:
     rest = tuple(c for c in commands if c not in first)
     new = replace(new, outbox=tuple(replace(c, turn=new.turn) for c in (*first, *_tell(state, new), *rest)))
     return new, new.outbox
+
+
+def decide_all(state: Rebuild, events: Iterable[Event]) -> Decision:
+    """What several events in a row make of it, as one decision; work that a later turn overtakes is left out."""
+    commands: tuple[Command, ...] = ()
+    for event in events:
+        new, more = decide(state, event)
+        if new.turn != state.turn:
+            commands = (*(c for c in commands if c.kind in _ANY_TURN), *more)
+            new = replace(new, outbox=commands)
+        state = new
+    return state, commands
 
 
 def standing(waits: Mapping[str, Wait]) -> tuple[Status, str, str]:
@@ -435,11 +452,12 @@ def _meaning(state: Rebuild) -> tuple[Any, ...]:
 def _tell(old: Rebuild, new: Rebuild) -> tuple[Command, ...]:
     """News for dependants when the meaning changed; for followers when the rebuild has settled either way."""
     told: list[Command] = []
-    for cascade, image in new.dependants:
-        if cascade == new.cascade:
-            if _meaning(old) != _meaning(new):
-                told.append(_news(new, cascade, image, new.image, news(new)))
-        elif follow(new).outcome not in (Outcome.PENDING, follow(old).outcome):
+    if _meaning(old) != _meaning(new):
+        own = [image for cascade, image in new.dependants if cascade == new.cascade]
+        groups = batched(own, TOLD_AT_ONCE, strict=False)
+        told.extend(_news(new, new.cascade, images, new.image, news(new)) for images in groups)
+    for cascade, _ in new.dependants:
+        if cascade != new.cascade and follow(new).outcome not in (Outcome.PENDING, follow(old).outcome):
             told.append(_tell_follower(new, cascade))
     return tuple(told)
 
@@ -453,7 +471,7 @@ def follow(state: Rebuild) -> Wait:
 
 
 def _tell_follower(state: Rebuild, cascade: str) -> Command:
-    return _news(state, cascade, state.image, predecessor(state.cascade, state.image), follow(state))
+    return _news(state, cascade, (state.image,), predecessor(state.cascade, state.image), follow(state))
 
 
 def predecessor(cascade: str, image: str) -> str:
@@ -461,13 +479,14 @@ def predecessor(cascade: str, image: str) -> str:
     return f"{cascade}/{image}"
 
 
-def _news(state: Rebuild, cascade: str, image: str, base: str, wait: Wait) -> Command:
+def _news(state: Rebuild, cascade: str, images: tuple[str, ...], base: str, wait: Wait) -> Command:
     return Command(
         kind=Kind.NEWS,
         cascade=cascade,
-        image=image,
+        image=images[0],
         turn=state.turn,
         data={
+            "images": list(images),
             "base": base,
             "outcome": wait.outcome.value,
             "digest": wait.digest,

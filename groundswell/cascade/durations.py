@@ -4,10 +4,12 @@ An image that was never built is taken to last as its neighbours do: the images 
 (`team/sub/app`: those below `team/sub`, else those below `team`), else all images.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import batched, pairwise
 from statistics import median, median_low
 
-from groundswell.store.port import ANY, Documents, Put
+from groundswell.cascade.model import Moment, Rebuild, Status
+from groundswell.store.port import ANY, MAX_COMMIT, Documents, Json, Put
 
 _TABLE, _PARTITION = "durations", "images"
 _KEPT = 7
@@ -28,11 +30,37 @@ class Durations:
         guesses = {image: _nearest(image, folders) for image in strangers}
         return {image: known[image] if image in known else guesses[image] for image in asked}
 
-    def add(self, image: str, seconds: float) -> None:
-        """Note one build. Two at once may lose one figure: it is an estimate."""
-        record = self._store.get(_TABLE, _PARTITION, image)
-        kept = [*(record.value["seconds"] if record else []), round(seconds, 3)][-_KEPT:]
-        self._store.commit(_TABLE, _PARTITION, [Put(row=image, value={"seconds": kept}, etag=ANY)])
+    def learn(self, cascade: str, seconds: Mapping[str, float]) -> None:
+        """Note the builds of a cascade that has ended, by image; once, however often it is told or ends again.
+
+        Two at once may lose one figure: it is an estimate.
+        """
+        known = {record.row: record.value for record in self._store.scan(_TABLE, _PARTITION)}
+        puts = [
+            Put(row=image, value={"seconds": _kept(known.get(image), took), "cascade": cascade}, etag=ANY)
+            for image, took in seconds.items()
+            if known.get(image, {}).get("cascade") != cascade
+        ]
+        for some in batched(puts, MAX_COMMIT, strict=False):
+            self._store.commit(_TABLE, _PARTITION, some)
+
+
+def measured(rebuilds: Iterable[Rebuild]) -> dict[str, float]:
+    """What the last build of each took, in seconds, by image; nothing of one that did not build."""
+    return {state.image: took for state in rebuilds if (took := _took(state.history)) is not None}
+
+
+def _took(history: Sequence[Moment]) -> float | None:
+    ends = (
+        after.at - before.at
+        for before, after in reversed(tuple(pairwise(history)))
+        if (before.status, after.status) == (Status.BUILDING, Status.VERIFYING)
+    )
+    return next(ends, None)
+
+
+def _kept(known: Json | None, took: float) -> list[float]:
+    return [*(known["seconds"] if known else []), round(took, 3)][-_KEPT:]
 
 
 def _usual(seconds: list[float]) -> float:

@@ -1,19 +1,26 @@
 """The engine: load, decide, save with the ETag, dispatch. Nothing is decided here.
 
 Every message is handled at least once, so every handler may be run again at any point: side effects have names that
-make them idempotent, a stale command (its turn has passed) is dropped, and what a crash left unsent is sent by the
-sweep from the outbox that was saved with the state.
+make them idempotent, and a stale command (its turn has passed) is dropped. What a crash left undone is taken up
+from the outbox that was saved with the state: by the next delivery of the same message, or else by the sweep.
+
+What follows a short step (`_AT_ONCE`) is done in the same handling, in place of a message to ourselves. Each step
+is saved before the next begins, so a crash between two is the same as one between saving and sending. A step may
+begin on a remembered record: a stale one makes a conflict when it is saved, and is as harmless as a worker that was
+paused between reading and saving. What starts runs, moves tags or touches clusters reads it anew.
 """
 
 import logging
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from itertools import batched
 
 from groundswell.cascade import schedule
 from groundswell.cascade.codec import command_from_text, command_to_text
-from groundswell.cascade.decide import decide
+from groundswell.cascade.decide import TOLD_AT_ONCE, decide, decide_all
 from groundswell.cascade.model import (
     BaseNews,
     Command,
@@ -21,12 +28,14 @@ from groundswell.cascade.model import (
     Kind,
     Outcome,
     Rebuild,
+    RunStarted,
     StageFailed,
     Status,
     Wait,
 )
+from groundswell.cascade.polling import Polling
 from groundswell.cascade.pools import Places, Pools
-from groundswell.cascade.records import Records
+from groundswell.cascade.records import Records, Stored
 from groundswell.clock import Clock
 from groundswell.errors import NotFoundError, PermanentError, TemporaryError
 from groundswell.store.conflicts import retry_conflicts
@@ -44,6 +53,13 @@ QUEUE = {
 }
 """Where each kind of command goes; all others go to the rebuilds."""
 
+_AT_ONCE = frozenset({Kind.RELEASE, Kind.NEWS, Kind.ADMIT, Kind.PROMOTE})
+"""What is done in the handling that it follows from. Of news, and of builds that get a slot, the first is too."""
+_MOST_AT_ONCE = 20
+"""Steps in one handling; what is left then gets messages, for others to share in."""
+_READ_ANEW = frozenset({Kind.BUILD, Kind.PROMOTE, Kind.DEPLOY, Kind.WATCH})
+"""What acts outside: not on a remembered record."""
+
 MAX_TRIES = 12
 MAX_BACKOFF = 60.0
 
@@ -52,7 +68,7 @@ type Work = Callable[[Command, Rebuild], Event | None]
 
 
 class Engine:
-    """Moves rebuilds. `poll` is in seconds.
+    """Moves rebuilds. `poll` is in seconds: between two looks at a rollout, and before the first at a run.
 
     `slots` limits the builds at once on the registries' own machines, `agent_pools` those in the agent pools that
     it names; `agent_pool` says where an image is built (None: on the registry's own).
@@ -75,6 +91,7 @@ class Engine:
         self._pools = Pools(store, slots=slots, agent_pools=agent_pools, clock=clock)
         self._agent_pool = agent_pool
         self._poll = poll
+        self._polling = Polling(poll=poll, clock=clock)
         self._make_works = works
         self.records = Records(store)
 
@@ -86,20 +103,35 @@ class Engine:
 
     def advance(self, cascade: str, image: str, event: Event) -> Rebuild:
         """Let `event` happen to a rebuild, and send what follows; again from the start when somebody was faster."""
-        for attempt in retry_conflicts():
-            with attempt:
-                stored = self.records.rebuild(cascade, image)
-                state, commands = decide(stored.value, event)
-                if state is not stored.value:
-                    self.records.save(stored, state, at=event.at)
-                    self._log(stored.value, state)
+        state, commands = self._save(self.records.rebuild(cascade, image), [event])
         self.send(commands)
         return state
+
+    def _save(
+        self, stored: Stored[Rebuild], events: Sequence[Event], *, attempt: int | None = None
+    ) -> tuple[Rebuild, tuple[Command, ...]]:
+        """Decide and save; on the state as it is now, when that is another than the one that was loaded.
+
+        What happened to one `attempt` does not happen to another.
+        """
+        known: Stored[Rebuild] | None = stored
+        for tried in retry_conflicts():
+            with tried:
+                old = known or self.records.rebuild(stored.value.cascade, stored.value.image)
+                known = None
+                if attempt not in (None, old.value.attempt):
+                    return old.value, _orphaned(old.value, events)
+                state, commands = decide_all(old.value, events)
+                if state is not old.value:
+                    self.records.save(state.cascade, [(old, state)], at=events[-1].at)
+                    self._log(old.value, state)
+        return state, commands
 
     def send(self, commands: Iterable[Command]) -> None:
         for command in commands:
             queue = QUEUE.get(command.kind, REBUILDS)
-            self._store.send(queue, command_to_text(command), delay=command.delay)
+            delay = command.delay or self._polling.first(command)
+            self._store.send(queue, command_to_text(command), delay=delay)
 
     def _log(self, old: Rebuild, new: Rebuild) -> None:
         if new.status is not old.status:
@@ -117,84 +149,178 @@ class Engine:
 
     # Handling.
 
-    def handle(self, text: str) -> None:
-        """Carry out one message. Raises only what another delivery of the same message may mend."""
+    def handle(self, text: str, *, again: bool = False) -> None:
+        """Carry out one message. Raises only what another delivery of the same message may mend.
+
+        `again` says that an earlier delivery did not end: where it got to nobody knows, so what the rebuild's state
+        asks for is done once more.
+        """
         command = command_from_text(text)
-        try:
-            self._handle(command)
-        except TemporaryError as exc:
-            self._later(command, exc)
-        except NotFoundError as exc:
-            if self._known(command):
-                self._failed(command, str(exc))
+        self._carry_on(self._carry_out([command], again=again), again=again)
+
+    def _carry_on(self, commands: Iterable[Command], *, again: bool = False) -> None:
+        """Do at once what may be done at once, and send the rest."""
+        todo = deque(self._sent(commands))
+        for _ in range(_MOST_AT_ONCE):
+            if not todo:
+                return
+            step = [todo.popleft()]
+            while step[0].kind is Kind.ADMIT and todo and todo[0].kind is Kind.ADMIT and len(step) < TOLD_AT_ONCE:
+                step.append(todo.popleft())  # who are ready together get in line together
+            try:
+                todo.extend(self._sent(self._carry_out(step, again=again, follows=True)))
+            except Exception:  # a message takes its place, whose own failing ends in the poison queue
+                logger.exception("step failed", extra=_fields(step[0]))
+                self.send(step)
+        self.send(todo)
+
+    def _sent(self, commands: Iterable[Command]) -> list[Command]:
+        """Send what has its turn later, or elsewhere; returns the rest."""
+        at_once: list[Command] = []
+        for command in commands:
+            taken = any(command.kind is other.kind for other in at_once)
+            if command.delay == 0 and (
+                command.kind in _AT_ONCE - {Kind.NEWS} or (command.kind in (Kind.NEWS, Kind.BUILD) and not taken)
+            ):
+                at_once.append(command)
             else:
-                logger.warning("command for a rebuild that is gone", extra=_fields(command))
+                self.send([command])
+        return at_once
+
+    def _carry_out(self, step: Sequence[Command], *, again: bool, follows: bool = False) -> Iterable[Command]:
+        """Carry out one command, or several ADMITs; returns what comes of it.
+
+        `follows` says that it comes of a step before it in this same handling.
+        """
+        command = step[0]
+        try:
+            match command.kind:
+                case Kind.NEWS:
+                    return self._news(command, again=again)
+                case Kind.ADMIT:
+                    return self._admit(step)
+                case Kind.RELEASE:
+                    return self._release(command, command.turn - 1)
+                case Kind.CANCEL:
+                    self._works[Kind.CANCEL](command, self._stored(command).value)
+                    return ()
+                case _:
+                    return self._work(command, again=again, follows=follows)
+        except TemporaryError as exc:
+            return [then for each in step for then in self._later(each, exc)]
         except PermanentError as exc:
-            self._failed(command, str(exc))
+            if len(parts := _parts(step)) > 1:  # one of them is at fault: each by itself
+                return [then for each in parts for then in self._carry_out([each], again=again)]
+            if isinstance(exc, NotFoundError) and not self._known(command):
+                logger.warning("command for a rebuild that is gone", extra=_fields(command))
+                return ()
+            return self._failed(command, str(exc))
 
     def poisoned(self, text: str) -> None:
         """A message that could not be handled after all its deliveries: its rebuild fails, visibly."""
         try:
             command = command_from_text(text)
             logger.error("message gave up", extra=_fields(command))
-            self._failed(
-                command, f"the message to {command.kind} it failed again and again; see the log, then replay"
-            )
+            reason = f"the message to {command.kind} it failed again and again; see the log, then replay"
+            self.send(self._failed(command, reason))
         except PermanentError:
             logger.exception("poisoned message dropped")  # no command, or for a rebuild that is gone
 
-    def _handle(self, command: Command) -> None:
-        match command.kind:
-            case Kind.NEWS:
-                self._news(command)
-            case Kind.ADMIT:
-                self._admit(command)
-            case Kind.RELEASE:
-                self._release(command, command.turn - 1)
-            case Kind.CANCEL:
-                self._works[Kind.CANCEL](command, self.records.rebuild(command.cascade, command.image).value)
-            case _:
-                self._work(command)
+    def _stored(self, command: Command, *, anew: bool = False) -> Stored[Rebuild]:
+        """The command's rebuild: as remembered, when that is of the command's turn, or else as it is now."""
+        remembered = None if anew else self.records.remembered(command.cascade, command.image)
+        if remembered is not None and remembered.value.turn == command.turn:
+            return remembered
+        return self.records.rebuild(command.cascade, command.image)
 
-    def _work(self, command: Command) -> None:
-        state = self.records.rebuild(command.cascade, command.image).value
+    def _seen(self, cascade: str, image: str) -> Stored[Rebuild]:
+        """A rebuild as remembered, or else as it is now."""
+        return self.records.remembered(cascade, image) or self.records.rebuild(cascade, image)
+
+    def _work(self, command: Command, *, again: bool, follows: bool) -> Iterable[Command]:
+        # A promotion that follows at once was saved a moment ago: there is nothing newer to read.
+        just_saved = follows and command.kind is Kind.PROMOTE
+        stored = self._stored(command, anew=command.kind in _READ_ANEW and not just_saved)
+        state = stored.value
         if state.turn != command.turn:
             logger.info("stale command dropped", extra=_fields(command))
             # The slot was granted to a turn that has passed; a doubled message must not free the one in use.
             if command.kind is Kind.BUILD and state.status is not Status.BUILDING:
-                self._release(command, command.turn)
-            return
+                return self._release(command, command.turn)
+            return state.outbox if again else ()
         event = self._works[command.kind](command, state)
         if event is None:
-            self.send([replace(command, tries=0, delay=self._poll)])
-        else:
-            self.advance(command.cascade, command.image, event)
+            return self._look_again(command)
+        events = [event, *self._verified(state, event)]
+        return self._save(stored, events, attempt=state.attempt)[1]
 
-    def _news(self, command: Command) -> None:
+    def _look_again(self, command: Command) -> list[Command]:
+        later = self._polling.next(command)
+        self.send([later] if later else [])
+        return []
+
+    def _verified(self, state: Rebuild, event: Event) -> Iterator[Event]:
+        """What comes of verifying, when `event` asks for that: it only reads, so it needs no message of its own."""
+        after, commands = decide(state, event)
+        for command in commands:
+            if command.kind is Kind.VERIFY:
+                try:
+                    found = self._works[Kind.VERIFY](command, after)
+                except TemporaryError as exc:
+                    logger.warning("verifying put off", extra={**_fields(command), "why": str(exc)})
+                except PermanentError as exc:
+                    yield StageFailed(at=self._clock(), reason=str(exc))
+                else:
+                    if found is not None:
+                        yield found
+
+    def _news(self, command: Command, *, again: bool) -> list[Command]:
+        """Tell dependants, in one commit; again from the start when somebody was faster."""
         data = command.data
         wait = Wait(outcome=Outcome(data["outcome"]), digest=data["digest"], turn=data["turn"], cause=data["cause"])
         event = BaseNews(at=self._clock(), base=data["base"], wait=wait)
-        self.advance(command.cascade, command.image, event)
+        for tried in retry_conflicts():
+            with tried:
+                load = self._seen if tried.retry_state.attempt_number == 1 else self.records.rebuild
+                found = [load(command.cascade, image) for image in command.images]
+                told = [(stored, *decide(stored.value, event)) for stored in found]
+                moves = [(stored, state) for stored, state, _ in told if state is not stored.value]
+                self.records.save(command.cascade, moves, at=event.at)
+        for stored, state in moves:
+            self._log(stored.value, state)
+        commands = [then for _, _, commands in told for then in commands]
+        if again:  # told by the delivery that did not end, which may not have got to what follows
+            commands += [
+                then
+                for stored, state, _ in told
+                if state is stored.value and (state.status is Status.READY or state.status.settled)
+                for then in state.outbox
+            ]
+        return commands
 
-    def _later(self, command: Command, error: TemporaryError) -> None:
+    def _later(self, command: Command, error: TemporaryError) -> Iterable[Command]:
         tries = command.tries + 1
         if tries >= MAX_TRIES:
-            self._failed(command, f"gave up after {tries} tries: {error}")
-            return
-        delay = max(error.delay, min(MAX_BACKOFF, 0.5 * 2**tries)) * random.uniform(0.8, 1.2)  # noqa: S311  # jitter
+            return self._failed(command, f"gave up after {tries} tries: {error}")
+        delay = max(error.delay, min(MAX_BACKOFF, 0.5 * 2**tries)) * random.uniform(1.0, 1.3)  # noqa: S311  # jitter
         logger.warning(
             "command put off",
             extra={**_fields(command), "tries": tries, "delay": round(delay, 1), "why": str(error)},
         )
         self.send([replace(command, tries=tries, delay=delay)])
+        return ()
 
-    def _failed(self, command: Command, reason: str) -> None:
+    def _failed(self, command: Command, reason: str) -> list[Command]:
+        """The command's rebuilds fail; returns what follows."""
         if command.kind in (Kind.RELEASE, Kind.CANCEL):
             logger.error("command failed", extra={**_fields(command), "why": reason})
-            return
-        stored = self.records.rebuild(command.cascade, command.image)
-        if command.kind is Kind.NEWS or stored.value.turn == command.turn:
-            self.advance(command.cascade, command.image, StageFailed(at=self._clock(), reason=reason))
+            return []
+        commands: list[Command] = []
+        for image in command.images:
+            stored = self.records.rebuild(command.cascade, image)
+            if command.kind is Kind.NEWS or stored.value.turn == command.turn:
+                commands += self._save(stored, [StageFailed(at=self._clock(), reason=reason)])[1]
+        return commands
 
     def _known(self, command: Command) -> bool:
         try:
@@ -205,12 +331,23 @@ class Engine:
 
     # The build slots: one pool each for the registries' own machines and for every agent pool with a limit.
 
-    def _admit(self, command: Command) -> None:
-        state = self.records.rebuild(command.cascade, command.image).value
-        if state.turn != command.turn:
-            logger.info("stale command dropped", extra=_fields(command))
-            return
-        entry = schedule.Entry(
+    def admit(self, commands: Iterable[Command]) -> None:
+        """Carry out many ADMITs, those of a new cascade, as they come: the first in line first."""
+        for step in batched(commands, TOLD_AT_ONCE, strict=False):
+            self.send(self._carry_out(step, again=False))
+
+    def _admit(self, step: Sequence[Command]) -> list[Command]:
+        entries = []
+        for command in step:
+            state = self._stored(command).value
+            if state.turn == command.turn:
+                entries.append(self._entry(state))
+            else:
+                logger.info("stale command dropped", extra=_fields(command))
+        return _builds(self._pools.admit(entries))
+
+    def _entry(self, state: Rebuild) -> schedule.Entry:
+        return schedule.Entry(
             cascade=state.cascade,
             image=state.image,
             turn=state.turn,
@@ -219,18 +356,33 @@ class Engine:
             urgent=state.urgent,
             pool=self._pools.name(self._agent_pool(state.image)) if self._pools.named else schedule.DEFAULT,
         )
-        self._granted(self._pools.admit(entry))
 
-    def _release(self, command: Command, up_to: int) -> None:
+    def _release(self, command: Command, up_to: int) -> list[Command]:
         """Out of the slot, or else out of the line, with every turn up to `up_to`."""
         granted = self._pools.release(command.cascade, command.image, up_to=up_to)
         if granted is None:
-            state = self.records.rebuild(command.cascade, command.image).value
+            state = self._seen(command.cascade, command.image).value  # its priority never changes
             self._pools.leave(state.cascade, state.image, priority=state.priority, up_to=up_to)
-        self._granted(granted or ())
+        return _builds(granted or ())
 
-    def _granted(self, entries: Iterable[schedule.Entry]) -> None:
-        self.send(Command(kind=Kind.BUILD, cascade=e.cascade, image=e.image, turn=e.turn) for e in entries)
+    def look(self, cascade: str, image: str, tag: str) -> bool:
+        """Somebody saw the candidate `tag` of a rebuild: if that is what it builds now, look at its run.
+
+        A few looks follow if the run has not ended; the regular ones go on, and may be fewer from now on.
+        """
+        for load in (self.records.remembered, self.records.rebuild):
+            try:
+                stored = load(cascade, image)
+            except NotFoundError:
+                return False  # its cascade is gone, and its slot will be
+            if stored and stored.value.status is Status.BUILDING and stored.value.candidate_tag == tag:
+                self._carry_on(self._carry_out([self._polling.announced(stored.value)], again=False))
+                return True
+        return False
+
+    def building(self, *, anew: bool = False) -> Iterator[schedule.Entry]:
+        """Who has a slot: as this process knows it, or, `anew`, as it is."""
+        return self._pools.running(anew=anew)
 
     def pool(self) -> Places:
         """The slots as they are: who builds, who stands in line."""
@@ -242,7 +394,33 @@ class Engine:
 
     def drop_from_pool(self, entry: schedule.Entry) -> None:
         """Take out an entry whose rebuild has moved on (its release was lost), and grant what that frees."""
-        self._granted(self._pools.release(entry.cascade, entry.image, up_to=entry.turn) or ())
+        self.send(_builds(self._pools.release(entry.cascade, entry.image, up_to=entry.turn) or ()))
+
+
+def _builds(granted: Iterable[schedule.Entry]) -> list[Command]:
+    return [Command(kind=Kind.BUILD, cascade=e.cascade, image=e.image, turn=e.turn) for e in granted]
+
+
+def _parts(step: Sequence[Command]) -> list[Command]:
+    """The same commands, each for one rebuild."""
+    if step[0].kind is not Kind.NEWS:
+        return list(step)
+    return [replace(each, image=i, data={**each.data, "images": [i]}) for each in step for i in each.images]
+
+
+def _orphaned(state: Rebuild, events: Sequence[Event]) -> tuple[Command, ...]:
+    """A run that was started for an attempt that has passed is nobody's."""
+    return tuple(
+        Command(
+            kind=Kind.CANCEL,
+            cascade=state.cascade,
+            image=state.image,
+            turn=state.turn,
+            data={"run": event.run, "registry": event.spec["registry"]},
+        )
+        for event in events
+        if isinstance(event, RunStarted)
+    )
 
 
 def _fields(command: Command) -> dict[str, object]:

@@ -15,6 +15,7 @@ from typing import Any
 from graph.impact import Impact, impact
 from graph.reference import InvalidReferenceError, Reference
 from groundswell.cascade.basebook import Base, BaseBook
+from groundswell.cascade.candidates import seen
 from groundswell.cascade.durations import Durations
 from groundswell.cascade.engine import PUSHES, Engine
 from groundswell.cascade.model import Followed, Status, Superseded
@@ -108,6 +109,8 @@ class Intake:
     def handle(self, text: str) -> Result:
         """Deal with a queued push. Raises TemporaryError only when not even a later look could be queued."""
         push = Push.from_text(text)
+        if seen(self._engine, push.tag):
+            return Result.CANDIDATE  # its rebuild's history tells of it
         try:
             result, cascade = self._deal(push)
         except TemporaryError as exc:
@@ -197,9 +200,8 @@ class Intake:
                 self._engine.advance(cascade, image, Followed(at=at, by=base.cascade))
         if before is not None and before.cascade:
             self._supersede(before.cascade, base.cascade)
-        for state in records.rebuilds(base.cascade):
-            if state.status is Status.READY and state.turn == 0:
-                self._engine.send(state.outbox)
+        begun = (state for state in records.rebuilds(base.cascade) if state.turn == 0)
+        self._engine.admit(command for state in begun for command in state.outbox)
         self._bases.planned(reference, cascade=base.cascade)
         logger.info("cascade started", extra={"cascade": base.cascade, "base": reference, "images": len(rebuilds)})
 

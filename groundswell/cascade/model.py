@@ -3,6 +3,7 @@
 Everything here is a value. `decide.py` holds the rules, the engine the doing.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -96,7 +97,7 @@ class Kind(StrEnum):
     PROMOTE = "promote"
     DEPLOY = "deploy"  # note what runs now
     WATCH = "watch"  # patch and watch the rollouts
-    NEWS = "news"  # tell a dependant
+    NEWS = "news"  # tell dependants
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +105,7 @@ class Command:
     """One outgoing message.
 
     `turn` is the number of the decision that asked for it; a command whose turn is no longer the rebuild's own is
-    stale and is dropped. (NEWS goes to another rebuild and carries its own turn in `data`.)
+    stale and is dropped. (NEWS goes to other rebuilds, `images`, and carries its own turn in `data`.)
     """
 
     kind: Kind
@@ -114,6 +115,11 @@ class Command:
     delay: float = 0.0
     tries: int = 0
     data: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """The rebuilds that it is for: NEWS goes to several of one cascade at once."""
+        return tuple(self.data.get("images", (self.image,)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +138,15 @@ class Moment:
     status: Status
     at: float
     reason: str = ""
+
+
+CANDIDATE = "gs-"
+"""What the tags of candidates begin with, and no stable tag may."""
+
+
+def candidate_mark(cascade: str, image: str) -> str:
+    """What the tags of an image's candidates begin with in one cascade."""
+    return f"{CANDIDATE}{cascade}-{hashlib.sha256(image.encode()).hexdigest()[:10]}-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,8 +185,8 @@ class Rebuild:
 
     @property
     def candidate_tag(self) -> str:
-        """The tag a candidate is built under: never a stable one."""
-        return f"gs-{self.cascade}-{self.attempt}"
+        """The tag a candidate is built under: never a stable one, and no other image's of the same repository."""
+        return f"{candidate_mark(self.cascade, self.image)}{self.attempt}"
 
     @property
     def updated_at(self) -> float:

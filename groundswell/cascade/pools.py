@@ -3,11 +3,16 @@
 Every change is one commit that holds the record's ETag, so two instances cannot take the same slot, and a row and
 what the record says of its line never part. Only the front of a line is read: a change costs the same however many
 wait. The rules are in `schedule.py`.
+
+The record and the fronts are remembered as this process left them. They are true while the record's ETag is: nobody
+joins a line, or gets a slot, without a new one. (Who leaves a line does; one that is given a slot after that gives
+it back, because the turn it was given to has passed.)
 """
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from bisect import insort
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from groundswell.cascade import schedule
@@ -17,8 +22,10 @@ from groundswell.store.conflicts import retry_conflicts
 from groundswell.store.port import ANY, MAX_COMMIT, Delete, Documents, Json, Put, Record, Write
 
 _TABLE, _HEAD, _LINE = "pools", "pool", "line:"
-_MOST = MAX_COMMIT - 2
-"""Slots granted in one commit: each takes a row away; the record and a new row are written too."""
+_MOST = MAX_COMMIT - 1
+"""Rows written in one commit, beside the record: each slot granted takes one away, who joins adds one."""
+_PAGE = 50
+"""Rows that are read ahead of need."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +44,7 @@ class Pools:
         self._slots = {DEFAULT: slots} | dict(agent_pools) | {DEFAULT: slots}  # looked through in this order
         self._clock = clock
         self._lock = threading.Lock()  # threads wait here, instead of meeting each other's ETags
+        self._known: dict[str, _Known] = {}
 
     @property
     def named(self) -> bool:
@@ -47,20 +55,29 @@ class Pools:
         """The pool that a rebuild counts in."""
         return agent_pool if agent_pool is not None and agent_pool in self._slots else DEFAULT
 
-    def admit(self, entry: Entry) -> tuple[Entry, ...]:
-        """Put a rebuild in line. Returns who got a slot by it, as all changes do; each is told once."""
+    def admit(self, entries: Sequence[Entry]) -> tuple[Entry, ...]:
+        """Put rebuilds in line, MAX_COMMIT / 2 at most. Returns who got a slot by it; each is told once."""
+        granted: list[Entry] = []
+        for name in dict.fromkeys(entry.pool for entry in entries):
+            joins = [entry for entry in entries if entry.pool == name]
+            granted += self._admit(name, joins) or ()
+        return tuple(granted)
 
-        def change(pool: Pool) -> Pool | None:
-            return None if schedule.holds(pool, entry) else schedule.admit(pool, entry)
+    def _admit(self, name: str, entries: Sequence[Entry]) -> tuple[Entry, ...] | None:
+        def change(pool: Pool) -> tuple[Pool, Sequence[Entry]] | None:
+            joins = [entry for entry in entries if not schedule.holds(pool, entry)]
+            for entry in joins:
+                pool = schedule.admit(pool, entry)
+            return (pool, joins) if joins else None
 
-        return self._change(entry.pool, change, joins=entry) or ()
+        return self._change(name, change)
 
     def release(self, cascade: str, image: str, *, up_to: int) -> tuple[Entry, ...] | None:
         """Take back the slot of a rebuild's turn `up_to` or an earlier one; None when it has no slot at all."""
         place = schedule.key(cascade, image)
 
-        def change(pool: Pool) -> Pool | None:
-            return schedule.release(pool, cascade, image, up_to=up_to) if place in pool.running else None
+        def change(pool: Pool) -> tuple[Pool, Sequence[Entry]] | None:
+            return (schedule.release(pool, cascade, image, up_to=up_to), ()) if place in pool.running else None
 
         for name in self._slots:  # wherever it was admitted: its registration may name another pool by now
             granted = self._change(name, change)
@@ -76,7 +93,8 @@ class Pools:
         row = _LINE + schedule.row(cascade, image, priority)
         for name in self._slots:
             for attempt in retry_conflicts():
-                with attempt:
+                with attempt, self._lock:
+                    self._known.pop(name, None)
                     record = self._store.get(_TABLE, name, row)
                     if record is not None and _entry(name, record.value["entry"]).turn <= up_to:
                         self._store.commit(_TABLE, name, [Delete(row=row, etag=record.etag)])
@@ -95,69 +113,117 @@ class Pools:
                 waiting[schedule.key(entry.cascade, entry.image)] = entry
         return Places(running=running, waiting=waiting)
 
+    def running(self, *, anew: bool = False) -> Iterator[Entry]:
+        """Who builds: as this process saw it last, or, `anew`, as it is."""
+        for name in self._slots:
+            with self._lock:
+                if anew or name not in self._known:
+                    self._known[name] = self._load(name)
+                pool = self._known[name].pool
+            yield from pool.running.values()
+
     def _change(
-        self, name: str, change: Callable[[Pool], Pool | None], *, joins: Entry | None = None
+        self, name: str, change: Callable[[Pool], tuple[Pool, Sequence[Entry]] | None]
     ) -> tuple[Entry, ...] | None:
-        """Change a pool, with `joins` as new in line, and fill what slots are free; None: nothing to change."""
+        """Change a pool and fill what slots are free; None: nothing to change.
+
+        `change` returns the pool as it shall be and who joins its lines by that.
+        """
         with self._lock:
             for attempt in retry_conflicts():
                 with attempt:
-                    head = self._store.get(_TABLE, name, _HEAD)
-                    before = _pool(name, head)
-                    after = change(before)
-                    if after is None:
+                    # Forgotten until it is written: whether a write that fails is stored, nobody knows.
+                    remembered = self._known.pop(name, None)
+                    known = remembered or self._load(name)
+                    changed = change(known.pool)
+                    if changed is None and remembered is not None:
+                        known = self._load(name)  # it may have changed since
+                        changed = change(known.pool)
+                    if changed is None:
+                        self._known[name] = known
                         return None
-                    front = _Front(self._store, name, before, joins, self._slots[name] - len(after.running))
-                    limit = min(self._slots[name], len(after.running) + _MOST)
-                    after, granted = schedule.grant(after, limit, front.read, now=self._clock())
-                    writes = front.writes(granted)
-                    if writes or after != before:
-                        writes.append(Put(row=_HEAD, value=_document(after), etag=head.etag if head else None))
-                        self._store.commit(_TABLE, name, writes)
+                    granted = self._fill(name, known, *changed)
+                    self._known[name] = known
         return granted
 
+    def _load(self, name: str) -> "_Known":
+        head = self._store.get(_TABLE, name, _HEAD)
+        return _Known(etag=head.etag if head else None, pool=_pool(name, head))
 
+    def _fill(self, name: str, known: "_Known", pool: Pool, joins: Sequence[Entry]) -> tuple[Entry, ...]:
+        limit = min(self._slots[name], len(pool.running) + _MOST - len(joins))
+        after, granted = schedule.grant(
+            pool, limit, lambda cascade: self._line(name, known, cascade, joins), now=self._clock()
+        )
+        waiting = [entry for entry in joins if entry not in granted]
+        stored = {_row(entry) for front in known.fronts.values() for entry in front.entries}
+        writes: list[Write] = [Delete(row=_row(e), etag=ANY) for e in granted if _row(e) in stored]
+        writes += [Put(row=_row(entry), value={"entry": _cells(entry)}, etag=ANY) for entry in waiting]
+        if writes or after != known.pool:
+            writes.append(Put(row=_HEAD, value=_document(after), etag=known.etag))
+            known.etag = self._store.commit(_TABLE, name, writes)[-1]
+        known.moved(after, granted, waiting)
+        return granted
+
+    def _line(self, name: str, known: "_Known", cascade: str, joins: Iterable[Entry]) -> Iterator[Entry]:
+        """A cascade's line, those who join it among those who stand in it."""
+        joining = sorted((entry for entry in joins if entry.cascade == cascade), key=_row, reverse=True)
+        for entry in self._stored(name, known, cascade):
+            while joining and _row(joining[-1]) < _row(entry):
+                yield joining.pop()
+            # One who joins again takes the place of its former turn.
+            yield joining.pop() if joining and _row(joining[-1]) == _row(entry) else entry
+        yield from reversed(joining)
+
+    def _stored(self, name: str, known: "_Known", cascade: str) -> Iterator[Entry]:
+        front = known.front(cascade)
+        position = 0
+        while position < len(front.entries) or not front.whole:
+            if position == len(front.entries):
+                prefix, after = f"{_LINE}{cascade}/", _row(front.entries[-1]) if front.entries else ""
+                records = list(self._store.scan(_TABLE, name, prefix=prefix, after=after, limit=_PAGE))
+                front.entries += [_entry(name, record.value["entry"]) for record in records]
+                front.whole = len(records) < _PAGE
+            else:
+                yield front.entries[position]
+                position += 1
+
+
+@dataclass(slots=True)
 class _Front:
-    """The fronts of a pool's lines, as stored and with the one who joins; knows which rows it has seen."""
+    """The first in a cascade's line as stored, in the order of their rows; `whole` when nobody stands behind."""
 
-    def __init__(self, store: Documents, name: str, pool: Pool, joining: Entry | None, free: int) -> None:
-        self._store = store
-        self._name = name
-        self._lines = pool.lines
-        self._joining = joining
-        self._page = max(1, free)
-        self._seen: set[str] = set()
+    entries: list[Entry] = field(default_factory=list)
+    whole: bool = False
 
-    def read(self, cascade: str) -> Iterator[Entry]:
-        joining = self._joining if self._joining is not None and self._joining.cascade == cascade else None
-        for record in self._stored(cascade):
-            entry = _entry(self._name, record.value["entry"])
-            self._seen.add(record.row)
-            if joining is not None and _row(joining) <= record.row:
-                yield joining
-                if _row(joining) == record.row:
-                    joining = None
-                    continue
-                joining = None
-            yield entry
-        if joining is not None:
-            yield joining
 
-    def _stored(self, cascade: str) -> Iterator[Record]:
-        prefix, after = f"{_LINE}{cascade}/", ""
-        full = cascade in self._lines  # else nobody has a row
-        while full:
-            records = list(self._store.scan(_TABLE, self._name, prefix=prefix, after=after, limit=self._page))
-            yield from records
-            full = len(records) == self._page
-            after = records[-1].row if records else after
+@dataclass(slots=True)
+class _Known:
+    """A pool as it was last read or written: `etag` is its record's, None when there was none."""
 
-    def writes(self, granted: tuple[Entry, ...]) -> list[Write]:
-        """The rows of those who got a slot go, that of the one who joined and got none comes."""
-        writes: list[Write] = [Delete(row=_row(e), etag=ANY) for e in granted if _row(e) in self._seen]
-        if self._joining is not None and self._joining not in granted:
-            writes.append(Put(row=_row(self._joining), value={"entry": _cells(self._joining)}, etag=ANY))
-        return writes
+    etag: str | None
+    pool: Pool
+    fronts: dict[str, _Front] = field(default_factory=dict)
+
+    def front(self, cascade: str) -> _Front:
+        if cascade not in self.fronts:
+            self.fronts[cascade] = _Front(whole=cascade not in self.pool.lines)  # else nobody has a row
+        return self.fronts[cascade]
+
+    def moved(self, pool: Pool, granted: Iterable[Entry], waiting: Iterable[Entry]) -> None:
+        """The pool was written, with rows for those who wait now and none for those who got a slot."""
+        for entry in waiting:
+            front = self.front(entry.cascade)
+            front.entries = [known for known in front.entries if _row(known) != _row(entry)]
+            if front.whole or (front.entries and _row(entry) < _row(front.entries[-1])):
+                insort(front.entries, entry, key=_row)
+            if len(front.entries) > 2 * _PAGE:
+                front.entries, front.whole = front.entries[:_PAGE], False
+        gone = {_row(entry) for entry in granted}
+        for front in self.fronts.values():
+            front.entries = [entry for entry in front.entries if _row(entry) not in gone]
+        self.pool = pool
+        self.fronts = {cascade: front for cascade, front in self.fronts.items() if cascade in pool.lines}
 
 
 def _row(entry: Entry) -> str:

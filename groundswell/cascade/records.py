@@ -1,15 +1,19 @@
 """Cascades as stored: a header, and one record per rebuild, all in one partition, so that both change together.
 
+What was written last is remembered with its ETag (`recent.py`), so that the next move of a rebuild needs no read.
 The list of open cascades is one record: its order says which of two cascades that want the same image came first.
 """
 
+import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from contextlib import nullcontext
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any
 
 from groundswell.cascade.codec import rebuild_from_json, rebuild_to_json
 from groundswell.cascade.model import Rebuild
+from groundswell.cascade.recent import Recent
 from groundswell.clock import inverted
 from groundswell.errors import ConflictError, NotFoundError
 from groundswell.store.port import ANY, MAX_COMMIT, Documents, Put
@@ -17,6 +21,8 @@ from groundswell.store.port import ANY, MAX_COMMIT, Documents, Put
 _CASCADES = "cascades"
 _HEADER, _IMAGE = "cascade", "image:"
 _INDEX, _BY_TIME, _OPEN, _LIST = "index", "cascades", "open", "list"
+_REMEMBERED = 10_000
+"""Rebuilds under way; one that has not been built yet takes some 2 kB."""
 
 
 class Phase(StrEnum):
@@ -52,6 +58,9 @@ class Stored[T]:
 class Records:
     def __init__(self, store: Documents) -> None:
         self._store = store
+        self._rebuilds: Recent[tuple[str, str], Stored[Rebuild]] = Recent(_REMEMBERED)
+        self._headers: Recent[str, Stored[Header]] = Recent(100)
+        self._turns = threading.Lock()  # threads that change a header wait here, instead of meeting its ETag
 
     def header(self, cascade: str) -> Stored[Header]:
         """Raises NotFoundError when there is no such cascade."""
@@ -61,13 +70,19 @@ class Records:
         return Stored(value=_header(record.value), etag=record.etag)
 
     def rebuild(self, cascade: str, image: str) -> Stored[Rebuild]:
-        """Raises NotFoundError when the image is not in the cascade."""
+        """The rebuild as it is now. Raises NotFoundError when the image is not in the cascade."""
         record = self._store.get(_CASCADES, cascade, _IMAGE + image)
         if record is None:
             raise NotFoundError(
                 f"no image {image} in cascade {cascade}; `groundswell cascades {cascade}` lists them"
             )
-        return Stored(value=rebuild_from_json(record.value), etag=record.etag)
+        stored = Stored(value=rebuild_from_json(record.value), etag=record.etag)
+        self._remember(stored)
+        return stored
+
+    def remembered(self, cascade: str, image: str) -> Stored[Rebuild] | None:
+        """The rebuild as this process saw it last, if it remembers; one that is stale cannot be saved over."""
+        return self._rebuilds.get((cascade, image))
 
     def rebuilds(self, cascade: str) -> Iterator[Rebuild]:
         """Every rebuild of a cascade, by image name."""
@@ -76,42 +91,71 @@ class Records:
 
     def create(self, header: Header, rebuilds: Sequence[Rebuild]) -> None:
         """Write a cascade's first records; what is there already stays, so an interrupted creation can go on."""
-        self._insert(header.id, [Put(row=_HEADER, value=asdict(header), etag=None)])
+        self._insert(header.id, [Put(row=_HEADER, value=_document(header), etag=None)])
         puts = [Put(row=_IMAGE + item.image, value=rebuild_to_json(item), etag=None) for item in rebuilds]
         for start in range(0, len(puts), MAX_COMMIT):
-            self._insert(header.id, puts[start : start + MAX_COMMIT])
+            etags = self._insert(header.id, puts[start : start + MAX_COMMIT])
+            for rebuild, etag in zip(rebuilds[start : start + MAX_COMMIT], etags, strict=False):
+                self._remember(Stored(value=rebuild, etag=etag))
         row = f"{inverted(header.started_at)}-{header.id}"
         self._store.commit(_INDEX, _BY_TIME, [Put(row=row, value={"id": header.id}, etag=ANY)])
 
-    def _insert(self, cascade: str, puts: Sequence[Put]) -> None:
+    def _insert(self, cascade: str, puts: Sequence[Put]) -> list[str]:
+        """The new ETags; none when something was there already."""
         try:
-            self._store.commit(_CASCADES, cascade, puts)
+            return self._store.commit(_CASCADES, cascade, puts)
         except ConflictError:
             for put in puts:
                 if self._store.get(_CASCADES, cascade, put.row) is None:
                     self._store.commit(_CASCADES, cascade, [put])
+            return []
 
     def set_phase(self, stored: Stored[Header], phase: Phase) -> None:
         """Raises ConflictError when the header changed meanwhile."""
         header = replace(stored.value, phase=phase)
-        self._store.commit(_CASCADES, header.id, [Put(row=_HEADER, value=asdict(header), etag=stored.etag)])
+        self._headers.drop(header.id)
+        self._store.commit(_CASCADES, header.id, [Put(row=_HEADER, value=_document(header), etag=stored.etag)])
 
-    def save(self, old: Stored[Rebuild], new: Rebuild, *, at: float) -> None:
-        """Save a rebuild over the one that was loaded, the header with it when a rebuild settled or came back.
+    def save(self, cascade: str, moves: Sequence[tuple[Stored[Rebuild], Rebuild]], *, at: float) -> None:
+        """Save rebuilds over those that were loaded, in one commit; the header with them when its count changes.
 
-        Raises ConflictError when either changed meanwhile; then nothing is saved.
+        Raises ConflictError when one of them changed meanwhile; then nothing is saved, and all are read again.
         """
-        writes = [Put(row=_IMAGE + new.image, value=rebuild_to_json(new), etag=old.etag)]
-        change = int(old.value.status.settled) - int(new.status.settled)
-        if change:
-            stored = self.header(new.cascade)
-            header = replace(stored.value, open=stored.value.open + change)
-            if header.open == 0:
-                header = replace(header, phase=Phase.ENDED, ended_at=at)
-            elif header.phase is Phase.ENDED:
-                header = replace(header, phase=Phase.RUNNING, ended_at=None)
-            writes.append(Put(row=_HEADER, value=asdict(header), etag=stored.etag))
-        self._store.commit(_CASCADES, new.cascade, writes)
+        if not moves:
+            return
+        writes = [Put(row=_IMAGE + new.image, value=rebuild_to_json(new), etag=old.etag) for old, new in moves]
+        change = sum(int(old.value.status.settled) - int(new.status.settled) for old, new in moves)
+        with self._turns if change else nullcontext():
+            header = self._counted(cascade, change, at) if change else None
+            # Not remembered while it is being written: whether a write that fails is stored, nobody knows.
+            if change:
+                self._headers.drop(cascade)
+            for _, new in moves:
+                self._rebuilds.drop((cascade, new.image))
+            if header is not None:
+                writes.append(Put(row=_HEADER, value=_document(header.value), etag=header.etag))
+            etags = self._store.commit(_CASCADES, cascade, writes)
+            if header is not None:
+                self._headers.put(cascade, replace(header, etag=etags[-1]))
+        for (_, new), etag in zip(moves, etags, strict=False):
+            self._remember(Stored(value=new, etag=etag))
+
+    def _remember(self, stored: Stored[Rebuild]) -> None:
+        key = stored.value.cascade, stored.value.image
+        if stored.value.status.settled:  # seldom asked for again
+            self._rebuilds.drop(key)
+        else:
+            self._rebuilds.put(key, stored)
+
+    def _counted(self, cascade: str, change: int, at: float) -> Stored[Header]:
+        """The header as it will be when `change` more rebuilds (or fewer) are open, with the ETag it has now."""
+        stored = self._headers.get(cascade) or self.header(cascade)
+        header = replace(stored.value, open=stored.value.open + change)
+        if header.open == 0:
+            header = replace(header, phase=Phase.ENDED, ended_at=at)
+        elif header.phase is Phase.ENDED:
+            header = replace(header, phase=Phase.RUNNING, ended_at=None)
+        return replace(stored, value=header)
 
     def recent(self, limit: int) -> Iterator[Header]:
         """The newest cascades first."""
@@ -139,6 +183,10 @@ class Records:
         if after != before:
             put = Put(row=_LIST, value={"cascades": after}, etag=record.etag if record else None)
             self._store.commit(_INDEX, _OPEN, [put])
+
+
+def _document(header: Header) -> dict[str, Any]:
+    return {field.name: getattr(header, field.name) for field in fields(header)}
 
 
 def _header(document: Any) -> Header:

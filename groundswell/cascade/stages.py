@@ -4,7 +4,6 @@ A work may be run again after a crash at any point, so each looks before it acts
 the second time harmless.
 """
 
-import hashlib
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -14,7 +13,6 @@ from groundswell import printable
 from groundswell.build.port import Builder, BuildRequest, Run
 from groundswell.cascade.basebook import BaseBook
 from groundswell.cascade.deadlines import ROLLOUT
-from groundswell.cascade.durations import Durations
 from groundswell.cascade.engine import Work
 from groundswell.cascade.model import (
     Command,
@@ -47,6 +45,8 @@ from groundswell.scan.port import Scanner
 logger = logging.getLogger(__name__)
 
 _TAIL_LINES, _TAIL_CHARS = 6, 600
+_LINEAGE_AGE = 60.0
+"""Seconds for which the lineage is not asked for again, where it says only which image a tag belongs to."""
 
 
 class Stages:
@@ -55,7 +55,6 @@ class Stages:
         *,
         catalog: Catalog,
         bases: BaseBook,
-        durations: Durations,
         registry: Registry,
         builder: Builder,
         scanner: Scanner,
@@ -64,7 +63,6 @@ class Stages:
     ) -> None:
         self._catalog = catalog
         self._bases = bases
-        self._durations = durations
         self._registry = registry
         self._builder = builder
         self._scanner = scanner
@@ -120,7 +118,6 @@ class Stages:
         digest = self._registry.digest(candidate)
         if digest is None:
             raise TemporaryError(f"run {run.id} succeeded, but {candidate} is not in the registry yet")
-        self._durations.add(state.image, self._clock() - state.updated_at)
         return RunSucceeded(at=self._clock(), digest=digest)
 
     def _forget(self, image: Registration, state: Rebuild) -> None:
@@ -143,7 +140,7 @@ class Stages:
     def cancel(self, command: Command, state: Rebuild) -> None:
         """Stop the run that the command names: the rebuild may have another by now."""
         if run := command.data["run"]:
-            self._builder.cancel(from_json(state.spec).registry, run)
+            self._builder.cancel(command.data.get("registry") or from_json(state.spec).registry, run)
 
     # verify
 
@@ -180,7 +177,7 @@ class Stages:
             return None
         named = Reference.parse(image.runtime)
         tagged = str(named.without_digest())
-        with self._catalog.lineage() as lineage:
+        with self._catalog.lineage(age=_LINEAGE_AGE) as lineage:
             publisher = lineage.publisher(tagged)
         wait = state.waits.get(tagged) or state.waits.get(publisher or "")
         reference = named
@@ -205,16 +202,28 @@ class Stages:
         )
 
     def promote(self, _: Command, state: Rebuild) -> Event:
-        """Stable tags to the candidate. The bases' book is written first, so that our own push is known as ours."""
+        """Stable tags to the candidate, unless they are there already.
+
+        The bases' book is written first, so that our own push is known as ours. It holds what something stands on,
+        or runs.
+        """
         image = from_json(state.spec)
         if not state.verdict.get("passed") or state.verdict.get("digest") != state.candidate:
             raise PermanentError("the verdict is not a pass for this digest; replay from scan")
         now = self._registry.digest(image.references[0]) or ""
         if now not in (state.previous, state.candidate):
             return TagMoved(at=self._clock(), digest=now)
-        for reference in image.references:
-            self._bases.note(str(reference), digest=state.candidate, cascade=state.cascade)
-        self._registry.promote(_reference(image, digest=state.candidate), image.tags)
+        behind = [
+            now != state.candidate,
+            *(self._registry.digest(r) != state.candidate for r in image.references[1:]),
+        ]
+        tags = tuple(tag for tag, moves in zip(image.tags, behind, strict=True) if moves)
+        if tags:
+            names = [str(reference) for reference in image.references]
+            with self._catalog.lineage(age=_LINEAGE_AGE) as lineage:
+                bases = names if image.deployments else [name for name in names if lineage.stood_on(name)]
+            self._bases.promoting(names, digest=state.candidate, cascade=state.cascade, bases=bases)
+            self._registry.promote(_reference(image, digest=state.candidate), tags)
         return Promoted(at=self._clock(), digest=state.candidate, deploys=bool(image.deployments))
 
     # deploy
@@ -253,8 +262,7 @@ class Stages:
 
 def run_name(state: Rebuild) -> str:
     """The build's idempotency key: one per cascade, image and attempt."""
-    image = hashlib.sha256(state.image.encode()).hexdigest()[:10]
-    return f"gs-{state.cascade}-{image}-{state.attempt}"
+    return state.candidate_tag
 
 
 def _reference(image: Registration, *, tag: str | None = None, digest: str | None = None) -> Reference:

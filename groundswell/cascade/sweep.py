@@ -7,6 +7,7 @@ from graph.lineage import tagged, watched
 from graph.reference import Reference
 from groundswell.cascade.basebook import BaseBook
 from groundswell.cascade.decide import follow, news, predecessor
+from groundswell.cascade.durations import Durations, measured
 from groundswell.cascade.engine import Engine
 from groundswell.cascade.intake import Push, began, queue
 from groundswell.cascade.model import BaseNews, Nudged, Outcome, Overdue, Rebuild, Status, Superseded, Wait
@@ -36,6 +37,7 @@ class Sweep:
         engine: Engine,
         catalog: Catalog,
         bases: BaseBook,
+        durations: Durations,
         registry: Registry,
         clock: Clock,
     ) -> None:
@@ -43,6 +45,7 @@ class Sweep:
         self._engine = engine
         self._catalog = catalog
         self._bases = bases
+        self._durations = durations
         self._registry = registry
         self._clock = clock
 
@@ -92,6 +95,7 @@ class Sweep:
                     continue  # its push is still being dealt with
                 self._give_up(cascade, stored)
             if stored is None or stored.value.phase is not Phase.RUNNING:
+                self._durations.learn(cascade, measured(self._engine.records.rebuilds(cascade)))
                 for attempt in retry_conflicts():
                     with attempt:
                         self._engine.records.delist(cascade)

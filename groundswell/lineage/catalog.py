@@ -6,6 +6,7 @@ is checked against exactly what it is added to, what is stored never contradicts
 lineage sees with one small read whether it is still true, and what to load again when it is not.
 """
 
+import math
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -60,6 +61,7 @@ class _Loaded:
 
     lineage: Lineage = field(default_factory=Lineage)
     revision: int = 0
+    asked_at: float = -math.inf
     lock: threading.RLock = field(default_factory=threading.RLock)
 
 
@@ -102,9 +104,17 @@ class Catalog:
             yield record.value
 
     @contextmanager
-    def lineage(self) -> Iterator[Lineage]:
-        """The graph of everything registered as of now, for this thread alone while the block lasts."""
-        revision = self._revision()
+    def lineage(self, *, age: float = 0.0) -> Iterator[Lineage]:
+        """The graph of everything registered as of now, for this thread alone while the block lasts.
+
+        One that is `age` seconds old will do where the caller says so; then the store is not asked.
+        """
+        now = self._clock()
+        if now - self._loaded.asked_at < age:
+            revision = 0
+        else:
+            revision = self._revision()
+            self._loaded.asked_at = now
         with self._loaded.lock:
             if revision > self._loaded.revision:
                 self._follow(revision)
@@ -279,7 +289,7 @@ class Catalog:
     def _follow(self, revision: int) -> None:
         """Bring the loaded lineage up to now: by what changed since, or from the ground up."""
         loaded = self._loaded
-        if revision - loaded.revision <= _BEHIND:
+        if loaded.revision and revision - loaded.revision <= _BEHIND:
             changes: dict[str, Node | None] = {}
             loaded_to = self._catch_up(changes, loaded.revision)
             loaded.lineage.apply(changes)

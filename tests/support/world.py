@@ -14,7 +14,7 @@ from typing import Any
 from graph.reference import Reference
 from groundswell.build.port import BuildRequest, Run, RunStatus, Source
 from groundswell.cascade.engine import PUSHES, REBUILDS, ROLLOUTS, SCANS
-from groundswell.cascade.intake import Push, Result, queue
+from groundswell.cascade.intake import Push, Result
 from groundswell.cascade.model import Rebuild
 from groundswell.deploy.port import Health, Kind, Rollout, Workload
 from groundswell.errors import GroundswellError, NotFoundError
@@ -301,7 +301,7 @@ class World:
             digest=digest,
             source="webhook",
         )
-        queue(self.app.store, push)
+        self.app.receive(push)
 
     def push_base(self, layer: str = "sha256:base1", reference: str = BASE) -> str:
         """Push the base again, its webhook included; returns the digest."""

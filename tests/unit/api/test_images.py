@@ -221,8 +221,7 @@ def test_pages_stay_in_step_while_images_come_and_go(api: Api, world: World) -> 
 
 def test_impact(api: Api, world: World) -> None:
     world.register(registration("top", BASE), registration("app", ref("top"), deployments=[workload("web")]))
-    world.app.durations.add("top", 10.0)
-    world.app.durations.add("app", 20.0)
+    world.app.durations.learn("c", {"top": 10.0, "app": 20.0})
     found = api.get("/impact", params={"reference": BASE}).json()
     assert [(image["image"], image["waits_for"]) for image in found["images"]] == [("top", []), ("app", ["top"])]
     assert (found["critical_path"], found["estimated_makespan_seconds"]) == (["top", "app"], 30.0)

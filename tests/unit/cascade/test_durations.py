@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from groundswell.cascade import durations as module
-from groundswell.cascade.durations import DEFAULT_SECONDS, Durations
+from groundswell.cascade.durations import DEFAULT_SECONDS, Durations, measured
+from groundswell.cascade.model import Moment, Rebuild, Status
 from groundswell.store.port import ANY, Put, Record
 from groundswell.store.sqlite import SqliteStore
 
@@ -31,21 +32,40 @@ def test_nothing_known_is_the_default(durations: Durations) -> None:
 
 
 def test_an_image_is_taken_to_last_as_its_last_builds_did(durations: Durations) -> None:
-    for seconds in (500.0, 500.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0, 16.0):
-        durations.add("a", seconds)
+    for number, seconds in enumerate((500.0, 500.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0, 16.0)):
+        durations.learn(f"c{number}", {"a": seconds})
     assert durations.estimates(["a"]) == {"a": 13.0}
 
 
 @pytest.mark.parametrize("builds", [(60.0, 3600.0), (3600.0, 60.0, 61.0), (60.0, 3600.0, 62.0, 61.0)])
 def test_one_build_that_got_stuck_does_no_harm(durations: Durations, builds: tuple[float, ...]) -> None:
-    for seconds in builds:
-        durations.add("a", seconds)
+    for number, seconds in enumerate(builds):
+        durations.learn(f"c{number}", {"a": seconds})
     assert 60.0 <= durations.estimates(["a"])["a"] <= 62.0
 
 
+def test_a_cascade_is_learned_from_once(durations: Durations) -> None:
+    durations.learn("c1", {"a": 10.0})
+    durations.learn("c1", {"a": 30.0, "b": 5.0})
+    assert durations.estimates(["a", "b"]) == {"a": 10.0, "b": 5.0}
+    durations.learn("c2", {"a": 8.0})
+    assert durations.estimates(["a"]) == {"a": 8.0}
+
+
+def test_what_a_build_took_is_read_from_its_history() -> None:
+    def built(image: str, *moments: tuple[Status, float]) -> Rebuild:
+        history = tuple(Moment(status=status, at=at) for status, at in moments)
+        return Rebuild(cascade="c", image=image, status=history[-1].status, waits={}, history=history)
+
+    once = [(Status.READY, 0.0), (Status.BUILDING, 10.0), (Status.VERIFYING, 25.0), (Status.SCANNING, 25.0)]
+    twice = [*once, (Status.READY, 30.0), (Status.BUILDING, 40.0), (Status.VERIFYING, 47.0)]
+    failed = [(Status.READY, 0.0), (Status.BUILDING, 10.0), (Status.FAILED, 20.0)]
+    rebuilds = (built("once", *once), built("twice", *twice), built("failed", *failed))
+    assert measured(rebuilds) == {"once": 15.0, "twice": 7.0}
+
+
 def test_a_stranger_is_taken_to_last_as_its_neighbours_do(durations: Durations) -> None:
-    for image, seconds in {"web/shop/a": 10, "web/shop/b": 20, "web/shop/c": 90, "web/x": 200, "base": 400}.items():
-        durations.add(image, seconds)
+    durations.learn("c", {"web/shop/a": 10, "web/shop/b": 20, "web/shop/c": 90, "web/x": 200, "base": 400})
     assert durations.estimates(["web/shop/new", "web/new", "web/other/new", "new", "data/new"]) == {
         "web/shop/new": 20.0,
         "web/new": 55.0,
@@ -56,9 +76,7 @@ def test_a_stranger_is_taken_to_last_as_its_neighbours_do(durations: Durations) 
 
 
 def test_a_folder_is_a_whole_name(durations: Durations) -> None:
-    durations.add("web/a", 10)
-    durations.add("webshop/a", 30)
-    durations.add("webshop/b", 30)
+    durations.learn("c", {"web/a": 10, "webshop/a": 30, "webshop/b": 30})
     assert durations.estimates(["web/b"]) == {"web/b": 10.0}
 
 

@@ -50,11 +50,11 @@ def images(entries: tuple[Entry, ...] | None) -> list[str]:
 
 def test_a_slot_is_granted_once_and_passed_on(store: SqliteStore) -> None:
     found = pools(store, slots=1)
-    assert images(found.admit(entry("a"))) == ["a"]
-    assert images(found.admit(entry("a"))) == []
-    assert images(found.admit(entry("b", priority=2))) == []
-    assert images(found.admit(entry("c", priority=3))) == []
-    assert images(found.admit(entry("c", priority=3))) == []
+    assert images(found.admit([entry("a")])) == ["a"]
+    assert images(found.admit([entry("a")])) == []
+    assert images(found.admit([entry("b", priority=2)])) == []
+    assert images(found.admit([entry("c", priority=3)])) == []
+    assert images(found.admit([entry("c", priority=3)])) == []
     assert set(found.places().waiting) == {"c/b", "c/c"}
     assert images(found.release("c", "a", up_to=1)) == ["c"]
     assert found.release("c", "a", up_to=1) is None
@@ -65,16 +65,16 @@ def test_a_slot_is_granted_once_and_passed_on(store: SqliteStore) -> None:
 
 def test_a_newer_turn_gets_in_line_again(store: SqliteStore) -> None:
     found = pools(store, slots=1)
-    found.admit(entry("a"))
-    found.admit(entry("b", priority=9))
-    assert images(found.admit(entry("a", turn=3))) == ["b"]
+    found.admit([entry("a")])
+    found.admit([entry("b", priority=9)])
+    assert images(found.admit([entry("a", turn=3)])) == ["b"]
     assert found.places().waiting == {"c/a": entry("a", turn=3)}
 
 
 def test_who_leaves_the_line_is_not_called(store: SqliteStore) -> None:
     found = pools(store, slots=1)
     for each in (entry("a"), entry("b", turn=4), entry("c")):
-        found.admit(each)
+        found.admit([each])
     assert found.in_line("c", "b", priority=1.0)
     found.leave("c", "b", priority=1.0, up_to=3)
     assert found.in_line("c", "b", priority=1.0), "a late message must not take a newer turn out"
@@ -87,8 +87,8 @@ def test_agent_pools_have_limits_of_their_own(store: SqliteStore) -> None:
     found = pools(store, slots=1, large=2)
     assert (found.name("large"), found.name("unknown"), found.name("")) == ("large", DEFAULT, DEFAULT)
     assert (found.named, pools(store).named) == (True, False)
-    granted = [image for k in range(3) for image in images(found.admit(entry(f"l{k}", pool="large")))]
-    granted += [image for k in range(3) for image in images(found.admit(entry(f"d{k}")))]
+    granted = [image for k in range(3) for image in images(found.admit([entry(f"l{k}", pool="large")]))]
+    granted += [image for k in range(3) for image in images(found.admit([entry(f"d{k}")]))]
     assert granted == ["l0", "l1", "d0"]
     assert found.places().running["c/l1"].pool == "large"
     assert images(found.release("c", "l0", up_to=1)) == ["l2"]
@@ -97,7 +97,7 @@ def test_agent_pools_have_limits_of_their_own(store: SqliteStore) -> None:
 def test_more_slots_than_one_commit_can_grant_are_filled_as_builds_end(store: SqliteStore) -> None:
     narrow = pools(store, slots=1)
     for number in range(230):
-        narrow.admit(entry(f"i{number:03}"))
+        narrow.admit([entry(f"i{number:03}")])
     wide = pools(store, slots=200)
     for number in range(3):
         wide.release("c", f"i{number:03}", up_to=1)
@@ -126,12 +126,13 @@ def test_a_change_costs_the_same_however_many_wait(store: SqliteStore, monkeypat
     for name, call in (("get", read), ("scan", looked), ("commit", counted)):
         monkeypatch.setattr(store, name, call)
     for number in range(1_000):
-        found.admit(entry(f"team{number % 211}/service-{number}", priority=float(number)))
-    assert calls == ["get", "commit"] * 1_000
+        found.admit([entry(f"team{number % 211}/service-{number}", priority=float(number))])
+    assert calls == ["get", *["commit"] * 1_000]
     calls.clear()
     for number in range(64):
         assert len(found.release("c", f"team{number % 211}/service-{number}", up_to=1) or ()) == 1
-    assert calls == ["get", "scan", "commit"] * 64
+    assert calls.count("commit") == 64
+    assert len(calls) <= 64 + 2, "the front of the line is read some way ahead"
     assert max(sizes) < 8_000
 
 
@@ -143,7 +144,7 @@ def test_two_instances_never_exceed_the_limit(tmp_path: Path) -> None:
 
     def work(number: int) -> None:
         mine = found[number % 2]
-        waiting = list(mine.admit(entry(f"i{number}", cascade=f"c{number % 3}", priority=number)))
+        waiting = list(mine.admit([entry(f"i{number}", cascade=f"c{number % 3}", priority=number)]))
         while waiting:
             each = waiting.pop()
             assert len(mine.places().running) <= 3
@@ -174,7 +175,7 @@ def test_rows_and_record_never_part(
         if leave and found.release(cascade, image, up_to=turn) is None:
             found.leave(cascade, image, priority=1.0, up_to=turn)
         elif not leave:
-            found.admit(entry(image, cascade=cascade, turn=turn))
+            found.admit([entry(image, cascade=cascade, turn=turn)])
         places = found.places()
         head = store.get(_TABLE, DEFAULT, _HEAD)
         lines = set(head.value["lines"]) if head else set()

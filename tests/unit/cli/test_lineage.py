@@ -37,8 +37,7 @@ def run(*args: str) -> Result:
 
 
 def test_impact_as_its_fixed_shape(world: World) -> None:
-    for name, seconds in (("top", 10.0), ("app", 20.0), ("tool", 5.0)):
-        world.app.durations.add(name, seconds)
+    world.app.durations.learn("c", {"top": 10.0, "app": 20.0, "tool": 5.0})
     document = json.loads(run("impact", BASE, "--json").output)
     assert document["base"] == BASE
     assert document["images"][:3] == [
