@@ -7,7 +7,7 @@ from the outbox that was saved with the state: by the next delivery of the same 
 What follows a short step (`_AT_ONCE`) is done in the same handling, in place of a message to ourselves. Each step
 is saved before the next begins, so a crash between two is the same as one between saving and sending. A step may
 begin on a remembered record: a stale one makes a conflict when it is saved, and is as harmless as a worker that was
-paused between reading and saving. What starts runs, moves tags or touches clusters reads it anew.
+paused between reading and saving. What moves tags or touches clusters reads it anew.
 """
 
 import logging
@@ -57,8 +57,8 @@ _AT_ONCE = frozenset({Kind.RELEASE, Kind.NEWS, Kind.ADMIT, Kind.PROMOTE})
 """What is done in the handling that it follows from. Of news, and of builds that get a slot, the first is too."""
 _MOST_AT_ONCE = 20
 """Steps in one handling; what is left then gets messages, for others to share in."""
-_READ_ANEW = frozenset({Kind.BUILD, Kind.PROMOTE, Kind.DEPLOY, Kind.WATCH})
-"""What acts outside: not on a remembered record."""
+_READ_ANEW = frozenset({Kind.PROMOTE, Kind.DEPLOY, Kind.WATCH})
+"""What moves tags or touches clusters: not on a remembered record. (A run that was started on one is stopped.)"""
 
 MAX_TRIES = 12
 MAX_BACKOFF = 60.0
@@ -238,9 +238,16 @@ class Engine:
         return self.records.remembered(cascade, image) or self.records.rebuild(cascade, image)
 
     def _work(self, command: Command, *, again: bool, follows: bool) -> Iterable[Command]:
+        if (
+            command.kind is Kind.OBSERVE
+            and not again
+            and self.records.passed(command.cascade, command.image, command.turn)
+        ):
+            return ()  # the usual end of the regular looks: the run's end was announced
         # A promotion that follows at once was saved a moment ago: there is nothing newer to read.
         just_saved = follows and command.kind is Kind.PROMOTE
-        stored = self._stored(command, anew=command.kind in _READ_ANEW and not just_saved)
+        anew = command.tries > 0 or (command.kind in _READ_ANEW and not just_saved)
+        stored = self._stored(command, anew=anew)
         state = stored.value
         if state.turn != command.turn:
             logger.info("stale command dropped", extra=_fields(command))

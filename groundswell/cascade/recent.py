@@ -6,6 +6,7 @@ that somebody else's write makes a conflict, after which the record is read agai
 
 import threading
 from collections import OrderedDict
+from typing import overload
 
 
 class Recent[K, V]:
@@ -16,11 +17,17 @@ class Recent[K, V]:
         self._values: OrderedDict[K, V] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: K) -> V | None:
+    @overload
+    def get(self, key: K) -> V | None: ...
+
+    @overload
+    def get(self, key: K, default: V) -> V: ...
+
+    def get(self, key: K, default: V | None = None) -> V | None:
         with self._lock:
             if key in self._values:
                 self._values.move_to_end(key)
-            return self._values.get(key)
+            return self._values.get(key, default)
 
     def put(self, key: K, value: V) -> None:
         with self._lock:

@@ -59,6 +59,7 @@ class Records:
     def __init__(self, store: Documents) -> None:
         self._store = store
         self._rebuilds: Recent[tuple[str, str], Stored[Rebuild]] = Recent(_REMEMBERED)
+        self._settled: Recent[tuple[str, str], int] = Recent(_REMEMBERED)  # the turn of each
         self._headers: Recent[str, Stored[Header]] = Recent(100)
         self._turns = threading.Lock()  # threads that change a header wait here, instead of meeting its ETag
 
@@ -83,6 +84,10 @@ class Records:
     def remembered(self, cascade: str, image: str) -> Stored[Rebuild] | None:
         """The rebuild as this process saw it last, if it remembers; one that is stale cannot be saved over."""
         return self._rebuilds.get((cascade, image))
+
+    def passed(self, cascade: str, image: str, turn: int) -> bool:
+        """Whether a turn is known to be over. Turns only grow, so this is never wrong; False: it is not known."""
+        return self._settled.get((cascade, image), -1) > turn
 
     def rebuilds(self, cascade: str) -> Iterator[Rebuild]:
         """Every rebuild of a cascade, by image name."""
@@ -142,8 +147,9 @@ class Records:
 
     def _remember(self, stored: Stored[Rebuild]) -> None:
         key = stored.value.cascade, stored.value.image
-        if stored.value.status.settled:  # seldom asked for again
+        if stored.value.status.settled:  # of what is asked for again, the turn is all that matters
             self._rebuilds.drop(key)
+            self._settled.put(key, stored.value.turn)
         else:
             self._rebuilds.put(key, stored)
 

@@ -1,4 +1,4 @@
-"""Documents in Azure Tables: one entity each, commits as entity group transactions.
+"""Documents in Azure Tables: one entity each, commits as entity group transactions (one write needs none).
 
 A commit is sent once. When its answer is lost, or the service fails after it took the request, the caller gets
 TemporaryError and must load again before deciding, because the commit may or may not be stored. (Sent again behind
@@ -103,13 +103,13 @@ class AzureDocuments:
     def _submit(self, table: str, operations: list[_Operation]) -> list[Mapping[str, Any]]:
         client = self._table(table)
         try:
-            return client.submit_transaction(operations, retry_total=0)
+            return _send(client, operations)
         except HttpResponseError as exc:
             if code(exc) != _NO_TABLE:
                 raise
         with contextlib.suppress(ResourceExistsError):  # another process was first
             client.create_table()
-        return client.submit_transaction(operations, retry_total=0)
+        return _send(client, operations)
 
     def _without_done(
         self, table: str, partition: str, pending: list[Checked], exc: HttpResponseError
@@ -124,6 +124,21 @@ class AzureDocuments:
         if len(left) == len(pending):
             raise _conflict(table) from exc  # a document that should be there is not
         return left
+
+
+def _send(client: TableClient, operations: list[_Operation]) -> list[Mapping[str, Any]]:
+    """The answers. A single write costs less than half of what a transaction of one does.
+
+    But for the first one and the last: alone, the SDK does not say why it could not create, and takes a delete of
+    what is not there for done, condition or no condition.
+    """
+    if len(operations) == 1:
+        kind, entity, options = operations[0]
+        if kind == "upsert":
+            return [client.upsert_entity(entity, retry_total=0, **options)]
+        if kind == "update":
+            return [client.update_entity(entity, retry_total=0, **options)]
+    return client.submit_transaction(operations, retry_total=0)
 
 
 def _conflict(table: str) -> ConflictError:

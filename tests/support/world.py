@@ -22,6 +22,7 @@ from groundswell.lineage.model import Registration
 from groundswell.registry.port import Image, PlatformImage, Tag
 from groundswell.scan.port import Finding, Report, Severity
 from groundswell.settings import Settings
+from groundswell.store.port import Store
 from groundswell.store.sqlite import SqliteStore
 from groundswell.wiring import App
 
@@ -234,7 +235,14 @@ class FakeDeployer:
 class World:
     """The product on fakes. `drive` delivers messages until nothing is left to do."""
 
-    def __init__(self, folder: Path, *images: Registration, slots: int = 4) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *images: Registration,
+        slots: int = 4,
+        poll: float = 5,
+        store: Store | None = None,
+    ) -> None:
         self.time = 1_800_000_000.0
         self.broken: set[str] = set()
         self.vulnerable: set[str] = set()
@@ -256,7 +264,7 @@ class World:
             trivy="",
             trivy_cache="",
             slots=slots,
-            poll_seconds=5,
+            poll_seconds=poll,
         )
         self.app = App(settings, lambda: self.time)
         self.registry = FakeRegistry()
@@ -264,7 +272,7 @@ class World:
         self.scanner = FakeScanner(self)
         self.deployer = FakeDeployer(self)
         vars(self.app).update(
-            store=SqliteStore(folder / "store.db", clock=lambda: self.time),
+            store=store or SqliteStore(folder / "store.db", clock=lambda: self.time),
             registry=self.registry,
             builder=self.builder,
             scanner=self.scanner,
