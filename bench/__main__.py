@@ -17,8 +17,12 @@ from bench import engine, graph, imports, makespan, scan
 from bench.result import Result
 
 BENCHMARKS: dict[str, Callable[[], Result]] = {
-    "engine-transitions": engine.transitions,
-    "engine-store-operations": engine.store_operations,
+    "engine-10k": engine.transitions,
+    "engine-ops": engine.operations,
+    "engine-memory": engine.memory,
+    "engine-linear": engine.linear,
+    "engine-azurite": engine.azurite,
+    "engine-azurite-ops": engine.azurite_operations,
     "hop": engine.hop,
     "makespan-exact": makespan.exact,
     "makespan-exact-worst": makespan.exact_worst,

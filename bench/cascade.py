@@ -20,22 +20,25 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from graph.reference import Reference
 from groundswell.build.port import BuildRequest, Run, RunStatus
 from groundswell.cascade.model import Status
+from groundswell.cascade.records import Records
 from groundswell.lineage.model import Registration
 from groundswell.local.azurite import Azurite
 from groundswell.store.azure import AzureStore
+from groundswell.store.port import Message, Store
 from tests.support.world import BASE, QUEUES, FakeBuilder, World, digest_of, image_of, ref, registration
 
 SLOTS = 64
 _MEDIAN_SECONDS, _SPREAD = 60.0, 0.8
 _PUSHED_BEFORE_END = 1.0
 _AT_ONCE = 16
+_POLL, _IDLE = 0.02, 0.1  # seconds between two looks at a queue, and at one that was empty
 _CALLS = ("get", "scan", "commit", "send")
 
 
@@ -101,7 +104,9 @@ class Builds(FakeBuilder):
 
 
 class _Live(World):
-    """A world that lives in real time."""
+    """A world that lives in real time, on a store of Azure's."""
+
+    connection = ""
 
     @property  # type: ignore[override]
     def time(self) -> float:
@@ -121,7 +126,8 @@ def measure(store: str, count: int) -> dict[str, float]:
             return _measured(world, images, seconds=_MEDIAN_SECONDS, drive=_drive)
         with Azurite() as azurite:
             live = AzureStore.from_connection_string(azurite.connection_string)
-            world = _Live(Path(folder), *images, slots=SLOTS, poll=0.5, store=live)
+            world = _Live(Path(folder), *images, slots=SLOTS, poll=0.2, store=live)
+            world.connection = azurite.connection_string
             return _measured(world, images, seconds=0.0, drive=_drive_live)
 
 
@@ -161,31 +167,43 @@ def _drive(world: World, builds: Builds) -> None:
             world.deliver(name, message.body)
             world.app.store.delete(name, message)
         if not pairs:
-            if _ended(world):
+            if not any(world.app.store.depth(name) for name in QUEUES):
                 return
             world.time += 1.0
 
 
 def _drive_live(world: World, builds: Builds) -> None:
-    """Deliver messages, some at a time, until the cascade has ended."""
+    """Deliver messages, some at a time as a Functions host does it, until the cascade has ended."""
+    store = AzureStore.from_connection_string(world.connection)  # to look with, uncounted
+    room = threading.Semaphore(_AT_ONCE)
 
-    def deal(name: str, message: Any) -> None:
-        world.deliver(name, message.body)
-        world.app.store.delete(name, message)
-        builds.push_candidates()
+    def deal(name: str, message: Message) -> None:
+        try:
+            world.deliver(name, message.body)
+            world.app.store.delete(name, message)
+            builds.push_candidates()
+        finally:
+            room.release()
 
     with ThreadPoolExecutor(_AT_ONCE) as threads:
-        while True:
-            pairs = [(name, m) for name in QUEUES for m in world.app.store.receive(name, limit=_AT_ONCE)]
-            for done in [threads.submit(deal, name, message) for name, message in pairs]:
-                done.result()
-            builds.push_candidates()
-            if not pairs and _ended(world):
-                return
+        dealt: list[Future[None]] = []
+        due = dict.fromkeys(QUEUES, 0.0)
+        while not dealt or not _ended(store):
+            time.sleep(_POLL)
+            for name in (name for name in QUEUES if due[name] <= time.monotonic()):
+                messages = world.app.store.receive(name, limit=_AT_ONCE)
+                due[name] = 0.0 if messages else time.monotonic() + _IDLE
+                for message in messages:
+                    room.acquire()
+                    dealt.append(threads.submit(deal, name, message))
+        for each in dealt:
+            each.result()
+    store.close()
 
 
-def _ended(world: World) -> bool:
-    return not any(world.app.store.depth(name) for name in QUEUES)
+def _ended(store: Store) -> bool:
+    newest = next(iter(Records(store).recent(1)), None)
+    return newest is not None and newest.open == 0
 
 
 def count_calls(store: Any) -> Counter[str]:

@@ -1,26 +1,37 @@
-"""The engine on the SQLite store, with services that answer at once: what the product itself costs."""
+"""What the engine itself costs: a cascade of 10,000 images on SQLite, one of 1,000 on Azurite, and a single hop.
 
+Each cascade runs in a process of its own (`bench/cascade.py` says what is simulated and what is counted).
+"""
+
+import json
+import statistics
+import subprocess
+import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
+
+from rich.console import Console
+from rich.table import Table
 
 from bench.result import Result
 from groundswell.lineage.model import Registration
 from groundswell.store.port import ANY, Put
 from groundswell.store.sqlite import SqliteStore
-from tests.support.world import BASE, World, ref, registration
+from tests.support.world import BASE, QUEUES, World, ref, registration, workload
 
-_IMAGES = 300
-_DOCUMENT_CALLS = ("get", "scan", "commit", "send")
+_SERIES = (1_000, 3_000, 10_000)
+_ON_AZURITE = 1_000
+_STAGES = 5
+_CHAINS = 40
 
 
 def transitions() -> Result:
-    """State transitions a second, against bare commits of the same records."""
-    run = _cascade()
+    """State transitions a second with 10,000 images, against bare commits of records of that size."""
+    _print_series()
+    run = _cascade("sqlite", _SERIES[-1])
     return Result(
         value=run["transitions"] / run["seconds"],
         unit="1/s",
@@ -29,71 +40,151 @@ def transitions() -> Result:
     )
 
 
-def store_operations() -> Result:
-    """Store and queue operations a rebuild, against the least that five stages could need (a read and a write)."""
-    run = _cascade()
+def operations() -> Result:
+    """Store operations a rebuild with 10,000 images, against a read and a write for each of five stages."""
     return Result(
-        value=run["operations"] / _IMAGES,
+        value=_cascade("sqlite", _SERIES[-1])["operations"] / _SERIES[-1],
         unit="operations",
         baseline="a read and a write a stage",
-        baseline_value=10.0,
+        baseline_value=2.0 * _STAGES,
     )
 
 
-def hop() -> Result:
-    """Seconds of engine and store for one hop (message in, state saved, message out), against one bare commit."""
-    run = _cascade()
+def memory() -> Result:
+    """The most memory of the process with 10,000 images (the fakes and their registry in it), against the start."""
+    run = _cascade("sqlite", _SERIES[-1])
+    return Result(value=run["peak"], unit="MiB", baseline="before the push", baseline_value=run["before"])
+
+
+def linear() -> Result:
+    """Seconds an image with 10,000 images, against 1,000: 1 is linear."""
+    large, small = (_cascade("sqlite", count)["seconds"] / count for count in (_SERIES[-1], _SERIES[0]))
+    return Result(value=large, unit="s", baseline=f"the same with {_SERIES[0]:,}", baseline_value=small)
+
+
+def azurite() -> Result:
+    """State transitions a second with 1,000 images on Azurite, against SQLite."""
+    run, same = _cascade("azurite", _ON_AZURITE), _cascade("sqlite", _ON_AZURITE)
     return Result(
-        value=run["seconds"] / run["messages"],
+        value=run["transitions"] / run["seconds"],
+        unit="1/s",
+        baseline="the same on SQLite",
+        baseline_value=same["transitions"] / same["seconds"],
+    )
+
+
+def azurite_operations() -> Result:
+    """Store operations a rebuild with 1,000 images on Azurite, against SQLite."""
+    run, same = (_cascade(store, _ON_AZURITE)["operations"] / _ON_AZURITE for store in ("azurite", "sqlite"))
+    return Result(value=run, unit="operations", baseline="the same on SQLite", baseline_value=same)
+
+
+def hop() -> Result:
+    """Seconds of engine and store in the worst kind of hop, its 95th percentile, against one bare commit."""
+    hops = _hops()
+    table = Table(title="hops, from what happened to the next request made, in ms", box=None)
+    for heading in ("hop", "mean", "95th", "worst"):
+        table.add_column(heading, justify="right" if heading != "hop" else "left")
+    for name, seconds in hops.items():
+        figures = (statistics.mean(seconds), _high(seconds), max(seconds))
+        table.add_row(name, *(f"{1000 * figure:.1f}" for figure in figures))
+    Console().print(table)
+    return Result(
+        value=max(_high(seconds) for seconds in hops.values()),
         unit="s",
         baseline="one bare store commit",
         baseline_value=1.0 / _bare_commits(),
     )
 
 
-def _lineage() -> list[Registration]:
-    """A tree in which the k-th image stands on the k/3-th: a few levels, a realistic spread."""
+@cache
+def _cascade(store: str, count: int) -> dict[str, float]:
+    output = subprocess.run(
+        [sys.executable, "-m", "bench.cascade", store, str(count)], capture_output=True, check=True, text=True
+    ).stdout
+    measured: dict[str, float] = json.loads(output)
+    return measured
+
+
+def _print_series() -> None:
+    table = Table(title="cascades on SQLite, 64 slots", box=None)
+    for heading in ("images", "seconds", "ms an image", "transitions/s", "operations an image", "peak MiB"):
+        table.add_column(heading, justify="right")
+    for count in _SERIES:
+        run = _cascade("sqlite", count)
+        table.add_row(
+            f"{count:,}",
+            f"{run['seconds']:.1f}",
+            f"{1000 * run['seconds'] / count:.2f}",
+            f"{run['transitions'] / run['seconds']:.0f}",
+            f"{run['operations'] / count:.2f}",
+            f"{run['peak']:.0f}",
+        )
+    Console().print(table)
+
+
+# Hops.
+
+
+def _chain() -> list[Registration]:
     return [
-        registration(f"i{number}", BASE if number == 0 else ref(f"i{(number - 1) // 3}"))
-        for number in range(_IMAGES)
+        registration("bottom", BASE, deployments=[workload("bottom")]),
+        registration("top", ref("bottom"), deployments=[workload("top")]),
     ]
 
 
-@cache
-def _cascade() -> dict[str, float]:
-    """Drive one cascade to its end, once for all the figures that come from it."""
+def _hops() -> dict[str, list[float]]:
+    """Seconds of handling between two requests to the outside, by kind: a chain of two images, pushed repeatedly."""
     with tempfile.TemporaryDirectory() as folder:
-        world = World(Path(folder), *_lineage(), slots=16)
-        calls = _count(world.app.store)
-        world.push_base()
-        start = time.perf_counter()
-        world.drive()
-        seconds = time.perf_counter() - start
-        states = world.states()
+        world = World(Path(folder), *_chain())
+        watch = _Watch(world)
+        for number in range(_CHAINS):
+            world.push_base(f"sha256:layer{number}")
+            watch.last = "push"
+            while world.app.store.depth("pushes") or any(map(world.app.store.depth, QUEUES)):
+                watch.deliver_all()
+                world.time += 1.0
         world.close()
-    if any(state.status.value != "done" for state in states.values()):
-        raise RuntimeError("the cascade did not end as it should: the figures would mean nothing")
-    return {
-        "seconds": seconds,
-        "transitions": float(sum(len(state.history) for state in states.values())),
-        "messages": float(calls["send"]),
-        "operations": float(sum(calls.values())),
-    }
+    return watch.hops
 
 
-def _count(store: Any) -> Counter[str]:
-    calls: Counter[str] = Counter()
+class _Watch:
+    """Times the handling of messages, and takes note of it at every request that is made outside."""
 
-    def counted(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
-        def wrapper(*args: Any, **kwargs: Any) -> Any:
-            calls[name] += 1
-            return call(*args, **kwargs)
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._since = self._busy = 0.0
+        self.last = ""
+        self.hops: dict[str, list[float]] = {}
+        for service, name, request in (
+            (world.builder, "start", "build"),
+            (world.scanner, "scan", "scan"),
+            (world.registry, "promote", "promote"),
+            (world.deployer, "patch", "rollout"),
+        ):
+            setattr(service, name, self._noted(request, getattr(service, name)))
+
+    def _noted[**P, R](self, request: str, call: Callable[P, R]) -> Callable[P, R]:
+        def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+            now = time.perf_counter()
+            self.hops.setdefault(f"{self.last} to {request}", []).append(self._busy + now - self._since)
+            result = call(*args, **kwargs)
+            self.last, self._busy, self._since = request, 0.0, time.perf_counter()
+            return result
 
         return wrapper
 
-    for name in _DOCUMENT_CALLS:
-        setattr(store, name, counted(name, getattr(store, name)))
-    return calls
+    def deliver_all(self) -> None:
+        for name in QUEUES:
+            for message in self._world.app.store.receive(name, limit=32):
+                self._since = time.perf_counter()
+                self._world.deliver(name, message.body)
+                self._world.app.store.delete(name, message)
+                self._busy += time.perf_counter() - self._since
+
+
+def _high(seconds: list[float]) -> float:
+    return statistics.quantiles(seconds, n=20)[-1]
 
 
 @cache

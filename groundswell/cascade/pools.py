@@ -45,6 +45,7 @@ class Pools:
         self._clock = clock
         self._lock = threading.Lock()  # threads wait here, instead of meeting each other's ETags
         self._known: dict[str, _Known] = {}
+        self._building: dict[str, Mapping[str, Entry]] = {}  # by pool; read without the lock
 
     @property
     def named(self) -> bool:
@@ -116,11 +117,9 @@ class Pools:
     def running(self, *, anew: bool = False) -> Iterator[Entry]:
         """Who builds: as this process saw it last, or, `anew`, as it is."""
         for name in self._slots:
-            with self._lock:
-                if anew or name not in self._known:
-                    self._known[name] = self._load(name)
-                pool = self._known[name].pool
-            yield from pool.running.values()
+            if anew or name not in self._building:
+                self._building[name] = self._load(name).pool.running
+            yield from self._building[name].values()
 
     def _change(
         self, name: str, change: Callable[[Pool], tuple[Pool, Sequence[Entry]] | None]
@@ -163,6 +162,7 @@ class Pools:
             writes.append(Put(row=_HEAD, value=_document(after), etag=known.etag))
             known.etag = self._store.commit(_TABLE, name, writes)[-1]
         known.moved(after, granted, waiting)
+        self._building[name] = after.running
         return granted
 
     def _line(self, name: str, known: "_Known", cascade: str, joins: Iterable[Entry]) -> Iterator[Entry]:
