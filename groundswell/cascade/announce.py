@@ -10,6 +10,8 @@ from groundswell.errors import InputError
 from groundswell.store.port import Store
 
 SOURCE = "by hand"
+BY_HAND = "hand-"
+"""How the ids of such pushes begin."""
 
 
 def announce(store: Store, text: str, *, urgent: bool, who: str, why: str, clock: Clock) -> Push:
@@ -27,7 +29,7 @@ def announce(store: Store, text: str, *, urgent: bool, who: str, why: str, clock
     if reference.tag is None or reference.digest is not None:
         raise InputError(f"{text} names a digest; a push is of a tag, and its digest is read from the registry")
     push = Push(
-        id=f"hand-{uuid4().hex[:12]}",
+        id=f"{BY_HAND}{uuid4().hex[:12]}",
         registry=reference.registry,
         repository=reference.repository,
         tag=reference.tag,
