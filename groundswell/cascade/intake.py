@@ -222,11 +222,7 @@ class Intake:
 
     def _supersede(self, older: str, newer: str) -> None:
         """The same base moved on: what the older cascade has not promoted yet need not be finished there."""
-        try:
-            states = list(self._engine.records.rebuilds(older))
-        except NotFoundError:
-            return
-        for state in states:
+        for state in list(self._engine.records.rebuilds(older)):
             if not state.status.settled or state.status is Status.BLOCKED:
                 self._engine.advance(older, state.image, Superseded(at=self._clock(), by=newer))
 

@@ -142,8 +142,7 @@ class Stages:
 
     def cancel(self, command: Command, state: Rebuild) -> None:
         """Stop the run that the command names: the rebuild may have another by now."""
-        if run := command.data["run"]:
-            self._builder.cancel(from_json(state.spec).registry, run)
+        self._builder.cancel(from_json(state.spec).registry, command.data["run"])
 
     # verify
 
