@@ -14,9 +14,11 @@ from groundswell import clock, settings
 from groundswell.cascade.basebook import BaseBook
 from groundswell.cascade.durations import Durations
 from groundswell.cascade.engine import Engine, Work
+from groundswell.cascade.goodbook import GoodBook
 from groundswell.cascade.intake import Intake, Push, queue
 from groundswell.cascade.model import Kind
 from groundswell.cascade.operate import Operator
+from groundswell.cascade.repeats import Repeats
 from groundswell.cascade.stages import Stages
 from groundswell.cascade.sweep import Sweep
 from groundswell.lineage.catalog import Catalog
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
     from groundswell.build.port import Builder
+    from groundswell.build.revision import Revisions
     from groundswell.deploy.port import Deployer
     from groundswell.registry.port import Registry
     from groundswell.registry.trust import Trust
@@ -69,6 +72,12 @@ class App:
         from groundswell.build.acr_tasks import AcrTasksBuilder
 
         return AcrTasksBuilder(self.credential, self.settings.arm_endpoint, self.settings.registries)
+
+    @cached_property
+    def revisions(self) -> "Revisions":
+        from groundswell.build.git_http import GitRevisions
+
+        return GitRevisions()
 
     @cached_property
     def scanner(self) -> "Scanner":
@@ -115,6 +124,12 @@ class App:
             catalog=self.catalog,
             bases=self.bases,
             durations=self.durations,
+            repeats=Repeats(
+                revisions=self.revisions,
+                registry=self.registry,
+                good=GoodBook(self.store),
+                clock=self.clock,
+            ),
             registry=self.registry,
             builder=self.builder,
             scanner=self.scanner,

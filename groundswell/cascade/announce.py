@@ -14,7 +14,9 @@ BY_HAND = "hand-"
 """How the ids of such pushes begin."""
 
 
-def announce(store: Store, text: str, *, urgent: bool, who: str, why: str, clock: Clock) -> Push:
+def announce(
+    store: Store, text: str, *, urgent: bool, who: str, why: str, clock: Clock, force: bool = False
+) -> Push:
     """Queue a push of the reference `text`, after an entry in the audit trail.
 
     The digest is read back from the registry like that of any push: one that is known already starts nothing.
@@ -36,8 +38,9 @@ def announce(store: Store, text: str, *, urgent: bool, who: str, why: str, clock
         digest="",
         source=SOURCE,
         urgent=urgent,
+        force=force,
     )
-    after = {"push": push.id, "urgent": urgent}
+    after = {"push": push.id, "urgent": urgent, "forced": force}
     audit.record(store, at=clock(), who=who, action="push", subject=str(reference), why=why, before={}, after=after)
     queue(store, push)
     return push

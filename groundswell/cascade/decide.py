@@ -12,6 +12,7 @@ from typing import Any
 from groundswell.cascade.deadlines import overdue
 from groundswell.cascade.model import (
     ACTIVE_STAGE,
+    AlreadyBuilt,
     BaseNews,
     Cancelled,
     Command,
@@ -165,6 +166,7 @@ def _again(state: Rebuild, reason: str, *, no_cache: bool = False) -> Decision:
         failed_stage=None,
         no_cache=no_cache,
         run="",
+        inputs={},
         candidate="",
         proof={},
         verdict={},
@@ -186,8 +188,27 @@ def _run_started(state: Rebuild, event: RunStarted) -> Decision | None:
         run=event.run,
         built_on=event.built_on,
         spec=event.spec,
+        inputs=event.inputs,
     )
     return state, (_command(state, Kind.OBSERVE),)
+
+
+def _already_built(state: Rebuild, event: AlreadyBuilt) -> Decision | None:
+    """Its dependants hear of it as of a promotion: each judges by its own inputs, and may have failed before."""
+    if state.status is not Status.READY:
+        return None
+    state = replace(state, built_on=event.built_on, spec=event.spec, inputs=event.inputs)
+    if again := _overtaken(state):
+        return again
+    built = replace(
+        state,
+        status=Status.UNCHANGED,
+        reason=f"already built from the same inputs by cascade {event.by}",
+        candidate=event.digest,
+        previous=event.digest,
+        promoted=event.digest,
+    )
+    return built, _give_back(state)
 
 
 def _run_succeeded(state: Rebuild, event: RunSucceeded) -> Decision | None:
@@ -316,7 +337,7 @@ def _replayed(state: Rebuild, event: Replayed) -> Decision:
         raise InputError(f"{state.image} cannot be replayed: {state.reason}; replay that instead")
     reason = f"replayed from {event.stage} by {event.who}: {event.why}"
     if event.stage is Stage.BUILD:
-        return _again(state, reason)
+        return _again(replace(state, forced=event.force), reason)
     have, need, kind, status = _RESTARTS[event.stage](state)
     if not have:
         raise InputError(f"{state.image} cannot be replayed from {event.stage}: {need}")
@@ -365,6 +386,7 @@ def _cancelled(state: Rebuild, event: Cancelled) -> Decision:
 _RULES: Mapping[type[Event], _Rule] = {
     BaseNews: _base_news,
     RunStarted: _run_started,
+    AlreadyBuilt: _already_built,
     RunSucceeded: _run_succeeded,
     Verified: _verified,
     Disproved: _disproved,
