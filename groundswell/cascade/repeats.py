@@ -97,7 +97,7 @@ class Repeats:
         return digest if Reference.parse(base).digest else self._used(base, digest, platforms)
 
     def _read(self, base: str, digest: str, platforms: tuple[str, ...]) -> str:
-        reference = Reference.parse(base).without_digest().with_digest(digest)
+        reference = Reference.parse(base).with_digest(digest)
         found = self._registry.image(reference)
         if found is None:
             raise PermanentError(f"{reference} is not in its registry")

@@ -21,7 +21,7 @@ from typing import Self
 from graph.reference import Reference
 from groundswell import printable, settings
 from groundswell.errors import PermanentError, TemporaryError
-from groundswell.local import trivy
+from groundswell.local import git, trivy
 from groundswell.local.acr.service import AcrLookalike
 from groundswell.local.advisories import read_advisories, write_database
 from groundswell.local.azurite import Azurite
@@ -119,6 +119,7 @@ class Stack:
             limits=Limits(concurrency=SLOTS),
         )
         arm_port = servers.serve(tasks.app, port=self._ports.arm)
+        git_port = servers.serve(lambda: git.application(self.folder), tls=False)
         self.cluster = ClusterLookalike(token=self.cluster_token, exists=self._exists)
         closing.callback(self.cluster.close)
         cluster_port = servers.serve(self.cluster.app, port=self._ports.cluster)
@@ -132,6 +133,7 @@ class Stack:
             "azure resource manager": f"https://localhost:{arm_port}",
             "cluster": f"https://localhost:{cluster_port}",
             "identity": f"http://127.0.0.1:{identity_port}",
+            "git": f"http://127.0.0.1:{git_port}",
         }
         self._write_settings(
             GROUNDSWELL_STORE=connection,
