@@ -5,7 +5,7 @@ there is no key, and the image is built.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -63,7 +63,7 @@ class Repeats:
             return self._doubt(image, image.source, f"the revision of its source is not known: {exc}")
         source = replace(image.source, ref=revision) if image.source.is_git else image.source
         try:
-            at = dict(self._digests(image))
+            at = dict(self._digests(_bases(image)))
             moved = sorted(set(_promised(state)) - set(at.values()))
             if moved:
                 return self._doubt(image, source, f"no base is at {', '.join(moved)} any more, or yet")
@@ -79,14 +79,26 @@ class Repeats:
             return None
         return good
 
-    def note(self, state: Rebuild, digest: str) -> None:
+    def note(self, image: Registration, state: Rebuild, digest: str) -> None:
         """`digest` is what the rebuild's inputs give, and it is good."""
-        if key := state.inputs.get("key"):
+        if (key := state.inputs.get("key")) and self._stood(image, state):
             self._good.note(state.image, Good(key=key, digest=digest, cascade=state.cascade, at=self._clock()))
 
-    def _digests(self, image: Registration) -> Iterator[tuple[str, str]]:
+    def _stood(self, image: Registration, state: Rebuild) -> bool:
+        """Whether its build bases are what they were: else the run may have pulled others than those read.
+
+        Of the runtime base the layers are proof.
+        """
+        try:
+            now = {base: self._manifests(base, at, image.platforms) for base, at in self._digests(image.build)}
+        except GroundswellError as exc:
+            logger.warning("build not kept as good", extra={"image": image.name, "why": str(exc)})
+            return False
+        return all(state.inputs["bases"].get(base) == digest for base, digest in now.items())
+
+    def _digests(self, bases: Iterable[str]) -> Iterator[tuple[str, str]]:
         """Each base as the Dockerfile names it, with what its tag points to now, or its pin."""
-        for base in dict.fromkeys((*((image.runtime,) if image.runtime else ()), *image.build)):
+        for base in bases:
             reference = Reference.parse(base)
             digest = reference.digest or self._registry.digest(reference)
             if digest is None:
@@ -106,6 +118,11 @@ class Repeats:
     def _doubt(self, image: Registration, source: Source, why: str) -> Look:
         logger.info("no key for a build", extra={"image": image.name, "why": why})
         return Look(source=source, why=why)
+
+
+def _bases(image: Registration) -> dict[str, None]:
+    """Of both kinds of edges, each once."""
+    return dict.fromkeys((*((image.runtime,) if image.runtime else ()), *image.build))
 
 
 def _promised(state: Rebuild) -> Iterator[str]:

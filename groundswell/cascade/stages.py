@@ -179,7 +179,7 @@ class Stages:
         unchanged = current is not None and same_content(built, current)
         previous = current.digest if current else ""
         if unchanged:
-            self._repeats.note(state, previous)
+            self._repeats.note(image, state, previous)
         return Verified(at=self._clock(), proof=proof, previous=previous, unchanged=unchanged)
 
     def _candidate(self, image: Registration, state: Rebuild) -> Image:
@@ -230,7 +230,7 @@ class Stages:
             self._bases.note(str(reference), digest=state.candidate, cascade=state.cascade)
         self._registry.promote(_reference(image, digest=state.candidate), image.tags)
         # Before it is said to be promoted: a crash in between brings the command back, and both are done again.
-        self._repeats.note(state, state.candidate)
+        self._repeats.note(image, state, state.candidate)
         return Promoted(at=self._clock(), digest=state.candidate, deploys=bool(image.deployments))
 
     # deploy

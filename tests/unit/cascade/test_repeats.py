@@ -1,9 +1,13 @@
 """Never twice for the same reason: whole cascades, and what is looked at before a build."""
 
+import random
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from graph.reference import Reference
 from groundswell.audit import entries
@@ -68,6 +72,43 @@ def test_platforms_of_a_base_that_land_one_after_another_are_built_on_once(make_
         assert state.run == ""
     assert world.states()["app"].promoted == stable == world.registry.tags[ref("app")]
     assert world.app.engine.pool().running == {}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_messages_doubled_and_out_of_order_build_nothing_twice(make_world: MakeWorld, seed: int) -> None:
+    world = make_world(*chain(), slots=1)
+    rng = random.Random(seed)
+    for others in ((), ("linux/arm64",), ("linux/arm64", "linux/s390x")):
+        world.time += 1.0
+        world.registry.put(BASE, multi_arch("sha256:new", *others))
+        world.drive(rng=rng, double=True)
+    assert built(world) == ["top", "app"]
+    assert world.app.engine.pool().running == {}
+
+
+pushes = st.lists(
+    st.tuples(st.sampled_from("abc"), st.sets(st.sampled_from(["linux/arm64", "linux/s390x"]))), max_size=8
+)
+
+
+@settings(max_examples=12, deadline=None)
+@given(pushes)
+def test_an_image_is_built_as_often_as_what_it_stands_on_changes(
+    tmp_path_factory: pytest.TempPathFactory, sequence: list[tuple[str, set[str]]]
+) -> None:
+    world = World(tmp_path_factory.mktemp("world"), *chain())
+    try:
+        layers = ["sha256:base0"]
+        for layer, others in sequence:
+            land(world, multi_arch(layer, *sorted(others)))
+            layers.append(layer)
+        changes = sum(before != after for before, after in pairwise(layers))
+        assert built(world) == ["top", "app"] * changes
+        app = world.registry.image(Reference.parse(ref("app")))
+        assert app is not None
+        assert app.platforms[0].diff_ids[0] == layers[-1]
+    finally:
+        world.close()
 
 
 def test_without_the_book_they_would_be_built_again(make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -284,11 +325,11 @@ def test_a_crash_after_promotion_leaves_the_book_written(
     world = make_world(registration("top", BASE))
     note, calls = Repeats.note, []
 
-    def dies_once(self: Repeats, state: Rebuild, digest: str) -> None:
+    def dies_once(self: Repeats, image: Registration, state: Rebuild, digest: str) -> None:
         calls.append(digest)
         if len(calls) == 1:
             raise TemporaryError("the process died")
-        note(self, state, digest)
+        note(self, image, state, digest)
 
     monkeypatch.setattr(Repeats, "note", dies_once)
     world.push_base()
@@ -313,6 +354,28 @@ def test_the_rollouts_of_what_was_already_built_are_left_alone(make_world: MakeW
     world.app.operator.replay(world.cascade, "top", stage=Stage.DEPLOY, who="ann", why="it was moved back")
     world.drive()
     assert world.statuses() == {"top": "done"}
+
+
+@pytest.mark.parametrize(("meanwhile", "kept"), [("stays", True), ("moves", False), ("goes", False)])
+def test_a_build_base_that_moved_since_it_was_read_keeps_the_build_out_of_the_book(
+    make_world: MakeWorld, meanwhile: str, kept: bool
+) -> None:
+    """The run may have pulled the new one: what came of it must not be taken for what the old one gives."""
+    world = make_world(registration("top", BASE, build=[OTHER]))
+    world.registry.on_push = lambda reference, digest: None
+    world.registry.put(OTHER, image_of(["sha256:tools0"]))
+    world.takes = {"top": 30}
+    world.webhook(Reference.parse(BASE), world.registry.put(BASE, image_of(["sha256:new"])))
+    world.drive(until=40)
+    assert world.statuses() == {"top": "building"}
+    if meanwhile == "moves":
+        world.registry.put(OTHER, image_of(["sha256:tools1"]))
+    if meanwhile == "goes":
+        del world.registry.tags[OTHER]
+    world.drive()
+    state = world.states()["top"]
+    assert state.status is Status.DONE
+    assert (GoodBook(world.app.store).get("top", state.inputs["key"]) is not None) == kept
 
 
 # What is looked at.
