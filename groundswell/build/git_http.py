@@ -7,14 +7,17 @@ sent, not even those that a .netrc of this machine has for the host.
 """
 
 import re
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from http import HTTPStatus
 from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
 
+from groundswell.build.ls_refs import COMMIT, names_of, question, told_by_0, told_by_2
 from groundswell.build.port import Source
 from groundswell.errors import PermanentError, TemporaryError, cause
 
@@ -25,11 +28,9 @@ MAX_SECONDS = 15.0
 
 _CONNECT_SECONDS, _READ_SECONDS = 5.0, 5.0
 _MAX_REDIRECTS = 3
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/+@-]{0,249}")
 _DIGEST = re.compile(r"sha256[:=_/-]?([0-9a-f]{64})(?![0-9a-f])")
 _SERVICE = "git-upload-pack"
-_PEELED = "^{}"
 
 
 class GitRevisions:
@@ -42,7 +43,7 @@ class GitRevisions:
     def revision(self, source: Source) -> str:
         if not source.is_git:
             return _digest_in(source.location)
-        if _COMMIT.fullmatch(source.ref):
+        if COMMIT.fullmatch(source.ref):
             return source.ref
         if source.ref and not _REF.fullmatch(source.ref):
             raise PermanentError(f"{source.ref!r} is not the name of a branch or a tag")
@@ -51,16 +52,39 @@ class GitRevisions:
             raise PermanentError("only a git repository at an http or https URL without a user can be asked")
         # Named by its host and path alone in every message; the rest of a URL may hold what is not to be shown.
         shown = f"{parts.hostname}{parts.path}"
-        with requests.Session() as session:
-            talk = _Talk(session, shown, end=time.monotonic() + self._seconds, left=self._bytes)
-            try:
-                found = talk.refs(source.location, _names(source.ref))
-            except (requests.RequestException, urllib3.exceptions.HTTPError) as exc:
-                raise TemporaryError(f"{shown} does not answer: {cause(exc)}") from exc
-        commit = next((found[name] for name in _names(source.ref) if name in found), None)
+        try:
+            found = _within(self._seconds, lambda: self._refs(source, shown))
+        except TimeoutError as exc:
+            raise TemporaryError(f"{shown} is too slow") from exc
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as exc:
+            raise TemporaryError(f"{shown} does not answer: {cause(exc)}") from exc
+        commit = next((found[name] for name in names_of(source.ref) if name in found), None)
         if commit is None:
             raise PermanentError(f"{shown} has no branch or tag {source.ref or 'HEAD'!r}")
         return commit
+
+    def _refs(self, source: Source, shown: str) -> dict[str, str]:
+        with requests.Session() as session:
+            talk = _Talk(session, shown, end=time.monotonic() + self._seconds, left=self._bytes)
+            return talk.refs(source.location, names_of(source.ref))
+
+
+def _within[T](seconds: float, work: Callable[[], T]) -> T:
+    """What `work` returns, or raises. TimeoutError after `seconds`: it is then left to itself.
+
+    The time limits of requests are for each piece that comes: they hold neither for the search of a host's address
+    nor for headers that come byte by byte.
+    """
+    result: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            result.set_result(work())
+        except BaseException as exc:  # noqa: BLE001  # raised again where it is waited for
+            result.set_exception(exc)
+
+    threading.Thread(target=run, name="git", daemon=True).start()
+    return result.result(seconds)
 
 
 def _digest_in(location: str) -> str:
@@ -69,11 +93,6 @@ def _digest_in(location: str) -> str:
     if named is None:
         raise PermanentError("it is a tarball, whose URL names no sha256 digest")
     return f"sha256:{named[1]}"
-
-
-def _names(ref: str) -> tuple[str, ...]:
-    """The full names that a ref may have, in git's own order (gitrevisions): a tag goes before a branch."""
-    return (ref, f"refs/{ref}", f"refs/tags/{ref}", f"refs/heads/{ref}") if ref else ("HEAD",)
 
 
 class _Talk:
@@ -95,12 +114,12 @@ class _Talk:
             if first.startswith(b"# service="):
                 first = next(told, b"") or next(told, b"")
             if first.strip() != b"version 2":
-                return _told_by_0(first, told)
+                return told_by_0(first, told)
             capabilities = [line.strip().decode("ascii", "replace") for line in told]
-        body = _question(capabilities, names)
+        body = question(capabilities, names)
         with self._ask("POST", f"{url}/{_SERVICE}", body) as response:
             self._check(response, f"application/x-{_SERVICE}-result")
-            return _told_by_2(self._lines(response))
+            return told_by_2(self._lines(response))
 
     def _advertised(self, url: str) -> requests.Response:
         """The answer to the first question, where the repository may have moved on its host."""
@@ -186,45 +205,3 @@ class _Talk:
 
     def _garbled(self) -> PermanentError:
         return PermanentError(f"{self._shown} does not speak git's smart HTTP")
-
-
-def _question(capabilities: list[str], names: tuple[str, ...]) -> bytes:
-    """The command ls-refs of version 2."""
-    hashing = [word for word in capabilities if word.startswith("object-format=")]
-    head = b"".join(_line(text) for text in ("command=ls-refs", *hashing))
-    rest = b"".join(_line(text) for text in ("peel", *(f"ref-prefix {name}" for name in names)))
-    return head + b"0001" + rest + b"0000"
-
-
-def _line(text: str) -> bytes:
-    data = f"{text}\n".encode()
-    return f"{len(data) + 4:04x}".encode() + data
-
-
-def _told_by_2(lines: Iterator[bytes]) -> dict[str, str]:
-    """`ID NAME`, for an annotated tag with ` peeled:COMMIT`."""
-    found = {}
-    for commit, name, *more in _words(lines):
-        peeled = [word.removeprefix("peeled:") for word in more if word.startswith("peeled:")]
-        found[name] = peeled[0] if peeled else commit
-    return _commits(found)
-
-
-def _told_by_0(first: bytes, lines: Iterator[bytes]) -> dict[str, str]:
-    """`ID NAME`, the first with capabilities behind it; for an annotated tag then `COMMIT NAME^{}`."""
-    if first.strip() == b"version 1":
-        first = next(lines, b"")
-    found = {name: commit for commit, name, *_ in _words(iter((first.partition(b"\0")[0], *lines)))}
-    peeled = {name.removesuffix(_PEELED): commit for name, commit in found.items() if name.endswith(_PEELED)}
-    return _commits(found | peeled)
-
-
-def _words(lines: Iterator[bytes]) -> Iterator[list[str]]:
-    for line in lines:
-        words = line.decode("utf-8", "replace").split()
-        if len(words) > 1:
-            yield words
-
-
-def _commits(found: dict[str, str]) -> dict[str, str]:
-    return {name: commit for name, commit in found.items() if _COMMIT.fullmatch(commit)}

@@ -1,6 +1,7 @@
 """The Revisions port, kept by GitRevisions against git's own HTTP server, and against servers that mean no good."""
 
 import asyncio
+import socket
 import subprocess
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -270,6 +271,15 @@ def test_what_comes_drop_by_drop_is_left_in_time(host: Host, piece: bytes) -> No
     with pytest.raises(TemporaryError, match="is too slow"):
         GitRevisions(max_seconds=0.3).revision(Source(location=f"{host.serving(dripping)}/x.git", ref="main"))
     assert time.monotonic() - began < 5
+
+
+def test_who_says_nothing_is_left_in_time() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/x.git"
+        began = time.monotonic()
+        with pytest.raises(TemporaryError, match="is too slow"):
+            GitRevisions(max_seconds=0.2).revision(Source(location=url, ref="main"))
+        assert time.monotonic() - began < 3
 
 
 def test_no_credentials_of_this_machine_are_sent(
