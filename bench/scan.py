@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
 
-from dockerfile_parse import DockerfileParser  # type: ignore[import-untyped]
+from dockerfile_parse import DockerfileParser  # type: ignore[import-untyped]  # without annotations
 
 from bench.result import Result
 from graph.dockerfile import DockerfileError, resolve

@@ -14,10 +14,12 @@ from groundswell import clock, settings
 from groundswell.cascade.basebook import BaseBook
 from groundswell.cascade.durations import Durations
 from groundswell.cascade.engine import Engine, Work
+from groundswell.cascade.goodbook import GoodBook
 from groundswell.cascade.intake import Intake, Push, queue
 from groundswell.cascade.model import Kind
 from groundswell.cascade.operate import Operator
 from groundswell.cascade.polling import pause
+from groundswell.cascade.repeats import Repeats
 from groundswell.cascade.stages import Stages
 from groundswell.cascade.sweep import Sweep
 from groundswell.lineage.catalog import Catalog
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
     from groundswell.build.port import Builder
+    from groundswell.build.revision import Revisions
     from groundswell.deploy.port import Deployer
     from groundswell.registry.port import Registry
     from groundswell.registry.trust import Trust
@@ -70,6 +73,12 @@ class App:
         from groundswell.build.acr_tasks import AcrTasksBuilder
 
         return AcrTasksBuilder(self.credential, self.settings.arm_endpoint, self.settings.registries)
+
+    @cached_property
+    def revisions(self) -> "Revisions":
+        from groundswell.build.git_http import GitRevisions
+
+        return GitRevisions()
 
     @cached_property
     def scanner(self) -> "Scanner":
@@ -115,6 +124,12 @@ class App:
         stages = Stages(
             catalog=self.catalog,
             bases=self.bases,
+            repeats=Repeats(
+                revisions=self.revisions,
+                registry=self.registry,
+                good=GoodBook(self.store),
+                clock=self.clock,
+            ),
             registry=self.registry,
             builder=self.builder,
             scanner=self.scanner,

@@ -21,7 +21,7 @@ from groundswell.api.problems import Fault, InvalidError, NotJsonError, TooLarge
 from groundswell.errors import InputError
 from groundswell.lineage.catalog import Change
 from groundswell.lineage.dockerfile import with_edges
-from groundswell.lineage.document import registration, schema, validator
+from groundswell.lineage.document import registration, said, schema, validator
 from groundswell.lineage.model import Registration, to_json
 
 type Json = dict[str, Any]
@@ -159,8 +159,7 @@ def _faults(error: ValidationError) -> Iterator[Fault]:
             if name not in known:
                 yield {"pointer": f"{at}/{_token(name)}", "detail": "there is no such field"}
     else:
-        message = error.message if len(error.message) <= _LONGEST else error.message[:_LONGEST] + "..."
-        yield {"pointer": at, "detail": message}
+        yield {"pointer": at, "detail": said(error)}
 
 
 def _token(part: str | int) -> str:

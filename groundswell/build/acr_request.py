@@ -5,7 +5,7 @@ line, so a `#`, a `:` or a blank in the wrong place would mean another source or
 """
 
 import re
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from azure.mgmt.containerregistrytasks.models import Argument, DockerBuildRequest, PlatformProperties
 
@@ -21,7 +21,6 @@ _ARGUMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _UNSAFE_URL = re.compile(r"[\s#\x00-\x1f\x7f]")
 _SCHEMES = ("https", "http", "file")
-_AZURE_REPOS = re.compile(r"dev\.azure\.com|[a-z0-9-]+\.visualstudio\.com")
 _PLATFORM_PARTS = (2, 3)
 
 
@@ -67,7 +66,7 @@ def source_location(source: Source) -> str:
         )
     if not source.ref and not source.path:
         return location
-    if not _is_git(parts):
+    if not source.is_git:
         raise PermanentError(
             "a source with ref or path must be a git repository, whose URL ends in .git, "
             "or has /_git/ in it on dev.azure.com or visualstudio.com"
@@ -78,16 +77,6 @@ def source_location(source: Source) -> str:
         )
     path = _inner_path("source path", source.path) if source.path else ""
     return f"{location}#{source.ref}" + (f":{path}" if path else "")
-
-
-def _is_git(parts: SplitResult) -> bool:
-    """What ACR's builder clones; it takes any other URL for a tarball (Azure/acr-builder, util/url.go)."""
-    if parts.query:
-        return False
-    if parts.path.endswith(".git"):
-        return True
-    azure_repos = parts.scheme == "https" and _AZURE_REPOS.fullmatch(parts.netloc)
-    return bool(azure_repos and parts.path.partition("/_git/")[2])
 
 
 def _inner_path(what: str, path: str) -> str:

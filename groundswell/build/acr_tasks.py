@@ -8,7 +8,7 @@ layer, with the delay that the service asked for.
 import logging
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -80,11 +80,12 @@ class AcrTasksBuilder:
         place = self._place(request.registry)
         with translated(f"starting build {name}"):
             # Asked first, because putting a changed request under the same name would run it again.
-            found = self._find(place, name) or self._create(place, name, wanted)
+            earlier = self._find(place, name)
+            found, resumed = (earlier, True) if earlier else self._create(place, name, wanted)
         result = found.properties.run_result if found and found.properties else None
         if result is None:
             raise TemporaryError(f"build {name} was accepted by ACR Tasks, which has not named its run yet")
-        return _run(result, name)
+        return replace(_run(result, name), resumed=resumed)
 
     def observe(self, registry: str, run_id: str) -> Run:
         place = self._place(registry)
@@ -142,16 +143,17 @@ class AcrTasksBuilder:
         except ResourceNotFoundError:
             return None
 
-    def _create(self, place: _Place, name: str, wanted: arm.DockerBuildRequest) -> arm.TaskRun | None:
+    def _create(self, place: _Place, name: str, wanted: arm.DockerBuildRequest) -> tuple[arm.TaskRun | None, bool]:
+        """The task run, and whether it was somebody else who made it."""
         body = arm.TaskRun(properties=arm.TaskRunProperties(run_request=wanted))
         try:
             created = place.client.task_runs.begin_create(
                 place.group, place.name, name, body, polling=False
             ).result()
         except ResourceExistsError:  # 409: another worker's request for this name is being carried out
-            return self._find(place, name)
+            return self._find(place, name), True
         logger.info("build accepted", extra={"action": "build.start", "build": name})
-        return created
+        return created, False
 
     def _read_end(self, link: str, run_id: str) -> bytes:
         """The last MAX_LOG bytes of the blob."""

@@ -1,11 +1,15 @@
 """The build port: one container build as a run of a build service."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
+from urllib.parse import urlsplit
 
 MAX_NAME = 50
+
+_AZURE_REPOS = re.compile(r"dev\.azure\.com|[a-z0-9-]+\.visualstudio\.com")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +23,17 @@ class Source:
     location: str
     ref: str = ""
     path: str = ""
+
+    @property
+    def is_git(self) -> bool:
+        """What ACR's builder clones; it takes any other URL for a tarball (Azure/acr-builder, util/url.go)."""
+        parts = urlsplit(self.location)
+        if parts.query:
+            return False
+        if parts.path.endswith(".git"):
+            return True
+        azure_repos = parts.scheme == "https" and _AZURE_REPOS.fullmatch(parts.netloc)
+        return bool(azure_repos and parts.path.partition("/_git/")[2])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,11 +73,15 @@ class RunStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One run as the service reports it; `error` is the service's own message when it did not succeed."""
+    """One run as the service reports it; `error` is the service's own message when it did not succeed.
+
+    `resumed` says that an earlier start began it, whatever that one asked for.
+    """
 
     id: str
     status: RunStatus
     error: str = ""
+    resumed: bool = False
 
 
 class Builder(Protocol):

@@ -13,6 +13,7 @@ from typing import Any
 from groundswell.cascade.deadlines import overdue
 from groundswell.cascade.model import (
     ACTIVE_STAGE,
+    AlreadyBuilt,
     BaseNews,
     Cancelled,
     Command,
@@ -182,6 +183,7 @@ def _again(state: Rebuild, reason: str, *, no_cache: bool = False) -> Decision:
         failed_stage=None,
         no_cache=no_cache,
         run="",
+        inputs={},
         candidate="",
         proof={},
         verdict={},
@@ -203,8 +205,27 @@ def _run_started(state: Rebuild, event: RunStarted) -> Decision | None:
         run=event.run,
         built_on=event.built_on,
         spec=event.spec,
+        inputs=event.inputs,
     )
     return state, (_command(state, Kind.OBSERVE),)
+
+
+def _already_built(state: Rebuild, event: AlreadyBuilt) -> Decision | None:
+    """Its dependants hear of it as of a promotion: each judges by its own inputs, and may have failed before."""
+    if state.status is not Status.READY:
+        return None
+    state = replace(state, built_on=event.built_on, spec=event.spec, inputs=event.inputs)
+    if again := _overtaken(state):
+        return again
+    built = replace(
+        state,
+        status=Status.UNCHANGED,
+        reason=f"already built from the same inputs by cascade {event.by}",
+        candidate=event.digest,
+        previous=event.digest,
+        promoted=event.digest,
+    )
+    return built, _give_back(state)
 
 
 def _run_succeeded(state: Rebuild, event: RunSucceeded) -> Decision | None:
@@ -333,7 +354,7 @@ def _replayed(state: Rebuild, event: Replayed) -> Decision:
         raise InputError(f"{state.image} cannot be replayed: {state.reason}; replay that instead")
     reason = f"replayed from {event.stage} by {event.who}: {event.why}"
     if event.stage is Stage.BUILD:
-        return _again(state, reason)
+        return _again(replace(state, forced=event.force), reason)
     have, need, kind, status = _RESTARTS[event.stage](state)
     if not have:
         raise InputError(f"{state.image} cannot be replayed from {event.stage}: {need}")
@@ -382,6 +403,7 @@ def _cancelled(state: Rebuild, event: Cancelled) -> Decision:
 _RULES: Mapping[type[Event], _Rule] = {
     BaseNews: _base_news,
     RunStarted: _run_started,
+    AlreadyBuilt: _already_built,
     RunSucceeded: _run_succeeded,
     Verified: _verified,
     Disproved: _disproved,

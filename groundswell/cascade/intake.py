@@ -30,7 +30,7 @@ from groundswell.store.port import ANY, Put, Queues, Store
 
 logger = logging.getLogger(__name__)
 
-VERSION = 2
+VERSION = 3
 _TABLE, _PARTITION = "pushes", "pushes"
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _EPOCH = 1_767_225_600  # 2026-01-01; ids count seconds from here
@@ -54,7 +54,7 @@ class Result(StrEnum):
 class Push:
     """One observed fact, as queued. `digest` is what the event said, a hint only.
 
-    What follows from an `urgent` one gets its build slots before others.
+    What follows from an `urgent` one gets its build slots before others; `force` builds it in any case.
     """
 
     id: str
@@ -64,6 +64,7 @@ class Push:
     digest: str
     source: str
     urgent: bool = False
+    force: bool = False
     tries: int = 0
 
     def to_text(self) -> str:
@@ -176,7 +177,14 @@ class Intake:
                 records.enlist(base.cascade)
         images = [affected.image for affected in found.images]
         followed = self._followed(base.cascade, set(images))
-        trigger = Trigger(cascade=base.cascade, base=reference, digest=base.digest, at=at, urgent=push.urgent)
+        trigger = Trigger(
+            cascade=base.cascade,
+            base=reference,
+            digest=base.digest,
+            at=at,
+            urgent=push.urgent,
+            forced=push.force,
+        )
         rebuilds = plan(trigger, found.images, seconds=self._durations.estimates(images), followed=followed)
         header = Header(
             id=base.cascade,
@@ -224,11 +232,7 @@ class Intake:
 
     def _supersede(self, older: str, newer: str) -> None:
         """The same base moved on: what the older cascade has not promoted yet need not be finished there."""
-        try:
-            states = list(self._engine.records.rebuilds(older))
-        except NotFoundError:
-            return
-        for state in states:
+        for state in list(self._engine.records.rebuilds(older)):
             if not state.status.settled or state.status is Status.BLOCKED:
                 self._engine.advance(older, state.image, Superseded(at=self._clock(), by=newer))
 

@@ -156,7 +156,8 @@ class Rebuild:
     `waits` holds each base in this cascade (by image name), the pushed base itself (by reference), and a rebuild of
     an older cascade that this one follows (`CASCADE/IMAGE`). `built_on` is what the waits said when the build
     started. `dependants` are (cascade, image) pairs.
-    An `urgent` one gets its build slot before others.
+    An `urgent` one gets its build slot before others, a `forced` one is built even if the same was built before.
+    `inputs` are what it is built from, with their key (`inputs.py`), or say why they are not known.
     """
 
     cascade: str
@@ -166,6 +167,7 @@ class Rebuild:
     dependants: tuple[tuple[str, str], ...] = ()
     priority: float = 0.0
     urgent: bool = False
+    forced: bool = False
     attempt: int = 0
     turn: int = 0
     reason: str = ""
@@ -174,6 +176,7 @@ class Rebuild:
     run: str = ""
     built_on: Mapping[str, str] = field(default_factory=dict)
     spec: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, Any] = field(default_factory=dict)
     previous: str = ""
     candidate: str = ""
     promoted: str = ""
@@ -214,6 +217,18 @@ class RunStarted(Event):
     run: str
     built_on: Mapping[str, str]
     spec: Mapping[str, Any]
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlreadyBuilt(Event):
+    """Nothing was started: the cascade `by` built the same inputs, and its `digest` is under the stable tag."""
+
+    digest: str
+    by: str
+    built_on: Mapping[str, str]
+    spec: Mapping[str, Any]
+    inputs: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -302,6 +317,7 @@ class Replayed(Event):
     stage: Stage
     who: str
     why: str
+    force: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

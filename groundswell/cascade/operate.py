@@ -56,36 +56,48 @@ class Operator:
 
     # Replay.
 
-    def replay(self, cascade: str, image: str, *, stage: Stage | None = None, who: str, why: str) -> Rebuild:
+    def replay(
+        self, cascade: str, image: str, *, stage: Stage | None = None, force: bool = False, who: str, why: str
+    ) -> Rebuild:
         """Run a rebuild again from `stage` (None: the one it failed at); what it blocked comes back by itself.
+
+        With `force` (from build) it is built even if the same inputs were built and good before.
 
         Raises InputError when it cannot be replayed from there (the message says from where it can),
         NotFoundError when there is no such rebuild.
         """
         _need_reason("a replay", why)
+        stage = _forced_from(stage) if force else stage
         records = self._engine.records
         # Looked up first: a mistyped id on the open list would be waited for by all that follow.
         state = records.rebuild(cascade, image).value
         if other := self._busy(cascade, {image}).get(image):
             raise InputError(f"{image} is {_elsewhere(other)}: wait for it, or replay it there")
         self._enlist(cascade)
-        event = Replayed(at=self._clock(), stage=stage or failed_at(state), who=who, why=why)
+        event = Replayed(at=self._clock(), stage=stage or failed_at(state), who=who, why=why, force=force)
         return self._apply(cascade, image, event)
 
-    def replay_failed(self, cascade: str, *, stage: Stage | None = None, who: str, why: str) -> Bulk:
+    def replay_failed(
+        self, cascade: str, *, stage: Stage | None = None, force: bool = False, who: str, why: str
+    ) -> Bulk:
         """Replay what failed, was rejected or was cancelled, from `stage` or each from where it failed.
 
         Bases come first. What is blocked is left alone: it comes back by itself. Raises NotFoundError when there is
         no such cascade, TemporaryError while it is still being planned.
         """
-        return self._replay(cascade, _FAILED, stage, who=who, why=why)
+        return self._replay(cascade, _FAILED, stage, force=force, who=who, why=why)
 
-    def replay_all(self, cascade: str, *, stage: Stage, who: str, why: str) -> Bulk:
+    def replay_all(
+        self, cascade: str, *, stage: Stage | None = None, force: bool = False, who: str, why: str
+    ) -> Bulk:
         """Replay everything that has ended, from `stage`; else as `replay_failed`."""
-        return self._replay(cascade, _ENDED, stage, who=who, why=why)
+        return self._replay(cascade, _ENDED, stage, force=force, who=who, why=why)
 
-    def _replay(self, cascade: str, wanted: tuple[Status, ...], stage: Stage | None, *, who: str, why: str) -> Bulk:
+    def _replay(
+        self, cascade: str, wanted: tuple[Status, ...], stage: Stage | None, *, force: bool, who: str, why: str
+    ) -> Bulk:
         _need_reason("a replay", why)
+        stage = _forced_from(stage) if force else stage
         states = self._load(cascade)
         targets = {image for image, state in states.items() if state.status in wanted}
         busy = self._busy(cascade, targets)
@@ -99,7 +111,7 @@ class Operator:
             elif image in targets:
                 asked = stage or failed_at(state)
                 begin, note = restart(state, asked)
-                event = Replayed(at=self._clock(), stage=begin, who=who, why=why)
+                event = Replayed(at=self._clock(), stage=begin, who=who, why=why, force=force)
                 book.attempt(state, event, note)
             elif state.status not in _ENDED:
                 book.leave(state, _why_not_replayed(state))
@@ -165,7 +177,8 @@ class Operator:
             subject=f"{cascade}/{image}",
             why=event.why,
             before={"status": before.status.value, "reason": before.reason},
-            after={"status": after.status.value, "reason": after.reason},
+            after={"status": after.status.value, "reason": after.reason}
+            | ({"forced": event.force} if isinstance(event, Replayed) else {}),
         )
         return self._engine.advance(cascade, image, event)
 
@@ -246,6 +259,14 @@ def _why_not_replayed(state: Rebuild) -> str:
 
 def _elsewhere(cascade: str) -> str:
     return f"being rebuilt by cascade {cascade}"
+
+
+def _forced_from(stage: Stage | None) -> Stage:
+    if stage not in (None, Stage.BUILD):
+        raise InputError(
+            f"--force builds again what was built and good, so it cannot begin with {stage}: leave --from out"
+        )
+    return Stage.BUILD
 
 
 def _need_reason(action: str, why: str) -> None:

@@ -10,13 +10,17 @@ from groundswell.cascade.model import Outcome, Rebuild, Status, Wait
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trigger:
-    """The push that starts a cascade: `base` (canonical, no digest) now has `digest`; `urgent` overtakes others."""
+    """The push that starts a cascade: `base` (canonical, no digest) now has `digest`; `urgent` overtakes others.
+
+    What a `forced` one rebuilds is built even where the same inputs were built before.
+    """
 
     cascade: str
     base: str
     digest: str
     at: float
     urgent: bool = False
+    forced: bool = False
 
 
 def plan(
@@ -51,6 +55,7 @@ def plan(
             ),
             priority=paths[affected.image],
             urgent=trigger.urgent,
+            forced=trigger.forced,
         )
         rebuilds.append(begin(state, at=trigger.at)[0])
     return tuple(rebuilds)

@@ -15,6 +15,7 @@ from groundswell.cascade.basebook import BaseBook
 from groundswell.cascade.deadlines import ROLLOUT
 from groundswell.cascade.engine import Work
 from groundswell.cascade.model import (
+    AlreadyBuilt,
     Command,
     Disproved,
     Event,
@@ -32,6 +33,7 @@ from groundswell.cascade.model import (
     TagMoved,
     Verified,
 )
+from groundswell.cascade.repeats import Repeats
 from groundswell.clock import Clock
 from groundswell.deploy.port import Deployer, Health, Workload
 from groundswell.errors import PermanentError, TemporaryError
@@ -55,6 +57,7 @@ class Stages:
         *,
         catalog: Catalog,
         bases: BaseBook,
+        repeats: Repeats,
         registry: Registry,
         builder: Builder,
         scanner: Scanner,
@@ -63,6 +66,7 @@ class Stages:
     ) -> None:
         self._catalog = catalog
         self._bases = bases
+        self._repeats = repeats
         self._registry = registry
         self._builder = builder
         self._scanner = scanner
@@ -84,15 +88,29 @@ class Stages:
     # build
 
     def build(self, _: Command, state: Rebuild) -> Event:
-        """Start the run under a name of its own: started twice, it runs once."""
+        """Start the run under a name of its own: started twice, it runs once. Or find that it need not be."""
         image = self._catalog.registration(state.image)
+        spec = to_json(image)
+        built_on = {
+            base: wait.digest if wait.outcome is Outcome.PROMOTED else "" for base, wait in state.waits.items()
+        }
+        look = self._repeats.look(image, state)
+        if not state.forced and (good := self._repeats.before(image, look)):
+            return AlreadyBuilt(
+                at=self._clock(),
+                digest=good.digest,
+                by=good.cascade,
+                built_on=built_on,
+                spec=spec,
+                inputs=look.kept(),
+            )
         run = self._builder.start(
             BuildRequest(
                 name=run_name(state),
                 registry=image.registry,
                 repository=image.repository,
                 tag=state.candidate_tag,
-                source=image.source,
+                source=look.source,
                 dockerfile=image.dockerfile,
                 target=image.target,
                 build_args=image.build_args,
@@ -101,10 +119,8 @@ class Stages:
                 pool=image.agent_pool,
             )
         )
-        built_on = {
-            base: wait.digest if wait.outcome is Outcome.PROMOTED else "" for base, wait in state.waits.items()
-        }
-        return RunStarted(at=self._clock(), run=run.id, built_on=built_on, spec=to_json(image))
+        inputs = look.kept(run)
+        return RunStarted(at=self._clock(), run=run.id, built_on=built_on, spec=spec, inputs=inputs)
 
     def observe(self, _: Command, state: Rebuild) -> Event | None:
         image = from_json(state.spec)
@@ -139,8 +155,8 @@ class Stages:
 
     def cancel(self, command: Command, state: Rebuild) -> None:
         """Stop the run that the command names: the rebuild may have another by now."""
-        if run := command.data["run"]:
-            self._builder.cancel(command.data.get("registry") or from_json(state.spec).registry, run)
+        registry = command.data.get("registry") or from_json(state.spec).registry
+        self._builder.cancel(registry, command.data["run"])
 
     # verify
 
@@ -158,12 +174,11 @@ class Stages:
             if not result.proven:
                 reason = f"not built on {reference}@{content.digest}: {'; '.join(result.reasons)}"
                 return Disproved(at=self._clock(), proof=proof, reason=reason)
-        return Verified(
-            at=self._clock(),
-            proof=proof,
-            previous=current.digest if current else "",
-            unchanged=current is not None and same_content(built, current),
-        )
+        unchanged = current is not None and same_content(built, current)
+        previous = current.digest if current else ""
+        if unchanged:
+            self._repeats.note(image, state, previous)
+        return Verified(at=self._clock(), proof=proof, previous=previous, unchanged=unchanged)
 
     def _candidate(self, image: Registration, state: Rebuild) -> Image:
         reference = _reference(image, digest=state.candidate)
@@ -224,6 +239,8 @@ class Stages:
                 bases = names if image.deployments else [name for name in names if lineage.stood_on(name)]
             self._bases.promoting(names, digest=state.candidate, cascade=state.cascade, bases=bases)
             self._registry.promote(_reference(image, digest=state.candidate), tags)
+        # Before it is said to be promoted: a crash in between brings the command back, and both are done again.
+        self._repeats.note(image, state, state.candidate)
         return Promoted(at=self._clock(), digest=state.candidate, deploys=bool(image.deployments))
 
     # deploy

@@ -1,6 +1,6 @@
 """What people are shown of a cascade, from its records. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ class Row:
     old: str
     new: str
     run: str
+    inputs: Mapping[str, Any]
 
     @property
     def state(self) -> str:
@@ -57,6 +58,7 @@ def to_json(header: Header, rebuilds: Sequence[Rebuild], *, now: float) -> dict[
                 "old_digest": row.old,
                 "new_digest": row.new,
                 "run": row.run,
+                "inputs": dict(row.inputs),
             }
             for row in rows(rebuilds, now=now)
         ],
@@ -81,6 +83,7 @@ def _row(state: Rebuild, now: float) -> Row:
         old=state.previous,
         new=state.previous if state.status is Status.UNCHANGED else state.promoted or state.candidate,
         run=state.run,
+        inputs=state.inputs,
     )
 
 

@@ -92,6 +92,7 @@ class Answer:
     paths: tuple[tuple[Step, ...], ...] = ()
     more_paths: bool = False
     history: tuple[Moment, ...] = ()
+    inputs: Mapping[str, Any] = field(default_factory=dict)
     proof: Mapping[str, Any] = field(default_factory=dict)
     verdict: Mapping[str, Any] = field(default_factory=dict)
     waits: tuple[tuple[Link, ...], ...] = ()
@@ -173,6 +174,7 @@ def explain(known: Known) -> Answer:
         paths=tuple(found[:PATHS]),
         more_paths=len(found) > PATHS,
         history=tuple(_moments(state)),
+        inputs=state.inputs,
         proof=state.proof,
         verdict=state.verdict,
         waits=tuple(_chains(known, state)),

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from groundswell import printable
-from groundswell.cli import audit, cascades, impact, lineage, push, pushes, replay, runs, scan, stale, why
+from groundswell.cli import audit, cascades, impact, lineage, push, pushes, replay, runs, scan, stale, wait, why
 from groundswell.errors import ConflictError, GroundswellError, InputError, NotFoundError, TemporaryError
 
 EXIT_CODES: Mapping[type[GroundswellError], int] = {
@@ -20,7 +20,10 @@ EXIT_CODES: Mapping[type[GroundswellError], int] = {
     TemporaryError: 5,
     GroundswellError: 1,
 }
-"""By the most special class: 2 wrong input, 3 not found, 4 somebody was faster, 5 try again later, 1 other."""
+"""By the most special class: 2 wrong input, 3 not found, 4 somebody was faster, 5 try again later, 1 other.
+
+`wait` has one of its own, 6: it ended, but not as it was waited for.
+"""
 
 _UNWRITTEN = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
@@ -41,6 +44,7 @@ app.command("audit")(audit.audit)
 app.command("scan")(scan.scan)
 app.command("impact")(impact.impact)
 app.command("stale")(stale.stale)
+app.command("wait")(wait.wait)
 app.command("why")(why.why)
 
 

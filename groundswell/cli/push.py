@@ -14,9 +14,16 @@ def push(
     urgent: Annotated[
         bool, typer.Option("--urgent", help="What follows is built before anything else, as for a security fix.")
     ] = False,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="What follows is built even if it was built and good from the same before."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Tell that a base was pushed, when its webhook was lost or what follows is urgent.
+
+    A digest that was seen before starts nothing, with --force neither: to build all of a cascade again there is
+    `groundswell replay CASCADE --all --force`.
 
     Example: groundswell push example.azurecr.io/mirror/debian:12 --urgent --reason "CVE-2026-1234"
     """
@@ -24,8 +31,8 @@ def push(
     from groundswell.wiring import app as product
 
     app = product()
-    told = announce(app.store, reference, urgent=urgent, who=who(), why=reason, clock=app.clock)
+    told = announce(app.store, reference, urgent=urgent, force=force, who=who(), why=reason, clock=app.clock)
     if as_json:
-        print_json({"push": told.id, "urgent": told.urgent})
+        print_json({"push": told.id, "urgent": told.urgent, "forced": told.force})
         return
     console.print(Text(f"queued as {told.id}; `groundswell pushes` will say what became of it"))

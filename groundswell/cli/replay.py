@@ -33,10 +33,21 @@ def replay(
     failed: Annotated[
         bool, typer.Option("--failed", help="All that failed, was rejected or was cancelled, bases first.")
     ] = False,
-    everything: Annotated[bool, typer.Option("--all", help="All that has ended; needs --from.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All that has ended; needs --from or --force.")] = False,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force",
+            help="Build again what was built and good from the same inputs: for what a build takes from elsewhere, "
+            "such as packages that it downloads.",
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Run a rebuild again from a stage; what it blocked comes back by itself when it succeeds.
+
+    Begun with build, an image whose source and bases are still those of the build under its tag is left unchanged,
+    unless with --force.
 
     Example: groundswell replay 0k3v9xab2c shop/web --reason "source repaired"
 
@@ -46,18 +57,18 @@ def replay(
 
     if [image is not None, failed, everything].count(True) != 1:
         raise InputError("replay what? name an IMAGE of the cascade, or give --failed, or --all")
-    if everything and stage is None:
+    if everything and stage is None and not force:
         raise InputError("--all needs the stage to begin with: --from build, verify, scan, promote or deploy")
     operator = product().operator
     if image is None:
         bulk = (
-            operator.replay_all(cascade, stage=stage, who=who(), why=reason)
-            if everything and stage is not None
-            else operator.replay_failed(cascade, stage=stage, who=who(), why=reason)
+            operator.replay_all(cascade, stage=stage, force=force, who=who(), why=reason)
+            if everything
+            else operator.replay_failed(cascade, stage=stage, force=force, who=who(), why=reason)
         )
         _report(bulk, "replayed", "replay", as_json=as_json)
         return
-    state = operator.replay(cascade, image, stage=stage, who=who(), why=reason)
+    state = operator.replay(cascade, image, stage=stage, force=force, who=who(), why=reason)
     if as_json:
         print_json({"cascade": cascade, "image": image, "status": state.status, "reason": state.reason})
         return

@@ -1,7 +1,7 @@
 """groundswell why: the records' own explanation, for somebody who was just woken up: the answer first."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -61,6 +61,7 @@ def lines(answer: "Answer") -> Iterator[str]:
     )
     yield from _part("through", [*map(_path, answer.paths), *(["and more"] if answer.more_paths else [])])
     yield from _part("moves", [f"{when(m.at)}  {m.status:10} {m.reason}".rstrip() for m in answer.history])
+    yield from _part("inputs", list(_inputs(answer.inputs)))
     yield from _part("proof", list(_proof(answer)))
     yield from _part("also", list(answer.reasons) if answer.status is not None else [])
 
@@ -84,6 +85,16 @@ def _elsewhere(link: "Link", first: "Link") -> str:
 def _path(path: "tuple[Step, ...]") -> str:
     steps = "".join(f" -{'+'.join(step.kinds) or 'edge no longer registered'}-> {step.image}" for step in path)
     return f"{path[0].base}{steps}" if path else "no path is recorded"
+
+
+def _inputs(inputs: Mapping[str, Any]) -> Iterator[str]:
+    from groundswell.cascade.view import short
+
+    if "unknown" in inputs:
+        yield f"it is built in any case: {inputs['unknown']}"
+    elif inputs:
+        yield f"key {short(inputs['key'])}: source at {short(inputs['revision'])}"
+        yield from (f"on {base} {', '.join(map(short, at.split(',')))}" for base, at in inputs["bases"].items())
 
 
 def _proof(answer: "Answer") -> Iterator[str]:

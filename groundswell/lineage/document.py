@@ -26,6 +26,7 @@ from groundswell.lineage.model import Registration
 MAX_BYTES = 4 * 1024 * 1024
 
 _USER = re.compile(r"//[^\s'\"]*@")
+_LONGEST = 200
 
 type _Path = tuple[str | int, ...]
 
@@ -77,7 +78,7 @@ def _pattern(_: Validator, pattern: str, text: Any, of: Any) -> Iterator[Validat
         yield ValidationError(of.get("patternErrorMessage") or f"{text!r} does not match {pattern!r}")
 
 
-def _unique(_: Validator, wanted: bool, items: Any, of: Any) -> Iterator[ValidationError]:  # noqa: ARG001
+def _unique(_: Validator, wanted: bool, items: Any, of: Any) -> Iterator[ValidationError]:  # noqa: ARG001  # a keyword's signature
     """By their texts, because the library compares every two of what it cannot sort: minutes for 100 kB of lists.
 
     The items of our arrays are texts and objects; what is equal but not the same text is refused otherwise.
@@ -86,7 +87,7 @@ def _unique(_: Validator, wanted: bool, items: Any, of: Any) -> Iterator[Validat
         yield ValidationError(f"{items!r} has non-unique elements")
 
 
-validator: Callable[[Mapping[str, Any]], Validator] = extend(  # type: ignore[no-untyped-call]
+validator: Callable[[Mapping[str, Any]], Validator] = extend(  # type: ignore[no-untyped-call]  # without annotations
     Draft202012Validator, {"pattern": _pattern, "uniqueItems": _unique}
 )
 """What holds documents against the JSON Schema it is given. Patterns are read as JSON Schema has them."""
@@ -163,9 +164,13 @@ def _line(error: ValidationError, lines: _Lines) -> int:
 
 def _say(error: ValidationError) -> str:
     where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path)
+    return f"{where.lstrip('.')}: {said(error)}" if where else said(error)
+
+
+def said(error: ValidationError) -> str:
+    """What a complaint says, cut short, and without the password of a URL that stands in the wrong place."""
     message = _USER.sub("//…@", error.message)
-    message = message if len(message) <= 200 else message[:200] + "..."
-    return f"{where.lstrip('.')}: {message}" if where else message
+    return message if len(message) <= _LONGEST else message[:_LONGEST] + "..."
 
 
 def _entries(document: Mapping[str, Any], lines: _Lines, name: str) -> Iterator[Entry]:

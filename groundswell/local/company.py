@@ -1,4 +1,4 @@
-"""The demo's company: `examples/company` as a git repository that the stack's build service can clone.
+"""The demo's company: `examples/company` as a git repository that the stack's git server serves.
 
 The files name `groundswell.azurecr.io`; the copy names the local registry instead, and pins the base that is there.
 """
@@ -17,15 +17,12 @@ _IDENTITY = ("-c", "user.name=Groundswell demo", "-c", "user.email=demo@example.
 
 
 class Company:
-    """A work tree and the bare repository it is pushed to."""
+    """A work tree and the bare repository it is pushed to, both in `folder`, which `server` serves."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, server: str) -> None:
         self.tree = folder / "company"
         self.bare = folder / "company.git"
-
-    @property
-    def url(self) -> str:
-        return self.bare.as_uri()
+        self.url = f"{server}/{self.bare.name}"
 
     def create(self, *, registry: str, pin: str) -> None:
         """Copy the example with the local registry, git URL and pinned digest in it, and publish it."""

@@ -113,7 +113,7 @@ def prepare(stack: Stack, app: App, packages: Path) -> tuple[Company, tuple[Regi
     """The world before the update: registry, git repository and cluster."""
     base = build_base(packages, Variant.VULNERABLE)
     pin = push(base, stack.login, *scenario.BASE.split(":"))
-    company = Company(stack.folder)
+    company = Company(stack.repositories, stack.addresses["git"])
     company.create(registry=stack.registry.login_server, pin=pin)
     registrations = read(company.tree)
     started = time.monotonic()

@@ -21,7 +21,7 @@ from typing import Self
 from graph.reference import Reference
 from groundswell import printable, settings
 from groundswell.errors import PermanentError, TemporaryError
-from groundswell.local import trivy
+from groundswell.local import git, trivy
 from groundswell.local.acr.service import AcrLookalike
 from groundswell.local.advisories import read_advisories, write_database
 from groundswell.local.azurite import Azurite
@@ -53,6 +53,7 @@ class Ports:
     arm: int = 0
     cluster: int = 0
     identity: int = 0
+    git: int = 0
 
 
 class Stack:
@@ -73,6 +74,7 @@ class Stack:
         self.admin_password = secrets.token_urlsafe(24)
         self.function_key = secrets.token_urlsafe(24)
         self.cluster_token = secrets.token_urlsafe(24)
+        self.repositories = folder / "git"  # bare ones, served by their names
         self.settings_file = folder / "local.settings.json"
         self.addresses: dict[str, str] = {}
         self._values: dict[str, str] = {}
@@ -92,7 +94,7 @@ class Stack:
         self._closing.close()
 
     def _start(self, closing: contextlib.ExitStack) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.repositories.mkdir(parents=True, exist_ok=True)
         servers = closing.enter_context(Servers(self.certificates))
         identity_port = servers.serve(self.identity.app, port=self._ports.identity, tls=False)
         self.registry = AcrLookalike(
@@ -119,6 +121,7 @@ class Stack:
             limits=Limits(concurrency=SLOTS),
         )
         arm_port = servers.serve(tasks.app, port=self._ports.arm)
+        git_port = servers.serve(lambda: git.application(self.repositories), port=self._ports.git, tls=False)
         self.cluster = ClusterLookalike(token=self.cluster_token, exists=self._exists)
         closing.callback(self.cluster.close)
         cluster_port = servers.serve(self.cluster.app, port=self._ports.cluster)
@@ -132,6 +135,7 @@ class Stack:
             "azure resource manager": f"https://localhost:{arm_port}",
             "cluster": f"https://localhost:{cluster_port}",
             "identity": f"http://127.0.0.1:{identity_port}",
+            "git": f"http://127.0.0.1:{git_port}",
         }
         self._write_settings(
             GROUNDSWELL_STORE=connection,

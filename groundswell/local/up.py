@@ -20,7 +20,7 @@ from groundswell.local.alone import alone
 from groundswell.local.paths import home
 from groundswell.local.stack import Ports, Stack
 
-PORTS = Ports(functions=7071, registry=5443, arm=5444, cluster=5445, identity=5446)
+PORTS = Ports(functions=7071, registry=5443, arm=5444, cluster=5445, identity=5446, git=5447)
 
 console = Console()
 

@@ -146,6 +146,7 @@ def test_the_same_name_builds_once(world: World) -> None:
 
     assert [again.id, later.id, changed.id] == [first.id] * 3
     assert later.status is RunStatus.SUCCEEDED
+    assert [run.resumed for run in (first, again, later, changed)] == [False, True, True, True]
 
 
 def test_a_lost_answer_does_not_build_twice(world: World) -> None:

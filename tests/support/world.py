@@ -35,6 +35,10 @@ def digest_of(*parts: str) -> str:
     return "sha256:" + hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
+def commit_of(*parts: str) -> str:
+    return digest_of("commit", *parts).removeprefix("sha256:")[:40]
+
+
 def image_of(diff_ids: Sequence[str], **config: str) -> Image:
     platform = PlatformImage(
         platform="linux/amd64",
@@ -141,6 +145,21 @@ class FakeRegistry:
 
 
 @dataclass
+class FakeRevisions:
+    """Commits that change when the source of an image (at the path of its name) does."""
+
+    world: "World"
+    asked: list[Source] = field(default_factory=list)
+    down: GroundswellError | None = None
+
+    def revision(self, source: Source) -> str:
+        self.asked.append(source)
+        if self.down:
+            raise self.down
+        return commit_of(source.path, self.world.sources.get(source.path, "1"))
+
+
+@dataclass
 class FakeBuilder:
     world: "World"
     requests: list[BuildRequest] = field(default_factory=list)
@@ -155,7 +174,7 @@ class FakeBuilder:
             raise self.down
         for run, (known, _) in self.runs.items():
             if known.name == request.name:
-                return Run(id=run, status=RunStatus.RUNNING)
+                return Run(id=run, status=RunStatus.RUNNING, resumed=True)
         run = f"r{len(self.runs)}"
         self.requests.append(request)
         self.runs[run] = (request, self._bases(request))
@@ -268,12 +287,14 @@ class World:
         )
         self.app = App(settings, lambda: self.time)
         self.registry = FakeRegistry()
+        self.revisions = FakeRevisions(self)
         self.builder = FakeBuilder(self)
         self.scanner = FakeScanner(self)
         self.deployer = FakeDeployer(self)
         vars(self.app).update(
             store=store or SqliteStore(folder / "store.db", clock=lambda: self.time),
             registry=self.registry,
+            revisions=self.revisions,
             builder=self.builder,
             scanner=self.scanner,
             deployer=self.deployer,

@@ -66,7 +66,7 @@ def read(source: Source) -> list[Build]:
         try:
             if "build" in step:
                 recipe = _recipe(source, step, document)
-                rows += source.builds(name, lambda recipe=recipe: recipe)  # type: ignore[misc]
+                rows += source.builds(name, lambda recipe=recipe: recipe)  # type: ignore[misc]  # mypy infers no lambda with a default
             elif "cmd" in step:
                 _run(_words(step["cmd"], "cmd"), images, unresolved)
         except InputError as exc:

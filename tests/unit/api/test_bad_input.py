@@ -60,6 +60,14 @@ def test_the_place_at_fault(api: Api, world: World, changes: dict[str, Any], poi
     assert world.app.catalog.registrations() == ()
 
 
+def test_a_password_in_the_wrong_place_is_not_told_again(api: Api) -> None:
+    url = "https://me:hunter2@git.example.com/shop.git"
+    answer = api.put(WEB, json=sent(source=url, labels={"from": [url]}))
+    assert answer.status_code == 422
+    assert "is not of type" in answer.text
+    assert "hunter2" not in answer.text
+
+
 def test_a_dockerfile_that_leads_elsewhere_in_the_repository_is_fine(api: Api) -> None:
     changes = {"dockerfile": "../docker/Dockerfile", "source": {**SOURCE, "path": "apps/web"}}
     assert api.put(WEB, json=sent(**changes)).status_code == 201

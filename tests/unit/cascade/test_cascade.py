@@ -2,14 +2,17 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from graph.reference import Reference
 from groundswell.audit import entries
+from groundswell.cascade.codec import command_to_text
 from groundswell.cascade.engine import MAX_TRIES, REBUILDS
 from groundswell.cascade.intake import Result
-from groundswell.cascade.model import Stage, Status
+from groundswell.cascade.model import Command, Kind, Stage, Status
 from groundswell.cascade.records import Phase
 from groundswell.errors import InputError, NotFoundError, PermanentError, TemporaryError
 from groundswell.lineage.model import Registration
@@ -416,6 +419,85 @@ def test_a_poisoned_message_becomes_a_failed_rebuild(make_world: MakeWorld) -> N
     state = world.states()["top"]
     assert (state.status, state.failed_stage) == (Status.FAILED, Stage.BUILD)
     assert "replay" in state.reason
+
+
+def test_a_poisoned_message_of_an_earlier_turn_fails_nothing(make_world: MakeWorld) -> None:
+    world = make_world(registration("top", BASE))
+    world.push_base()
+    world.drive()
+    stale = Command(kind=Kind.SCAN, cascade=world.cascade, image="top", turn=1)
+    world.app.engine.poisoned(command_to_text(stale))
+    assert world.statuses() == {"top": "done"}
+
+
+def test_a_candidate_that_the_registry_shows_a_moment_later_is_waited_for(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = make_world(registration("top", BASE))
+    digest, asked = world.registry.digest, 0
+
+    def late(reference: Reference) -> str | None:
+        nonlocal asked
+        if reference.tag is not None and reference.tag.startswith("gs-"):
+            asked += 1
+            return digest(reference) if asked > 2 else None
+        return digest(reference)
+
+    monkeypatch.setattr(world.registry, "digest", late)
+    world.push_base()
+    world.drive()
+    assert (world.statuses(), len(world.builder.requests), asked) == ({"top": "done"}, 1, 3)
+
+
+def test_a_build_name_that_cannot_be_forgotten_costs_nothing(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = make_world(registration("top", BASE))
+
+    def refuse(registry: str, name: str) -> None:
+        raise PermanentError(f"{name} is locked in {registry}")
+
+    monkeypatch.setattr(world.builder, "forget", refuse)
+    world.push_base()
+    world.drive()
+    assert (world.statuses(), len(world.builder.requests)) == ({"top": "done"}, 1)
+
+
+def test_a_candidate_that_was_purged_is_said_to_be_gone(make_world: MakeWorld) -> None:
+    world = make_world(registration("top", BASE))
+    world.vulnerable.add("top")
+    world.push_base()
+    world.drive()
+    del world.registry.images[world.states()["top"].candidate]
+    world.app.operator.replay(world.cascade, "top", stage=Stage.VERIFY, who="ann", why="look again")
+    world.drive()
+    state = world.states()["top"]
+    assert (state.status, state.failed_stage) == (Status.FAILED, Stage.VERIFY)
+    assert state.reason.endswith("is no longer in the registry; replay from build")
+
+
+def test_without_the_base_nothing_is_proven(make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = make_world(registration("top", BASE))
+    pushed, read = world.push_base(), world.registry.image
+    monkeypatch.setattr(world.registry, "image", lambda named: None if named.digest == pushed else read(named))
+    world.drive()
+    state = world.states()["top"]
+    assert (state.status, state.failed_stage) == (Status.FAILED, Stage.VERIFY)
+    assert state.reason == f"the base {BASE}@{pushed} is not in its registry, so nothing can be proven"
+
+
+@pytest.mark.parametrize("verdict", [{}, {"passed": False}, {"passed": True, "digest": "sha256:another"}])
+def test_nothing_is_promoted_but_the_very_digest_that_passed(make_world: MakeWorld, verdict: Any) -> None:
+    world = make_world(registration("top", BASE))
+    world.push_base()
+    world.drive()
+    before = list(world.registry.history)
+    state = replace(world.states()["top"], verdict=verdict)
+    promote = world.app.engine._works[Kind.PROMOTE]
+    command = Command(kind=Kind.PROMOTE, cascade=world.cascade, image="top", turn=state.turn)
+    with pytest.raises(PermanentError, match="not a pass for this digest"):
+        promote(command, state)
+    assert world.registry.history == before
 
 
 def test_asking_for_what_is_not_there(make_world: MakeWorld) -> None:

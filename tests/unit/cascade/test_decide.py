@@ -7,6 +7,7 @@ import pytest
 from groundswell.cascade.deadlines import DEADLINES
 from groundswell.cascade.decide import HISTORY, begin, decide, moved_bases, news, outcome, standing
 from groundswell.cascade.model import (
+    AlreadyBuilt,
     BaseNews,
     Cancelled,
     Command,
@@ -42,6 +43,7 @@ PENDING = Wait(outcome=Outcome.PENDING)
 EVENTS: tuple[Event, ...] = (
     BaseNews(at=9, base="mid", wait=Wait(outcome=Outcome.PROMOTED, digest="sha256:m1", turn=4)),
     RunStarted(at=9, run="r1", built_on={"base:1": "sha256:b1"}, spec={}),
+    AlreadyBuilt(at=9, digest="sha256:d", by="c0", built_on={"base:1": "sha256:b1"}, spec={}, inputs={"key": "k"}),
     RunSucceeded(at=9, digest="sha256:c"),
     Verified(at=9, proof={"ok": 1}, previous="sha256:p", unchanged=False),
     Disproved(at=9, proof={}, reason="old base"),
@@ -79,6 +81,7 @@ def kinds(commands: tuple[Command, ...]) -> list[Kind]:
 
 EXPECTED: dict[tuple[Status, type[Event]], Status] = {
     (Status.READY, RunStarted): Status.BUILDING,
+    (Status.READY, AlreadyBuilt): Status.UNCHANGED,
     (Status.BUILDING, RunSucceeded): Status.VERIFYING,
     (Status.VERIFYING, Verified): Status.SCANNING,
     (Status.VERIFYING, Disproved): Status.READY,
@@ -365,6 +368,32 @@ def test_replay_from_each_stage(stage: Stage, have: dict[str, object], status: S
     if stage is not Stage.BUILD:
         with pytest.raises(InputError, match=f"cannot be replayed from {stage}"):
             decide(rebuild(Status.FAILED), event)
+
+
+def test_what_was_already_built_gives_its_slot_back_and_tells_its_digest() -> None:
+    event = next(event for event in EVENTS if isinstance(event, AlreadyBuilt))
+    state, commands = decide(rebuild(Status.READY, inputs={}), event)
+    assert kinds(commands) == [Kind.RELEASE, Kind.NEWS]
+    assert (commands[1].data["outcome"], commands[1].data["digest"]) == ("promoted", "sha256:d")
+    assert (state.promoted, state.previous, state.inputs) == ("sha256:d", "sha256:d", {"key": "k"})
+    # A base that says again what it said changes nothing, one that moved means another build.
+    same = Wait(outcome=Outcome.PROMOTED, digest="sha256:b1", turn=7)
+    assert decide(state, BaseNews(at=10, base="base:1", wait=same))[0].status is Status.UNCHANGED
+    moved = replace(same, digest="sha256:b2")
+    again, _ = decide(state, BaseNews(at=10, base="base:1", wait=moved))
+    assert (again.status, again.inputs) == (Status.READY, {})
+
+
+def test_a_base_that_moved_while_it_was_looked_up_means_another_look() -> None:
+    event = next(event for event in EVENTS if isinstance(event, AlreadyBuilt))
+    moved = {"base:1": Wait(outcome=Outcome.PROMOTED, digest="sha256:b2", turn=7)}
+    state, commands = decide(rebuild(Status.READY, waits=moved), event)
+    assert (state.status, state.attempt, state.reason) == (
+        Status.READY,
+        2,
+        "base:1 moved while it was under way",
+    )
+    assert kinds(commands) == [Kind.RELEASE, Kind.ADMIT]
 
 
 def test_what_cannot_be_replayed_says_why() -> None:

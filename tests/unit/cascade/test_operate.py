@@ -210,6 +210,20 @@ def test_promoting_is_not_cancelled(make_world: MakeWorld, monkeypatch: pytest.M
     assert bulk.left[0].why == "is promoting already: it is left to end"
 
 
+def test_what_was_superseded_is_to_be_replayed_where_it_went_on(make_world: MakeWorld) -> None:
+    world = chain(make_world)
+    world.takes = {"top": 10_000}
+    world.push_base()
+    world.drive(until=30)
+    first = world.cascade
+    world.takes.clear()
+    world.push_base("sha256:base2")
+    world.drive()
+    bulk = world.app.operator.replay_failed(first, who="ann", why="x")
+    assert told(bulk) == {"done": [], "left": ["top", "left", "right", "low"], "failed": []}
+    assert {item.why for item in bulk.left} == {f"superseded by cascade {world.cascade}: replay it there"}
+
+
 def test_bad_requests(make_world: MakeWorld) -> None:
     world = chain(make_world)
     operator = world.app.operator
@@ -280,6 +294,10 @@ def test_a_replay_begins_at_the_last_stage_that_has_what_it_needs(
     found, why = restart(rebuild(Status.FAILED, **have), asked)
     assert found is stage
     assert bool(why) == (stage is not asked)
+
+
+def test_one_that_cannot_be_replayed_at_all_is_left_to_the_rules_to_refuse() -> None:
+    assert restart(rebuild(Status.BUILDING), Stage.SCAN) == (Stage.SCAN, "")
 
 
 @pytest.mark.parametrize("stage", [Stage.SCAN, Stage.PROMOTE])

@@ -15,7 +15,7 @@ from graph.impact import impact
 from graph.lineage import Lineage
 from groundswell.cascade.codec import command_from_text
 from groundswell.cascade.engine import REBUILDS
-from groundswell.cascade.model import Kind
+from groundswell.cascade.model import Command, Kind
 from groundswell.cascade.plan import Trigger, plan
 from groundswell.cascade.pools import _HEAD, _TABLE, Pools
 from groundswell.cascade.records import Header
@@ -81,6 +81,16 @@ def test_who_leaves_the_line_is_not_called(store: SqliteStore) -> None:
     found.leave("c", "b", priority=1.0, up_to=4)
     assert not found.in_line("c", "b", priority=1.0)
     assert images(found.release("c", "a", up_to=1)) == ["c"]
+
+
+def test_a_late_message_does_not_take_a_newer_turn_out_of_the_line(store: SqliteStore) -> None:
+    pool = pools(store, slots=1)
+    pool.admit([entry("a")])
+    pool.admit([entry("b", turn=5)])
+    pool.leave("c", "b", priority=1.0, up_to=4)
+    assert pool.in_line("c", "b", priority=1.0)
+    pool.leave("c", "b", priority=1.0, up_to=5)
+    assert not pool.in_line("c", "b", priority=1.0)
 
 
 def test_agent_pools_have_limits_of_their_own(store: SqliteStore) -> None:
@@ -223,6 +233,24 @@ def test_a_doubled_build_message_does_not_free_the_slot(
     world.deliver(REBUILDS, build)
     assert world.app.engine.pool() == before
     assert len(before.running) == 1
+
+
+def test_a_slot_granted_to_one_that_was_just_cancelled_comes_back(make_world: MakeWorld) -> None:
+    world = make_world(registration("a", BASE), registration("b", BASE), slots=1)
+    _until_building(world)
+    waiting = next(state for state in world.states().values() if state.status.value == "ready")
+    world.app.operator.cancel(world.cascade, waiting.image, who="test", why="not now")
+    world.drive(until=30)
+    late = entry(waiting.image, cascade=world.cascade, turn=waiting.turn)
+    world.takes.clear()
+    world.drive()
+    # It was being admitted while it was cancelled: the slot is granted after all, and nobody needs it.
+    assert images(world.app.engine._pools.admit([late])) == [waiting.image]
+    grant = Command(kind=Kind.BUILD, cascade=world.cascade, image=waiting.image, turn=waiting.turn)
+    world.app.engine.send([grant])
+    world.drive()
+    assert world.app.engine.pool().running == {}
+    assert len(world.builder.requests) == 1
 
 
 def test_a_cancelled_rebuild_leaves_the_line(make_world: MakeWorld) -> None:

@@ -152,6 +152,38 @@ def test_what_was_registered_after_the_base_had_moved(make_world: MakeWorld) -> 
     assert world.cascade in found.detail
 
 
+def test_what_was_built_before_its_base_was_known(make_world: MakeWorld) -> None:
+    world = make_world(registration("top", BASE))
+    world.registry.put(ref("top"), image_of(["sha256:before", "sha256:own"]))
+    (found,) = look(world).images
+    assert (found.cause, found.current) == (Cause.NOT_REGISTERED, world.registry.tags[BASE])
+    assert found.detail.startswith(f"it was built before {BASE} moved")
+
+
+def test_one_that_is_blocked_names_its_cascade(make_world: MakeWorld) -> None:
+    world = make_world(registration("top", BASE), registration("app", BASE, build=[ref("top")]))
+    world.broken.add("top")
+    world.push_base()
+    world.drive()
+    found = {item.image: item for item in look(world).images}
+    assert (found["app"].cause, found["app"].detail) == (
+        Cause.BLOCKED,
+        f"cascade {world.cascade}: blocked by top",
+    )
+
+
+def test_an_image_that_was_never_built_claims_no_base(make_world: MakeWorld) -> None:
+    world = make_world(registration("app", None, build=[BASE], deployments=[workload("web")]))
+    world.broken.add("app")
+    world.push_base()
+    world.drive()
+    del world.registry.tags[ref("app")]
+    report = look(world)
+    assert [(item.cause, item.stands_on) for item in report.images] == [(Cause.FAILED, "")]
+    assert report.workloads == ()  # there is nothing to compare what it runs with
+    assert report.unread == (f"{ref('app')}: not in its registry",)
+
+
 def test_a_workload_that_was_left_behind_says_why(make_world: MakeWorld) -> None:
     world = make_world(registration("top", BASE, deployments=[workload("web"), workload("job")]))
     target = str(world.app.catalog.registration("top").deployments[0])
@@ -207,3 +239,20 @@ def test_strangers_on_what_a_registered_base_was_are_found_by_their_layers(make_
     assert (lost.image, lost.base, lost.stands_on, lost.current) == (f"{HOST}/apps/lost:1", BASE, old, pushed)
     assert lost.cause is Cause.NOT_REGISTERED
     assert lost.since is not None
+
+
+def test_strangers_that_name_their_base_are_judged_by_what_they_say(make_world: MakeWorld) -> None:
+    world = make_world(registration("top", BASE))
+    old = world.registry.tags[BASE]
+    told = {"org.opencontainers.image.base.name": BASE, "org.opencontainers.image.base.digest": old}
+    behind = replace(image_of(["sha256:base0", "sha256:behind"]), annotations=told)
+    world.registry.put(f"{HOST}/apps/behind:1", behind)
+    pushed = world.push_base()
+    world.drive()
+    world.registry.put(f"{HOST}/apps/fresh:1", image_of(["sha256:base1", "sha256:fresh"]))
+    with world.app.catalog.lineage() as lineage:
+        report = discover(world.registry, HOST, lineage)
+        (stale,) = unregistered(report, lineage, world.app.bases)
+    assert report.found[f"{HOST}/apps/fresh:1"]
+    assert (stale.image, stale.base, stale.stands_on) == (f"{HOST}/apps/behind:1", BASE, old)
+    assert stale.current == pushed

@@ -1,17 +1,19 @@
 """What the timers find again: lost webhooks, lost messages, lost slots."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from graph.reference import Reference
-from groundswell.cascade.engine import PUSHES
+from groundswell.cascade.engine import PUSHES, REBUILDS
 from groundswell.cascade.intake import Result, began, new_id
-from groundswell.cascade.model import Stage
+from groundswell.cascade.model import Outcome, Stage
 from groundswell.cascade.records import Phase, Records
 from groundswell.cascade.schedule import Entry
 from groundswell.cascade.sweep import LONG_PATIENCE, PATIENCE, PLANNING, seed
 from groundswell.errors import NotFoundError, PermanentError, TemporaryError
+from groundswell.store.port import ANY, Delete
 from tests.support.world import BASE, HOST, QUEUES, World, digest_of, image_of, ref, registration, workload
 
 type MakeWorld = Callable[..., World]
@@ -213,6 +215,98 @@ def test_the_book_keeps_to_the_newest_entry(make_world: MakeWorld) -> None:
     bases.planned("never/seen:1", cascade="one")
     assert bases.get("never/seen:1") is None
     assert Reference.parse(BASE).tag == "12"
+
+
+def test_the_book_leaves_an_entry_alone_that_changes_under_its_hand(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = make_world(registration("top", BASE))
+    bases, get = world.app.bases, world.app.store.get
+    bases.claim(BASE, digest="sha256:1", cascade="one")
+
+    def overtaken(*key: str) -> object:
+        record = get(*key)
+        monkeypatch.undo()
+        bases.claim(BASE, digest="sha256:2", cascade="two")
+        return record
+
+    monkeypatch.setattr(world.app.store, "get", overtaken)
+    bases.planned(BASE, cascade="one")
+    known = bases.get(BASE)
+    assert known is not None
+    assert (known.digest, known.cascade, known.planned) == ("sha256:2", "two", False)
+
+
+def test_a_cascade_that_ran_while_its_push_was_delivered_again_stays_ended(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker died after the cascade was set going, before the book said that it is planned."""
+    world = make_world(registration("top", BASE))
+    monkeypatch.setattr(world.app.bases, "planned", lambda reference, *, cascade: None)
+    digest = world.push_base()
+    world.drive()
+    assert world.app.engine.records.header(world.cascade).value.phase is Phase.ENDED
+    monkeypatch.undo()
+    world.webhook(Reference.parse(BASE), digest)
+    world.drive()
+    header = world.app.engine.records.header(world.cascade).value
+    assert (header.phase, header.open, len(world.cascades)) == (Phase.ENDED, 0, 1)
+    known = world.app.bases.get(BASE)
+    assert known is not None
+    assert known.planned
+
+
+def test_records_that_a_crash_left_half_written_are_completed_and_none_is_written_twice(
+    make_world: MakeWorld,
+) -> None:
+    world = make_world(registration("top", BASE), registration("app", ref("top")))
+    world.push_base()
+    world.drive()
+    records, states = world.app.engine.records, world.states()
+    header = records.header(world.cascade).value
+    half = replace(header, id="half", phase=Phase.PLANNING)
+    begun, moved = replace(states["app"], cascade="half", turn=0), replace(states["app"], cascade="half", turn=9)
+    records.create(half, [moved])
+    records.create(half, [begun, replace(states["top"], cascade="half")])
+    assert {state.image: state.turn for state in records.rebuilds("half")} == {
+        "app": 9,
+        "top": states["top"].turn,
+    }
+
+
+def test_what_has_just_moved_is_left_in_peace(make_world: MakeWorld) -> None:
+    world = make_world(registration("top", BASE))
+    world.takes = {"top": 1000}
+    world.push_base()
+    world.drive(until=20)
+    before = world.states()["top"]
+    world.time = before.updated_at + PATIENCE - 1
+    depth = world.app.store.depth(REBUILDS)
+    world.app.sweep.cascades()
+    assert (world.states()["top"], world.app.store.depth(REBUILDS)) == (before, depth)
+
+
+def test_a_follower_does_not_wait_for_a_record_that_is_gone(make_world: MakeWorld) -> None:
+    other = f"{HOST}/mirror/tools:1"
+    world = make_world(registration("app", BASE, build=[other]))
+    world.registry.on_push = lambda reference, digest: None
+    world.registry.put(other, image_of(["sha256:tools0"]))
+    world.app.bases.note(other, digest=world.registry.tags[other])
+    world.registry.on_push = world.webhook
+    world.takes = {"app": 1000}
+    world.push_base()
+    world.drive(until=20)
+    older = world.cascade
+    world.time += 1
+    world.push_base("sha256:tools1", other)
+    world.drive(until=20)
+    newer = world.cascade
+    assert world.statuses(newer) == {"app": "waiting"}
+    world.app.store.commit("cascades", older, [Delete(row="image:app", etag=ANY)])
+    world.time += PATIENCE + 1
+    world.app.sweep.cascades()
+    assert world.states(newer)["app"].waits[f"{older}/app"].outcome is Outcome.UNCHANGED
+    assert world.statuses(newer) == {"app": "ready"}
 
 
 # What was begun and never planned must not be waited for for ever.

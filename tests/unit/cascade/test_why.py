@@ -1,13 +1,17 @@
 """Why an image was, or was not, rebuilt, as the records tell it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
-from groundswell.cascade.model import Stage, Status
+from groundswell.cascade.engine import PUSHES
+from groundswell.cascade.model import Stage, Status, Superseded
+from groundswell.cascade.schedule import Entry
 from groundswell.cascade.why import Answer, look
 from groundswell.errors import NotFoundError
 from groundswell.lineage.model import Registration
+from groundswell.store.port import ANY, Delete
 from tests.support.world import BASE, HOST, World, image_of, ref, registration
 
 type MakeWorld = Callable[..., World]
@@ -165,6 +169,58 @@ def test_a_follower_waits_for_the_same_image_in_an_older_cascade(make_world: Mak
     assert paths(answer) == [f"{OTHER} -build-> app"]
 
 
+def test_a_rebuild_that_another_waits_for_and_that_is_gone_is_told_as_such(make_world: MakeWorld) -> None:
+    world = make_world(registration("app", BASE, build=[OTHER]))
+    world.registry.on_push = lambda reference, digest: None
+    world.registry.put(OTHER, image_of(["sha256:tools0"]))
+    world.app.bases.note(OTHER, digest=world.registry.tags[OTHER])
+    world.registry.on_push = world.webhook
+    world.takes = {"app": 1000}
+    world.push_base()
+    world.drive(until=20)
+    older = world.cascade
+    world.time += 1
+    world.registry.put(OTHER, image_of(["sha256:tools1"]))
+    world.drive(until=20)
+    world.app.store.commit("cascades", older, [Delete(row="image:app", etag=ANY)])
+    ((_, gone),) = ask(world, "app").waits
+    assert (gone.cascade, gone.image, gone.status) == (older, "app", "gone")
+
+
+@pytest.mark.parametrize(
+    ("running", "says"),
+    [
+        ({"app": "waiting"}, "it is about to get in line for a build slot"),
+        ({"app": "mine"}, "it has a build slot: its run is about to be started"),
+        ({"app": "another"}, "it is in line until cascade zz has built the same image"),
+    ],
+)
+def test_one_that_is_ready_says_what_keeps_it(make_world: MakeWorld, running: dict[str, str], says: str) -> None:
+    world = make_world(registration("app", BASE))
+    world.push_base()
+    world.app.engine.admit = lambda commands: None  # type: ignore[method-assign]
+    world.deliver(PUSHES, world.app.store.receive(PUSHES)[0].body)
+    me = Entry(cascade=world.cascade, image="app", turn=0, priority=1.0, since=world.time)
+    twin = replace(me, cascade="zz")
+    if running["app"] == "mine":
+        world.app.engine._pools.admit([me])
+    elif running["app"] == "another":
+        world.app.engine._pools.admit([twin])
+        world.app.engine._pools.admit([me])
+    ((link,),) = ask(world, "app").waits
+    assert link.reason.startswith(f"{says}; since 20")
+
+
+def test_news_that_has_not_arrived_yet_is_told(make_world: MakeWorld) -> None:
+    world = make_world(registration("top", BASE), registration("app", ref("top")))
+    world.push_base()
+    world.app.engine._news = lambda command, *, again: []  # type: ignore[method-assign]
+    world.drive()
+    ((_, top),) = ask(world, "app").waits
+    assert (top.image, top.status) == ("top", "done")
+    assert top.reason.endswith("promoted; nothing runs it; the news of it has not arrived yet")
+
+
 def test_held_images_say_what_to_change(make_world: MakeWorld) -> None:
     world = make_world(registration("top", BASE, tag_patterns=("1.*",)))
     pin = f"{BASE}@{world.registry.tags[BASE]}"
@@ -262,6 +318,17 @@ def test_what_came_after_is_told_too(make_world: MakeWorld) -> None:
     world.app.operator.replay(world.cascade, "top", stage=Stage.BUILD, who="ann", why="mended")
     world.drive()
     assert any("replayed from build by ann: mended" in moment.reason for moment in ask(world, "top").history)
+
+
+def test_one_that_a_superseded_base_blocks_names_the_successor(make_world: MakeWorld) -> None:
+    world = make_world(registration("top", BASE), registration("app", ref("top")))
+    world.takes = {"top": 1000}
+    world.push_base()
+    world.drive(until=20)
+    world.app.engine.advance(world.cascade, "top", Superseded(at=world.time, by="zz"))
+    world.drive()
+    ((_, top),) = ask(world, "app").waits
+    assert (top.status, top.reason.partition(": ")[2]) == ("superseded", "superseded by cascade zz")
 
 
 def test_superseded_ones_name_their_successor(make_world: MakeWorld) -> None:

@@ -100,6 +100,43 @@ def test_replay_and_cancel_and_their_trail(world: World) -> None:
     assert run("replay", world.cascade, "top", "--from", "dance", "--reason", "x").exit_code == 2
 
 
+def test_a_replay_is_of_what_changed_unless_it_is_forced(world: World) -> None:
+    world.push_base()
+    world.drive()
+    run("replay", world.cascade, "top", "--from", "build", "--reason", "once more")
+    world.drive()
+    (top,) = [
+        image
+        for image in json.loads(run("cascades", world.cascade, "--json").output)["images"]
+        if image["image"] == "top"
+    ]
+    assert (top["status"], top["run"]) == ("unchanged", "")
+    assert top["why"] == f"already built from the same inputs by cascade {world.cascade}"
+    assert set(top["inputs"]) == {"key", "revision", "bases"}
+    shown = run("why", "top").output
+    assert f"key {top['inputs']['key'][:12]}: source at {top['inputs']['revision'][:12]}" in shown
+    assert f"on {BASE} {world.registry.tags[BASE].removeprefix('sha256:')[:12]}" in shown
+    assert "1 replayed" not in run("replay", world.cascade, "top", "--force", "--reason", "packages").output
+    world.drive()
+    assert len(world.builder.requests) == 3
+    again = json.loads(run("replay", world.cascade, "--all", "--force", "--reason", "packages", "--json").output)
+    assert [item["stage"] for item in again["done"]] == ["build", "build"]
+    world.drive()
+    assert len(world.builder.requests) == 5
+    assert isinstance(
+        run("replay", world.cascade, "top", "--force", "--from", "scan", "--reason", "x").exception, InputError
+    )
+
+
+def test_why_says_what_is_not_known_of_the_inputs(world: World) -> None:
+    world.revisions.down = PermanentError("no such host")
+    world.push_base()
+    world.drive()
+    assert (
+        "it is built in any case: the revision of its source is not known: no such host" in run("why", "top").output
+    )
+
+
 def test_pushes(world: World) -> None:
     world.push_base()
     world.drive()

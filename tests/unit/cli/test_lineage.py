@@ -92,11 +92,12 @@ def test_telling_a_push(world: World) -> None:
     world.registry.on_push = lambda reference, digest: None
     world.push_base()
     told = json.loads(run("push", BASE, "--urgent", "--reason", "CVE-1", "--json").output)
-    assert told["urgent"] is True
+    assert (told["urgent"], told["forced"]) == (True, False)
     assert told["push"].startswith("hand-")
     world.drive()
     assert json.loads(run("cascades", world.cascade, "--json").output)["urgent"] is True
     assert "`groundswell pushes` will say" in run("push", BASE, "--reason", "again").output
+    assert json.loads(run("push", BASE, "--force", "--reason", "packages", "--json").output)["forced"] is True
     assert run("push", BASE).exit_code == 2  # no reason given
 
 

@@ -141,6 +141,8 @@ def test_one_that_is_far_behind_loads_everything(
 def test_what_is_written_while_it_loads_is_seen(catalog: Catalog, store: SqliteStore) -> None:
     other = Catalog(store, lambda: 2.0)
     other.register([registration("top", BASE)], who="bob")
+    assert names(catalog) == ["top"]
+    other.register([registration("a", ref("top"))], who="bob")
     real, late = store.get, iter(["b", "c"])
 
     def get(table: str, partition: str, row: str) -> Record | None:
@@ -149,7 +151,7 @@ def test_what_is_written_while_it_loads_is_seen(catalog: Catalog, store: SqliteS
         return real(table, partition, row)
 
     store.get = get  # type: ignore[method-assign]
-    assert names(catalog) == ["b", "c", "top"]
+    assert names(catalog) == ["a", "b", "c", "top"]
 
 
 def test_contradictions_are_refused_and_nothing_is_stored(catalog: Catalog) -> None:

@@ -172,7 +172,7 @@ def test_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
         pauses.clear()
         with pytest.raises(TemporaryError, match="did not answer"):
             call()
-        assert sum(pauses) < 8  # the SDK's own would be about a minute
+        assert sum(pauses) <= 9  # three of at most 3 s; the SDK's own would be about a minute
     store.close()
 
 
