@@ -4,7 +4,7 @@ An impact is found once and read by the planner of a cascade (who waits for whom
 """
 
 import heapq
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from graph.lineage import Edge, EdgeKind, Lineage
@@ -37,10 +37,10 @@ class Impact:
     held: tuple[Edge, ...]
 
 
-def impact(lineage: Lineage, reference: str) -> Impact:
-    """Who is rebuilt when `reference` (canonical, without digest) gets a new digest, bases first, then by name."""
-    roots = lineage.direct(reference)
-    affected = _reached(lineage, roots)
+def impact(lineage: Lineage, *references: str) -> Impact:
+    """Who is rebuilt when `references` (canonical, without digest) get new digests, bases first, then by name."""
+    pushed = frozenset(references)
+    affected = _reached(lineage, _direct(lineage, pushed))
     waits_for = {
         name: tuple(sorted(base for base in lineage.followed(name) if base in affected)) for name in affected
     }
@@ -51,10 +51,44 @@ def impact(lineage: Lineage, reference: str) -> Impact:
         edges = tuple(
             edge
             for edge in lineage.edges(name)
-            if not edge.pinned and (edge.base == reference or lineage.publisher(edge.base) in affected)
+            if not edge.pinned and (edge.base in pushed or lineage.publisher(edge.base) in affected)
         )
         images.append(Affected(image=name, depth=depth[name], waits_for=waits_for[name], edges=edges))
-    return Impact(images=tuple(images), held=tuple(_held(lineage, reference, depth)))
+    return Impact(images=tuple(images), held=tuple(_held(lineage, references, depth)))
+
+
+def related(lineage: Lineage, reference: str, others: Collection[str]) -> set[str]:
+    """Those of `others` whose pushes belong with one of `reference`, `reference` with them.
+
+    Tags of one repository belong together, and references that rebuild an image in common; so does whatever belongs
+    with one of these. It makes no difference which of them is asked for.
+    """
+    found, todo, left = {reference}, [reference], set(others) - {reference}
+    while todo and left:
+        current = todo.pop()
+        shared = _stood_on(lineage, current)
+        repository = current.rpartition(":")[0]
+        near = {other for other in left if other in shared or other.rpartition(":")[0] == repository}
+        found |= near
+        left -= near
+        todo += near
+    return found
+
+
+def _stood_on(lineage: Lineage, reference: str) -> set[str]:
+    """Every reference that stands, at whatever remove, under an image which `reference` rebuilds."""
+    images = _reached(lineage, lineage.direct(reference))
+    stack = list(images)
+    while stack:
+        for name in lineage.followed(stack.pop()):
+            if name not in images:
+                images.add(name)
+                stack.append(name)
+    return {edge.base for name in images for edge in lineage.edges(name) if not edge.pinned}
+
+
+def _direct(lineage: Lineage, references: Iterable[str]) -> set[str]:
+    return {name for reference in references for name in lineage.direct(reference)}
 
 
 def _reached(lineage: Lineage, roots: Iterable[str]) -> set[str]:
@@ -82,9 +116,9 @@ def _in_order(lineage: Lineage, waits_for: Mapping[str, Sequence[str]]) -> Itera
                 heapq.heappush(free, dependant)
 
 
-def _held(lineage: Lineage, reference: str, affected: Mapping[str, int]) -> Iterable[Edge]:
+def _held(lineage: Lineage, references: Iterable[str], affected: Mapping[str, int]) -> Iterable[Edge]:
     tags = [tag for name in affected if (node := lineage.node(name)) for tag in node.publishes]
-    pins = (edge for tag in (reference, *tags) for edge in lineage.held(tag))
+    pins = (edge for tag in (*references, *tags) for edge in lineage.held(tag))
     return dict.fromkeys((*pins, *lineage.held_by_patterns(affected)))
 
 

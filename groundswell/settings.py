@@ -8,10 +8,13 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from groundswell.errors import InputError
+
+_LONGEST_WINDOW = 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +51,18 @@ class Settings:
     trivy_cache: str  # GROUNDSWELL_TRIVY_CACHE: folder that holds db/
     slots: int  # GROUNDSWELL_SLOTS: builds at once in the registries' default pools
     poll_seconds: float  # GROUNDSWELL_POLL_SECONDS: between two looks at a run or a rollout
+    settle_seconds: float = 30.0  # GROUNDSWELL_SETTLE_SECONDS: a push waits so long for others that are related
+    settle_bases: Mapping[str, float] = field(
+        default_factory=dict
+    )  # GROUNDSWELL_SETTLE_BASES: JSON, base reference or glob of it -> seconds
     agent_pools: Mapping[str, int] = field(
         default_factory=dict
     )  # GROUNDSWELL_AGENT_POOLS: JSON, name -> builds at once
+
+    def settle(self, base: str) -> float:
+        """The settle window of a base (canonical, without digest), in seconds: of the first glob that fits."""
+        found = (seconds for glob, seconds in self.settle_bases.items() if fnmatchcase(base, glob))
+        return next(found, self.settle_seconds)
 
 
 def _json(values: Mapping[str, str], name: str) -> Mapping[str, Any]:
@@ -71,14 +83,17 @@ def _entries[T](values: Mapping[str, str], name: str, make: type[T]) -> dict[str
         raise InputError(f"setting {name}: {exc}; see local.settings.example.json") from exc
 
 
-def _number[N: (int, float)](values: Mapping[str, str], name: str, default: N, make: type[N]) -> N:
+def _number[N: (int, float)](
+    values: Mapping[str, str], name: str, default: N, make: type[N], *, zero: bool = False
+) -> N:
     text = values.get(name) or str(default)
     try:
         number = make(text)
     except ValueError as exc:
         raise InputError(f"setting {name} must be a number, not {text!r}") from exc
-    if not 0 < number < math.inf:
-        raise InputError(f"setting {name} must be a number greater than 0, not {text}")
+    if not (0 < number < math.inf or (zero and number == 0)):
+        least = "of 0 or more" if zero else "greater than 0"
+        raise InputError(f"setting {name} must be a number {least}, not {text}")
     return number
 
 
@@ -88,6 +103,21 @@ def _limits(values: Mapping[str, str], name: str) -> dict[str, int]:
         if type(limit) is not int or limit < 1:
             raise InputError(f"setting {name}: {pool} must have a whole number greater than 0, not {limit!r}")
     return dict(limits)
+
+
+def _windows(values: Mapping[str, str], name: str) -> dict[str, float]:
+    windows = _json(values, name)
+    for glob, seconds in windows.items():
+        if type(seconds) not in (int, float) or not 0 <= seconds <= _LONGEST_WINDOW:
+            raise InputError(f"setting {name}: {glob} must have seconds, a day's at most, not {seconds!r}")
+    return dict(windows)
+
+
+def _window(values: Mapping[str, str], name: str) -> float:
+    seconds = _number(values, name, 30.0, float, zero=True)
+    if seconds > _LONGEST_WINDOW:
+        raise InputError(f"setting {name} must be a day at most ({_LONGEST_WINDOW:.0f}), not {seconds:g}")
+    return seconds
 
 
 def parse(values: Mapping[str, str]) -> Settings:
@@ -113,6 +143,8 @@ def parse(values: Mapping[str, str]) -> Settings:
         trivy_cache=values.get("GROUNDSWELL_TRIVY_CACHE", ""),
         slots=_number(values, "GROUNDSWELL_SLOTS", 4, int),
         poll_seconds=_number(values, "GROUNDSWELL_POLL_SECONDS", 5.0, float),
+        settle_seconds=_window(values, "GROUNDSWELL_SETTLE_SECONDS"),
+        settle_bases=_windows(values, "GROUNDSWELL_SETTLE_BASES"),
         agent_pools=_limits(values, "GROUNDSWELL_AGENT_POOLS"),
     )
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from groundswell.cascade.intake import Push
+from groundswell.cascade.push import Push
 from groundswell.errors import InputError
 
 MAX_BODY = 64 * 1024

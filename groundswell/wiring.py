@@ -14,11 +14,14 @@ from groundswell import clock, settings
 from groundswell.cascade.basebook import BaseBook
 from groundswell.cascade.durations import Durations
 from groundswell.cascade.engine import Engine, Work
+from groundswell.cascade.gathering import Gathering
 from groundswell.cascade.goodbook import GoodBook
-from groundswell.cascade.intake import Intake, Push, queue
+from groundswell.cascade.intake import Intake
 from groundswell.cascade.model import Kind
 from groundswell.cascade.operate import Operator
+from groundswell.cascade.planning import Planner
 from groundswell.cascade.polling import pause
+from groundswell.cascade.push import Push, queue
 from groundswell.cascade.repeats import Repeats
 from groundswell.cascade.stages import Stages
 from groundswell.cascade.sweep import Sweep
@@ -151,8 +154,25 @@ class App:
             engine=self.engine,
             catalog=self.catalog,
             bases=self.bases,
-            durations=self.durations,
+            gathering=self.gathering,
+            planner=self.planner,
             registry=self.registry,
+            settle=self.settings.settle,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def gathering(self) -> Gathering:
+        return Gathering(self.store)
+
+    @cached_property
+    def planner(self) -> Planner:
+        return Planner(
+            engine=self.engine,
+            gathering=self.gathering,
+            catalog=self.catalog,
+            bases=self.bases,
+            durations=self.durations,
             clock=self.clock,
         )
 
@@ -164,6 +184,7 @@ class App:
             catalog=self.catalog,
             bases=self.bases,
             durations=self.durations,
+            planner=self.planner,
             registry=self.registry,
             clock=self.clock,
         )

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 from graph.reference import InvalidReferenceError, Reference
 from groundswell import audit
-from groundswell.cascade.intake import Push, queue
+from groundswell.cascade.push import Push, queue
 from groundswell.clock import Clock
 from groundswell.errors import InputError
 from groundswell.store.port import Store

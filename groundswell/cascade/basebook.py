@@ -1,7 +1,6 @@
 """The bases' book: which digest each base reference was last seen at, and which cascade that belongs to.
 
-It tells a new push from one already known (a doubled webhook, our own promotion). Its ETag decides which of two
-workers that see the same push starts the cascade.
+It tells a new push from one already known (a doubled webhook, our own promotion).
 """
 
 from collections.abc import Iterable
@@ -10,7 +9,6 @@ from itertools import batched
 
 from groundswell.cascade.recent import Recent
 from groundswell.clock import Clock
-from groundswell.errors import ConflictError
 from groundswell.store.conflicts import retry_conflicts
 from groundswell.store.port import ANY, MAX_COMMIT, Documents, Put
 
@@ -21,7 +19,7 @@ _REMEMBERED = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Base:
-    """`planned` is false while the cascade of this digest is still being written down."""
+    """`planned` is false until the digest has gone into a cascade: `cascade` is the one before it then."""
 
     digest: str
     cascade: str
@@ -39,25 +37,22 @@ class BaseBook:
         record = self._store.get(_TABLE, _PARTITION, reference)
         return Base(**record.value) if record else None
 
-    def names(self, cascade: str) -> bool:
-        """Whether a base's newest entry is this cascade's; one that no entry names will not be planned any more."""
-        return any(record.value["cascade"] == cascade for record in self._store.scan(_TABLE, _PARTITION))
+    def claim(self, reference: str, *, digest: str) -> Base:
+        """Enter a digest, if it is new, as one to be planned; returns what the book says now.
 
-    def claim(self, reference: str, *, digest: str, cascade: str) -> tuple[Base, Base | None]:
-        """Enter a digest that is new under `cascade`: (what the book says now, what it said before).
-
-        When the book has the digest already, that entry stands and both are the same.
+        Until that is done, the entry names the cascade that the digest before it went into.
         """
         for attempt in retry_conflicts():
             with attempt:
                 record = self._store.get(_TABLE, _PARTITION, reference)
                 known = Base(**record.value) if record else None
                 if known is not None and known.digest == digest:
-                    return known, known
+                    return known
+                cascade = known.cascade if known else ""
                 base = Base(digest=digest, cascade=cascade, seen_at=self._clock(), planned=False)
                 put = Put(row=reference, value=asdict(base), etag=record.etag if record else None)
                 self._store.commit(_TABLE, _PARTITION, [put])
-        return base, known
+        return base
 
     def note(self, reference: str, *, digest: str, cascade: str = "") -> None:
         """Enter a digest that starts nothing: what a base is at when it is first known."""
@@ -86,13 +81,15 @@ class BaseBook:
         self._own.drop(reference)
         return True
 
-    def planned(self, reference: str, *, cascade: str) -> None:
-        """The cascade is written down. Nothing happens when the entry belongs to another one by now."""
-        record = self._store.get(_TABLE, _PARTITION, reference)
-        if record is None or record.value["cascade"] != cascade:
-            return
-        put = Put(row=reference, value={**record.value, "planned": True}, etag=record.etag)
-        try:
-            self._store.commit(_TABLE, _PARTITION, [put])
-        except ConflictError:
-            return  # a newer digest was entered meanwhile: that entry speaks for itself
+    def planned(self, reference: str, *, digest: str, cascade: str) -> None:
+        """The digest went into `cascade`; a newer one that is still to be planned comes after that."""
+        for attempt in retry_conflicts():
+            with attempt:
+                record = self._store.get(_TABLE, _PARTITION, reference)
+                newest = record is not None and record.value["digest"] == digest
+                if record is None or (record.value["planned"] and not newest):
+                    return
+                after = {**record.value, "cascade": cascade, "planned": newest}
+                if after != record.value:
+                    put = Put(row=reference, value=after, etag=record.etag)
+                    self._store.commit(_TABLE, _PARTITION, [put])

@@ -27,6 +27,7 @@ from groundswell.cascade.model import (
     Overdue,
     Promoted,
     Rebuild,
+    Renewed,
     Replayed,
     RolledOut,
     RolloutsPlanned,
@@ -332,11 +333,21 @@ def _overdue(state: Rebuild, event: Overdue) -> Decision | None:
 
 
 def _followed(state: Rebuild, event: Followed) -> Decision | None:
-    follower = (event.by, state.image)
+    follower = (event.by, event.image or state.image)
     if follower in state.dependants:
         return None
     state = replace(state, dependants=(*state.dependants, follower))
-    return state, (_tell_follower(state, event.by),) if state.status.settled else ()
+    told = state.status.settled and event.by != state.cascade
+    return state, (_tell_follower(state, event.by),) if told else ()
+
+
+def _renewed(state: Rebuild, event: Renewed) -> Decision | None:
+    hurried = replace(state, urgent=state.urgent or event.urgent)
+    if state.status in (Status.CANCELLED, Status.SUPERSEDED):
+        return _again(hurried, "what it stands on was pushed again")
+    if hurried == state:
+        return None
+    return hurried, (_command(state, Kind.ADMIT),) if state.status is Status.READY else ()
 
 
 def _superseded(state: Rebuild, event: Superseded) -> Decision | None:
@@ -416,6 +427,7 @@ _RULES: Mapping[type[Event], _Rule] = {
     Nudged: _nudged,
     Overdue: _overdue,
     Followed: _followed,
+    Renewed: _renewed,
     Superseded: _superseded,
     Replayed: _replayed,
     Cancelled: _cancelled,

@@ -300,9 +300,21 @@ class Overdue(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Followed(Event):
-    """A later cascade holds the same image, and waits until this rebuild has settled."""
+    """A later cascade holds the same image, and waits until this rebuild has settled.
+
+    Or, with an `image`, that one is about to come into this cascade (`by`), and stands on this rebuild: whoever
+    brings it in knows how the rebuild stands.
+    """
 
     by: str
+    image: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renewed(Event):
+    """Something that the image stands on was pushed again: what was stopped has a new reason to be rebuilt."""
+
+    urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""From a push and the lineage to the first records of a cascade. Pure."""
+"""From pushes and the lineage to the first records of a cascade. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,52 +10,66 @@ from groundswell.cascade.model import Outcome, Rebuild, Status, Wait
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trigger:
-    """The push that starts a cascade: `base` (canonical, no digest) now has `digest`; `urgent` overtakes others.
+    """A push that a cascade follows from: `base` (canonical, no digest) now has `digest`.
 
-    What a `forced` one rebuilds is built even where the same inputs were built before.
+    What follows from an `urgent` one overtakes others, from a `forced` one is built even where the same inputs were
+    built before. `turn` orders the pushes of one base in a cascade.
     """
 
-    cascade: str
     base: str
     digest: str
-    at: float
     urgent: bool = False
     forced: bool = False
+    turn: int = 0
+
+    @property
+    def wait(self) -> Wait:
+        """What the images that stand on the base are told."""
+        return Wait(outcome=Outcome.PROMOTED, digest=self.digest, turn=self.turn)
 
 
 def plan(
-    trigger: Trigger,
+    triggers: Sequence[Trigger],
     images: Sequence[Affected],
     *,
+    cascade: str,
+    at: float,
     seconds: Mapping[str, float],
     followed: Mapping[str, Sequence[str]] | None = None,
+    standing: Mapping[str, Wait] | None = None,
 ) -> tuple[Rebuild, ...]:
     """The rebuilds of a cascade as they begin, bases first.
 
-    `seconds` estimates how long each image takes; `followed` names, by image, the older cascades that hold it.
+    `seconds` estimates how long each image takes; `followed` names, by image, the older cascades that hold it;
+    `standing` says how images stand that are in the cascade already.
     """
     dependants = dependants_of(images)
     paths = remaining_paths(dependants, seconds)
     rebuilds = []
     for affected in images:
-        waits = {base: Wait(outcome=Outcome.PENDING) for base in affected.waits_for}
-        for cascade in (followed or {}).get(affected.image, ()):
-            waits[predecessor(cascade, affected.image)] = Wait(outcome=Outcome.PENDING)
-        if any(edge.base == trigger.base for edge in affected.edges):
-            waits[trigger.base] = Wait(outcome=Outcome.PROMOTED, digest=trigger.digest, turn=0)
+        waits = {base: (standing or {}).get(base) or Wait(outcome=Outcome.PENDING) for base in affected.waits_for}
+        for older in (followed or {}).get(affected.image, ()):
+            waits[predecessor(older, affected.image)] = Wait(outcome=Outcome.PENDING)
+        waits.update({trigger.base: trigger.wait for trigger in standing_on(triggers, affected)})
         state = Rebuild(
-            cascade=trigger.cascade,
+            cascade=cascade,
             image=affected.image,
             status=Status.WAITING,
             waits=waits,
             # The longest path is told first, so that it stands first in line for a slot.
             dependants=tuple(
-                (trigger.cascade, image)
+                (cascade, image)
                 for image in sorted(dependants[affected.image], key=lambda image: (-paths[image], image))
             ),
             priority=paths[affected.image],
-            urgent=trigger.urgent,
-            forced=trigger.forced,
+            urgent=any(trigger.urgent for trigger in triggers),
+            forced=any(trigger.forced for trigger in triggers),
         )
-        rebuilds.append(begin(state, at=trigger.at)[0])
+        rebuilds.append(begin(state, at=at)[0])
     return tuple(rebuilds)
+
+
+def standing_on(triggers: Sequence[Trigger], affected: Affected) -> list[Trigger]:
+    """The pushes of what the image itself names."""
+    bases = {edge.base for edge in affected.edges}
+    return [trigger for trigger in triggers if trigger.base in bases]

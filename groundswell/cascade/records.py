@@ -5,10 +5,11 @@ The list of open cascades is one record: its order says which of two cascades th
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
+from itertools import batched
 from typing import Any
 
 from groundswell.cascade.codec import rebuild_from_json, rebuild_to_json
@@ -16,6 +17,7 @@ from groundswell.cascade.model import Rebuild
 from groundswell.cascade.recent import Recent
 from groundswell.clock import inverted
 from groundswell.errors import ConflictError, NotFoundError
+from groundswell.store.conflicts import retry_conflicts
 from groundswell.store.port import ANY, MAX_COMMIT, Documents, Put
 
 _CASCADES = "cascades"
@@ -32,8 +34,21 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pushed:
+    """A push that a cascade follows from, and when it went in."""
+
+    base: str
+    digest: str
+    source: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """A cascade as a whole. `open` counts the rebuilds that are not settled; `pinned` what pins hold back."""
+    """A cascade as a whole. `open` counts the rebuilds that are not settled; `pinned` what pins hold back.
+
+    `pushes` are all that went in, in that order; `base`, `digest` and `source` are the first one's.
+    """
 
     id: str
     base: str
@@ -47,6 +62,12 @@ class Header:
     urgent: bool = False
     pinned: tuple[tuple[str, str], ...] = ()
     edges: dict[str, list[str]] = field(default_factory=dict)
+    pushes: tuple[Pushed, ...] = ()
+
+    @property
+    def bases(self) -> Mapping[str, str]:
+        """The newest digest of every base that was pushed."""
+        return {self.base: self.digest} | {push.base: push.digest for push in self.pushes}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,11 +136,44 @@ class Records:
                     self._store.commit(_CASCADES, cascade, [put])
             return []
 
+    def note(self, cascade: str, pushes: Sequence[Pushed]) -> list[int]:
+        """Note pushes that go into a cascade under way; returns the turn of each (from 1). Repeats are harmless."""
+        for attempt in retry_conflicts():
+            with attempt:
+                stored = self.header(cascade)
+                known = stored.value.pushes
+                after = (*known, *(push for push in pushes if push not in known))
+                if after != known:
+                    self._put_header(stored, replace(stored.value, pushes=after))
+        return [1 + after.index(push) for push in pushes]
+
+    def extend(self, cascade: str, rebuilds: Sequence[Rebuild], *, at: float) -> None:
+        """Add rebuilds to a cascade under way, the header's count with them; what is there already stays."""
+        for some in batched(rebuilds, MAX_COMMIT - 1, strict=False):
+            for attempt in retry_conflicts():
+                with attempt:
+                    rows = {_IMAGE + item.image: item for item in some}
+                    new = [
+                        Put(row=row, value=rebuild_to_json(item), etag=None)
+                        for row, item in rows.items()
+                        if self._store.get(_CASCADES, cascade, row) is None
+                    ]
+                    if not new:
+                        continue
+                    with self._turns:
+                        stored = self.header(cascade)
+                        counted = self._count(stored, len(new), at)
+                        header = replace(counted, total=counted.total + len(new))
+                        self._put_header(stored, header, new)
+
+    def _put_header(self, stored: Stored[Header], header: Header, more: Sequence[Put] = ()) -> None:
+        self._headers.drop(header.id)
+        put = Put(row=_HEADER, value=_document(header), etag=stored.etag)
+        self._store.commit(_CASCADES, header.id, [put, *more])
+
     def set_phase(self, stored: Stored[Header], phase: Phase) -> None:
         """Raises ConflictError when the header changed meanwhile."""
-        header = replace(stored.value, phase=phase)
-        self._headers.drop(header.id)
-        self._store.commit(_CASCADES, header.id, [Put(row=_HEADER, value=_document(header), etag=stored.etag)])
+        self._put_header(stored, replace(stored.value, phase=phase))
 
     def save(self, cascade: str, moves: Sequence[tuple[Stored[Rebuild], Rebuild]], *, at: float) -> None:
         """Save rebuilds over those that were loaded, in one commit; the header with them when its count changes.
@@ -156,12 +210,16 @@ class Records:
     def _counted(self, cascade: str, change: int, at: float) -> Stored[Header]:
         """The header as it will be when `change` more rebuilds (or fewer) are open, with the ETag it has now."""
         stored = self._headers.get(cascade) or self.header(cascade)
+        return replace(stored, value=self._count(stored, change, at))
+
+    @staticmethod
+    def _count(stored: Stored[Header], change: int, at: float) -> Header:
         header = replace(stored.value, open=stored.value.open + change)
         if header.open == 0:
-            header = replace(header, phase=Phase.ENDED, ended_at=at)
-        elif header.phase is Phase.ENDED:
-            header = replace(header, phase=Phase.RUNNING, ended_at=None)
-        return replace(stored, value=header)
+            return replace(header, phase=Phase.ENDED, ended_at=at)
+        if header.phase is Phase.ENDED:
+            return replace(header, phase=Phase.RUNNING, ended_at=None)
+        return header
 
     def recent(self, limit: int) -> Iterator[Header]:
         """The newest cascades first."""
@@ -192,7 +250,8 @@ class Records:
 
 
 def _document(header: Header) -> dict[str, Any]:
-    return {field.name: getattr(header, field.name) for field in fields(header)}
+    cells = {field.name: getattr(header, field.name) for field in fields(header)}
+    return {**cells, "pushes": [asdict(push) for push in header.pushes]}
 
 
 def _header(document: Any) -> Header:
@@ -201,5 +260,6 @@ def _header(document: Any) -> Header:
             **document,
             "phase": Phase(document["phase"]),
             "pinned": tuple((image, reference) for image, reference in document["pinned"]),
+            "pushes": tuple(Pushed(**push) for push in document.get("pushes", ())),
         }
     )

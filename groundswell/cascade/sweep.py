@@ -9,8 +9,10 @@ from groundswell.cascade.basebook import BaseBook
 from groundswell.cascade.decide import follow, news, predecessor
 from groundswell.cascade.durations import Durations, measured
 from groundswell.cascade.engine import Engine
-from groundswell.cascade.intake import Push, began, queue
+from groundswell.cascade.ids import began
 from groundswell.cascade.model import BaseNews, Nudged, Outcome, Overdue, Rebuild, Status, Superseded, Wait
+from groundswell.cascade.planning import Planner
+from groundswell.cascade.push import Push, queue
 from groundswell.cascade.records import Header, Phase, Stored
 from groundswell.clock import Clock
 from groundswell.errors import InputError, NotFoundError, PermanentError, TemporaryError
@@ -38,6 +40,7 @@ class Sweep:
         catalog: Catalog,
         bases: BaseBook,
         durations: Durations,
+        planner: Planner,
         registry: Registry,
         clock: Clock,
     ) -> None:
@@ -46,6 +49,7 @@ class Sweep:
         self._catalog = catalog
         self._bases = bases
         self._durations = durations
+        self._planner = planner
         self._registry = registry
         self._clock = clock
 
@@ -84,14 +88,16 @@ class Sweep:
             queue(self._queues, push)
 
     def cascades(self) -> None:
-        """Send again what was not sent, and tell waiting rebuilds what they were not told."""
+        """Plan and send again what was left undone, and tell waiting rebuilds what they were not told."""
+        self._planner.overdue()
+        planning = self._planner.planning()
         for cascade in self._engine.records.open():
             try:
                 stored = self._engine.records.header(cascade)
             except NotFoundError:
                 stored = None
             if stored is None or stored.value.phase is Phase.PLANNING:
-                if self._clock() - began(cascade) < PLANNING or self._bases.names(cascade):
+                if self._clock() - began(cascade) < PLANNING or cascade in planning:
                     continue  # its push is still being dealt with
                 self._give_up(cascade, stored)
             if stored is None or stored.value.phase is not Phase.RUNNING:
@@ -105,8 +111,8 @@ class Sweep:
                 self._mend(state, states)
 
     def _give_up(self, cascade: str, stored: Stored[Header] | None) -> None:
-        """A worker died while it planned the cascade, and a newer push of its base came before it was resumed."""
-        logger.warning("cascade overtaken before it was planned", extra={"cascade": cascade})
+        """A cascade that nobody plans, of a program before this one: what follows it must not wait for ever."""
+        logger.warning("cascade was never planned", extra={"cascade": cascade})
         if stored is None:
             return
         newer = self._bases.get(stored.value.base)

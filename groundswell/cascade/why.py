@@ -14,9 +14,9 @@ from typing import Any
 from graph.lineage import Edge, Lineage, watched
 from groundswell.cascade.basebook import Base, BaseBook
 from groundswell.cascade.decide import outcome, predecessor
-from groundswell.cascade.intake import Result
 from groundswell.cascade.model import Moment, Outcome, Rebuild, Stage, Status
 from groundswell.cascade.pools import Places
+from groundswell.cascade.push import Result
 from groundswell.cascade.records import Header, Records
 from groundswell.cascade.schedule import Entry, key
 from groundswell.cascade.view import short

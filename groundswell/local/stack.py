@@ -156,6 +156,7 @@ class Stack:
             GROUNDSWELL_TRIVY_CACHE=str(database),
             GROUNDSWELL_SLOTS=str(SLOTS),
             GROUNDSWELL_POLL_SECONDS="0.25",
+            GROUNDSWELL_SETTLE_SECONDS="1",
             IDENTITY_ENDPOINT=f"http://127.0.0.1:{identity_port}/msi/token",
             IDENTITY_HEADER=self.identity.header,
             REQUESTS_CA_BUNDLE=str(self.certificates.ca),

@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from groundswell.build.port import Source
-from groundswell.cascade.intake import Result
+from groundswell.cascade.push import Result
 from groundswell.clock import now
 from groundswell.lineage.catalog import Catalog
 from groundswell.lineage.model import Registration

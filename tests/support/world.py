@@ -14,8 +14,8 @@ from typing import Any
 from graph.reference import Reference
 from groundswell.build.port import BuildRequest, Run, RunStatus, Source
 from groundswell.cascade.engine import PUSHES, REBUILDS, ROLLOUTS, SCANS
-from groundswell.cascade.intake import Push, Result
 from groundswell.cascade.model import Rebuild
+from groundswell.cascade.push import Push, Result
 from groundswell.deploy.port import Health, Kind, Rollout, Workload
 from groundswell.errors import GroundswellError, NotFoundError
 from groundswell.lineage.model import Registration
@@ -260,6 +260,7 @@ class World:
         *images: Registration,
         slots: int = 4,
         poll: float = 5,
+        settle: float = 0.0,
         store: Store | None = None,
     ) -> None:
         self.time = 1_800_000_000.0
@@ -283,6 +284,7 @@ class World:
             trivy="",
             trivy_cache="",
             slots=slots,
+            settle_seconds=settle,
             poll_seconds=poll,
         )
         self.app = App(settings, lambda: self.time)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from groundswell.cascade.intake import Push
+from groundswell.cascade.push import Push
 from groundswell.webhook import FieldError, Ignored, authentic, parse
 
 DIGEST = "sha256:" + "a" * 64

@@ -6,7 +6,7 @@ import pytest
 
 from groundswell.audit import entries
 from groundswell.cascade.announce import announce
-from groundswell.cascade.intake import Push, Result
+from groundswell.cascade.push import Push, Result
 from groundswell.errors import InputError
 from tests.support.world import BASE, HOST, World, image_of, ref, registration
 

@@ -11,8 +11,9 @@ from graph.reference import Reference
 from groundswell.audit import entries
 from groundswell.cascade.codec import command_to_text
 from groundswell.cascade.engine import MAX_TRIES, REBUILDS
-from groundswell.cascade.intake import Result
 from groundswell.cascade.model import Command, Kind, Stage, Status
+from groundswell.cascade.planning import JOINS
+from groundswell.cascade.push import Result
 from groundswell.cascade.records import Phase
 from groundswell.errors import InputError, NotFoundError, PermanentError, TemporaryError
 from groundswell.lineage.model import Registration
@@ -294,13 +295,14 @@ def test_slots_are_never_exceeded_and_the_longest_path_goes_first(make_world: Ma
     assert world.app.engine.pool().running == {}
 
 
-def test_a_newer_push_of_the_same_base_supersedes_what_is_under_way(make_world: MakeWorld) -> None:
+def test_a_much_newer_push_of_the_same_base_supersedes_what_is_under_way(make_world: MakeWorld) -> None:
     world = make_world(*diamond())
-    world.takes = {"top": 10}
+    world.takes = {"top": 1000}
     world.push_base("sha256:base1")
     world.drive(until=20)
     first = world.cascade
     assert world.statuses(first)["top"] == "building"
+    world.time += JOINS
     world.push_base("sha256:base2")
     world.takes = {}
     world.drive()

@@ -13,8 +13,9 @@ from groundswell.cascade.codec import (
     rebuild_from_json,
     rebuild_to_json,
 )
-from groundswell.cascade.intake import Push, Result, new_id, queue
+from groundswell.cascade.ids import new_id
 from groundswell.cascade.model import Command, Kind
+from groundswell.cascade.push import Push, Result, queue
 from groundswell.errors import PermanentError
 from tests.support.world import BASE, World, ref, registration, workload
 

@@ -9,6 +9,7 @@ from groundswell.audit import entries
 from groundswell.cascade.decide import decide
 from groundswell.cascade.model import Moment, Outcome, Rebuild, Replayed, Stage, StageFailed, Status, Wait
 from groundswell.cascade.operate import Bulk, failed_at, restart
+from groundswell.cascade.planning import JOINS
 from groundswell.cascade.records import Phase
 from groundswell.errors import InputError, NotFoundError, TemporaryError
 from tests.support.world import BASE, World, ref, registration
@@ -217,6 +218,7 @@ def test_what_was_superseded_is_to_be_replayed_where_it_went_on(make_world: Make
     world.drive(until=30)
     first = world.cascade
     world.takes.clear()
+    world.time += JOINS
     world.push_base("sha256:base2")
     world.drive()
     bulk = world.app.operator.replay_failed(first, who="ann", why="x")

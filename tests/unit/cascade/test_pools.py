@@ -286,10 +286,11 @@ def test_an_urgent_cascade_asks_for_its_slots_as_such(make_world: MakeWorld) -> 
     (waiting,) = world.app.engine.pool().waiting.values()
     assert not waiting.urgent
     lineage = Lineage([registration("c", BASE).node])
-    trigger = Trigger(cascade="zzzzzzzzzz", base=BASE, digest="sha256:new", at=world.time, urgent=True)
-    (rebuild,) = plan(trigger, impact(lineage, BASE).images, seconds={"c": 1.0})
+    trigger = Trigger(base=BASE, digest="sha256:new", urgent=True)
+    found = impact(lineage, BASE).images
+    (rebuild,) = plan([trigger], found, cascade="zzzzzzzzzz", at=world.time, seconds={"c": 1.0})
     header = Header(
-        id=trigger.cascade, base=BASE, digest="sha256:new", source="test", started_at=world.time, total=1, open=1
+        id=rebuild.cascade, base=BASE, digest="sha256:new", source="test", started_at=world.time, total=1, open=1
     )
     world.app.engine.records.create(header, [rebuild])
     world.app.engine.send(rebuild.outbox)

@@ -6,10 +6,11 @@ from dataclasses import replace
 import pytest
 
 from graph.reference import Reference
-from groundswell.cascade.engine import PUSHES, REBUILDS
-from groundswell.cascade.intake import Result, began, new_id
-from groundswell.cascade.model import Outcome, Stage
-from groundswell.cascade.records import Phase, Records
+from groundswell.cascade.engine import PUSHES, REBUILDS, SCANS
+from groundswell.cascade.ids import began, new_id
+from groundswell.cascade.model import Outcome, Rebuild, Stage, Status, Wait
+from groundswell.cascade.push import Result
+from groundswell.cascade.records import Header, Phase, Records
 from groundswell.cascade.schedule import Entry
 from groundswell.cascade.sweep import LONG_PATIENCE, PATIENCE, PLANNING, seed
 from groundswell.errors import NotFoundError, PermanentError, TemporaryError
@@ -193,48 +194,51 @@ def test_a_push_that_cannot_be_read_back_is_tried_again_and_never_lost(make_worl
     assert len(world.cascades) == 2
 
 
-def test_a_crash_after_the_base_was_entered_resumes_the_same_cascade(make_world: MakeWorld) -> None:
+def test_a_crash_after_the_base_was_entered_loses_nothing(make_world: MakeWorld) -> None:
     world = make_world(registration("top", BASE))
     digest = world.push_base()
-    base, _ = world.app.bases.claim(BASE, digest=digest, cascade="abc")
-    assert (base.cascade, base.planned) == ("abc", False)
+    base = world.app.bases.claim(BASE, digest=digest)
+    assert (base.cascade, base.planned) == ("", False)
     world.drive()
-    assert world.cascades == ["abc"]
     assert world.statuses() == {"top": "done"}
+    known = world.app.bases.get(BASE)
+    assert known is not None
+    assert (known.cascade, known.planned) == (world.cascade, True)
 
 
 def test_the_book_keeps_to_the_newest_entry(make_world: MakeWorld) -> None:
     world = make_world(registration("top", BASE))
     bases = world.app.bases
-    bases.claim(BASE, digest="sha256:1", cascade="one")
-    bases.claim(BASE, digest="sha256:2", cascade="two")
-    bases.planned(BASE, cascade="one")
+    bases.claim(BASE, digest="sha256:1")
+    bases.planned(BASE, digest="sha256:1", cascade="one")
+    bases.claim(BASE, digest="sha256:2")
+    bases.planned(BASE, digest="sha256:1", cascade="late")
     known = bases.get(BASE)
     assert known is not None
-    assert (known.cascade, known.planned) == ("two", False)
-    bases.planned("never/seen:1", cascade="one")
+    assert (known.digest, known.cascade, known.planned) == ("sha256:2", "late", False)
+    bases.planned("never/seen:1", digest="sha256:1", cascade="one")
     assert bases.get("never/seen:1") is None
     assert Reference.parse(BASE).tag == "12"
 
 
-def test_the_book_leaves_an_entry_alone_that_changes_under_its_hand(
+def test_the_book_keeps_up_with_an_entry_that_changes_under_its_hand(
     make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = make_world(registration("top", BASE))
     bases, get = world.app.bases, world.app.store.get
-    bases.claim(BASE, digest="sha256:1", cascade="one")
+    bases.claim(BASE, digest="sha256:1")
 
     def overtaken(*key: str) -> object:
         record = get(*key)
         monkeypatch.undo()
-        bases.claim(BASE, digest="sha256:2", cascade="two")
+        bases.claim(BASE, digest="sha256:2")
         return record
 
     monkeypatch.setattr(world.app.store, "get", overtaken)
-    bases.planned(BASE, cascade="one")
+    bases.planned(BASE, digest="sha256:1", cascade="one")
     known = bases.get(BASE)
     assert known is not None
-    assert (known.digest, known.cascade, known.planned) == ("sha256:2", "two", False)
+    assert (known.digest, known.cascade, known.planned) == ("sha256:2", "one", False)
 
 
 def test_a_cascade_that_ran_while_its_push_was_delivered_again_stays_ended(
@@ -242,12 +246,16 @@ def test_a_cascade_that_ran_while_its_push_was_delivered_again_stays_ended(
 ) -> None:
     """The worker died after the cascade was set going, before the book said that it is planned."""
     world = make_world(registration("top", BASE))
-    monkeypatch.setattr(world.app.bases, "planned", lambda reference, *, cascade: None)
-    digest = world.push_base()
-    world.drive()
+    world.push_base()
+    with monkeypatch.context() as patch:
+        patch.setattr(world.app.bases, "planned", die)
+        with pytest.raises(Killed):
+            world.drive()
+    for _ in range(30):  # others go on with what it set going
+        world.time += 1.0
+        for message in world.app.store.receive(REBUILDS) + world.app.store.receive(SCANS):
+            world.deliver(REBUILDS, message.body)
     assert world.app.engine.records.header(world.cascade).value.phase is Phase.ENDED
-    monkeypatch.undo()
-    world.webhook(Reference.parse(BASE), digest)
     world.drive()
     header = world.app.engine.records.header(world.cascade).value
     assert (header.phase, header.open, len(world.cascades)) == (Phase.ENDED, 0, 1)
@@ -325,33 +333,68 @@ class Killed(BaseException):
     pass
 
 
+def die(*_: object, **__: object) -> None:
+    raise Killed
+
+
 @pytest.mark.parametrize("where", ["create", "set_phase"])
-def test_a_cascade_that_a_crash_left_half_planned_gives_way_to_the_next_push(
+def test_a_cascade_that_a_crash_left_half_planned_is_gone_on_with_by_the_next_push(
     make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     world = make_world(registration("top", BASE), registration("app", ref("top")))
     world.push_base("sha256:base1")
     with monkeypatch.context() as patch:
-
-        def die(*_: object) -> None:
-            raise Killed
-
         patch.setattr(Records, where, die)
         with pytest.raises(Killed):
             world.drive()
-    (ghost,) = world.app.engine.records.open()
+    (half,) = world.app.engine.records.open()
     world.push_base("sha256:base2")
     world.drive(until=60)
+    assert world.cascades == [half]
+    assert world.statuses() == {"top": "done", "app": "done"}
+    assert world.states()["top"].proof["base_digest"] == world.registry.tags[BASE]
+
+
+@pytest.mark.parametrize("where", ["create", "set_phase"])
+def test_the_sweep_goes_on_with_a_plan_that_everybody_forgot(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    world = make_world(registration("top", BASE), registration("app", ref("top")))
+    world.push_base()
+    with monkeypatch.context() as patch:
+        patch.setattr(Records, where, die)
+        with pytest.raises(Killed):
+            world.drive()
     world.app.sweep.cascades()
-    assert ghost in world.app.engine.records.open()  # its worker may be alive
+    assert world.app.planner.planning()  # its worker may be alive
+    lose_everything(world)
+    world.app.sweep.cascades()
+    assert not world.app.planner.planning()
+    world.drive()
+    assert world.statuses() == {"top": "done", "app": "done"}
+
+
+def test_a_cascade_that_nobody_plans_holds_nobody_up_for_ever(make_world: MakeWorld) -> None:
+    """An older program left it: there is no plan to go on with."""
+    world = make_world(registration("top", BASE))
+    records, ghost, empty = world.app.engine.records, new_id(world.time), new_id(world.time)
+    state = Rebuild(cascade=ghost, image="top", status=Status.WAITING, waits={BASE: Wait(outcome=Outcome.PENDING)})
+    header = Header(id=ghost, base=BASE, digest="sha256:1", source="test", started_at=world.time, total=1, open=1)
+    records.create(header, [state])
+    records.enlist(ghost)
+    records.enlist(empty)
+    world.push_base()
+    world.drive(until=60)
+    world.app.sweep.cascades()
+    assert records.open()[:2] == [ghost, empty]
     world.time += PLANNING
     world.app.sweep.cascades()
-    assert ghost not in world.app.engine.records.open()
+    assert ghost not in records.open()
+    assert empty not in records.open()
     world.drive(until=7200)
-    assert world.statuses() == {"top": "done", "app": "done"}
-    if where == "set_phase":
-        assert set(world.statuses(ghost).values()) == {"superseded"}
-        assert world.app.engine.records.header(ghost).value.phase is Phase.ENDED
+    assert world.statuses(world.cascades[0]) == {"top": "done"}
+    assert world.statuses(ghost) == {"top": "superseded"}
+    assert records.header(ghost).value.phase is Phase.ENDED
 
 
 @pytest.mark.parametrize("at", [1_767_225_600.0, 1_800_000_000.0, 1_767_225_600.0 + 32**6 - 1])

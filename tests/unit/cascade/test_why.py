@@ -7,6 +7,7 @@ import pytest
 
 from groundswell.cascade.engine import PUSHES
 from groundswell.cascade.model import Stage, Status, Superseded
+from groundswell.cascade.planning import JOINS
 from groundswell.cascade.schedule import Entry
 from groundswell.cascade.why import Answer, look
 from groundswell.errors import NotFoundError
@@ -337,6 +338,7 @@ def test_superseded_ones_name_their_successor(make_world: MakeWorld) -> None:
     world.push_base()
     world.drive(until=20)
     first = world.cascade
+    world.time += JOINS
     world.push_base("sha256:base2")
     world.drive(until=20)
     answer = ask(world, "app", first)

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from groundswell import wiring
-from groundswell.cascade.intake import Push
+from groundswell.cascade.push import Push
 from groundswell.cli import common, main
 from groundswell.errors import (
     ConflictError,

@@ -1,0 +1,65 @@
+"""A push as it is queued, and what can become of it."""
+
+import json
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+from groundswell.cascade.engine import PUSHES
+from groundswell.errors import PermanentError
+from groundswell.store.port import Queues
+
+VERSION = 4
+
+
+class Result(StrEnum):
+    """What became of a push."""
+
+    CASCADE = "cascade"  # it started one, or went into one
+    SETTLING = "settling"  # others that are related may come: it waits for its window to pass
+    KNOWN = "known"  # this digest was seen before, or we promoted it ourselves
+    CANDIDATE = "candidate"  # our own build, not yet promoted
+    UNTAGGED = "untagged"  # nothing can stand on it by tag
+    UNKNOWN = "unknown"  # no registered image stands on it
+    MISSING = "missing"  # the registry has no such tag
+    PINNED = "pinned"  # all that stands on it names a digest
+    GAVE_UP = "gave up"  # the registry could not be asked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Push:
+    """One observed fact, as queued. `digest` is what the event said, a hint only.
+
+    What follows from an `urgent` one gets its build slots before others; `force` builds it in any case.
+    `seen_at` is when it was dealt with first; one that has `waited` is back after its settle window.
+    """
+
+    id: str
+    registry: str
+    repository: str
+    tag: str
+    digest: str
+    source: str
+    urgent: bool = False
+    force: bool = False
+    tries: int = 0
+    seen_at: float = 0.0
+    waited: bool = False
+
+    def to_text(self) -> str:
+        return json.dumps({"v": VERSION, **asdict(self)}, separators=(",", ":"))
+
+    @staticmethod
+    def from_text(text: str) -> "Push":
+        """Raises PermanentError when the message is not a push."""
+        try:
+            document = json.loads(text)
+            if document.pop("v") > VERSION:
+                raise PermanentError("the push was queued by a newer program: upgrade this one first")
+            return Push(**document)
+        except (ValueError, TypeError, KeyError, AttributeError) as exc:
+            raise PermanentError(f"queue message is not a push: {exc}") from exc
+
+
+def queue(queues: Queues, push: Push, *, delay: float = 0.0) -> None:
+    """Put a push on its queue."""
+    queues.send(PUSHES, push.to_text(), delay=delay)
