@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import engine, graph, imports, makespan, scan
+from bench import engine, graph, imports, ingest, makespan, scan
 from bench.result import Result
 
 BENCHMARKS: dict[str, Callable[[], Result]] = {
@@ -24,6 +24,7 @@ BENCHMARKS: dict[str, Callable[[], Result]] = {
     "engine-azurite": engine.azurite,
     "engine-azurite-ops": engine.azurite_operations,
     "hop": engine.hop,
+    "ingest": ingest.ingest,
     "makespan-exact": makespan.exact,
     "makespan-exact-worst": makespan.exact_worst,
     "makespan-noisy": makespan.noisy,

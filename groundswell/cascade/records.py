@@ -65,9 +65,21 @@ class Header:
     pushes: tuple[Pushed, ...] = ()
 
     @property
+    def went_in(self) -> tuple[Pushed, ...]:
+        """The pushes; of a record that does not hold them, the first."""
+        first = Pushed(base=self.base, digest=self.digest, source=self.source, at=self.started_at)
+        return self.pushes or (first,)
+
+    @property
     def bases(self) -> Mapping[str, str]:
-        """The newest digest of every base that was pushed."""
+        """The newest digest of every base that was pushed, in the order in which they came."""
         return {self.base: self.digest} | {push.base: push.digest for push in self.pushes}
+
+    @property
+    def pushed(self) -> str:
+        """What was pushed, in a few words."""
+        others = len(self.bases) - 1
+        return f"{self.base} and {others} more" if others else self.base
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """What people are shown of a cascade, from its records. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from groundswell.cascade.model import Rebuild, Status
@@ -42,6 +42,7 @@ def to_json(header: Header, rebuilds: Sequence[Rebuild], *, now: float) -> dict[
         "base": header.base,
         "digest": header.digest,
         "source": header.source,
+        "pushes": [asdict(push) for push in header.went_in],
         "urgent": header.urgent,
         "phase": header.phase.value,
         "started_at": header.started_at,

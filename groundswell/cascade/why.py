@@ -225,18 +225,21 @@ def _unregistered(image: str, changed: Json | None) -> str:
 
 
 def _pushes(known: Known, header: Header) -> tuple[Pushed, ...]:
-    """The push that began the cascade, from the cascade's record; then others that the log counts to it."""
-    first = Pushed(
-        reference=header.base,
-        digest=header.digest,
-        source=header.source,
-        at=header.started_at,
-        result=Result.CASCADE,
-        cascade=header.id,
-    )
+    """The pushes that went into the cascade, from its record; then others that the log counts to it."""
+    own = [
+        Pushed(
+            reference=push.base,
+            digest=push.digest,
+            source=push.source,
+            at=push.at,
+            result=Result.CASCADE,
+            cascade=header.id,
+        )
+        for push in header.went_in
+    ]
     logged = (_pushed(entry) for entry in reversed(known.log) if entry["cascade"] == header.id)
-    others = (push for push in logged if push.result != Result.KNOWN and push.reference != header.base)
-    return (first, *others)
+    others = (push for push in logged if push.result != Result.KNOWN and push.reference not in header.bases)
+    return (*own, *others)
 
 
 def _pushed(entry: Json) -> Pushed:
@@ -423,13 +426,13 @@ def _left_out(known: Known, header: Header) -> Answer:
         told, reasons = f"{image} is held in cascade {header.id}", own
     elif image not in lineage:
         told, reasons = f"{image} is not in cascade {header.id}", [_unregistered(image, known.changed)]
-    elif header.base in _roots(lineage, image):
+    elif not header.bases.keys().isdisjoint(_roots(lineage, image)):
         told, reasons = f"{image} is not in cascade {header.id}", [_since(known, header)]
     elif through:
         told, reasons = f"{image} is not in cascade {header.id}", through
     else:
         stands = ", ".join(sorted({watched(edge.base) for edge in lineage.edges(image)})) or "nothing"
-        told = f"{image} is not in cascade {header.id}: it does not stand on {header.base}"
+        told = f"{image} is not in cascade {header.id}: it does not stand on {' or '.join(header.bases)}"
         reasons = [f"it stands on {stands} (lineage)"]
     return Answer(
         image=image,
@@ -447,8 +450,8 @@ def _since(known: Known, header: Header) -> str:
         return f"it was {by}, after the cascade was planned ({when(header.started_at)})"
     planned = when(header.started_at)
     return (
-        f"the lineage leads from {header.base} to it now, but the plan of {planned} does not hold it: "
-        "so it did not lead there then"
+        f"the lineage leads from {' or '.join(header.bases)} to it now, but the plan of {planned} "
+        "does not hold it: so it did not lead there then"
     )
 
 

@@ -88,6 +88,7 @@ def _list(records: Records, limit: int, *, as_json: bool) -> None:
                     "cascade": header.id,
                     "base": header.base,
                     "digest": header.digest,
+                    "bases": header.bases,
                     "phase": header.phase.value,
                     "images": header.total,
                     "open": header.open,
@@ -108,8 +109,8 @@ def _list(records: Records, limit: int, *, as_json: bool) -> None:
         end = header.ended_at or time.time()
         table.add_row(
             header.id,
-            cell(header.base),
-            short(header.digest),
+            cell(header.pushed),
+            short(header.bases[header.base]),
             header.phase.value,
             f"{header.total - header.open}/{header.total}",
             time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(header.started_at)),

@@ -75,9 +75,9 @@ def _bar(header: Header, states: Sequence[Rebuild], now: float, width: int) -> P
         MofNCompleteColumn(table_column=Column(no_wrap=True)),
     )
     took = (header.ended_at or now) - header.started_at
-    base = header.base.partition("/")[2]
+    base = header.pushed.partition("/")[2]
     progress.add_task(
-        f"cascade {header.id}  {base} -> {short(header.digest)}  {took:.1f} s",
+        f"cascade {header.id}  {base} -> {short(header.bases[header.base])}  {took:.1f} s",
         total=header.total,
         completed=sum(state.status.settled for state in states),
     )

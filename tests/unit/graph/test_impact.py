@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graph.impact import Forecast, critical_path, dependants_of, forecast, impact, remaining_paths
+from graph.impact import Forecast, critical_path, dependants_of, forecast, impact, related, remaining_paths
 from graph.lineage import EdgeKind, Lineage, Node
 
 
@@ -81,3 +81,57 @@ def test_no_forecast_beats_the_bound_or_is_twice_as_long(
     for n, below in bases.items():
         assert all(found.order.index(f"i{b}") < found.order.index(f"i{n}") for b in below)
     assert sum(seconds[image] for image in critical_path(dependants, paths)) == pytest.approx(longest)
+
+
+@st.composite
+def lineages(draw: st.DrawFn) -> tuple[Lineage, list[str]]:
+    """Some images on some bases and on each other, and everything that can be pushed."""
+    bases = [f"r.io/{name}:{tag}" for name in ("p", "q", "r") for tag in ("1", "2")]
+    nodes: list[Node] = []
+    for number in range(draw(st.integers(0, 8))):
+        below = [*bases, *(f"r.io/i{k}:1" for k in range(number))]
+        stands = draw(st.lists(st.sampled_from(below), min_size=1, max_size=3, unique=True))
+        pin = draw(st.sampled_from(["", "", "@sha256:" + "0" * 64]))
+        nodes.append(
+            Node(
+                name=f"i{number}",
+                publishes=(f"r.io/i{number}:1",),
+                runtime=stands[0] + pin,
+                build=tuple(stands[1:]),
+            )
+        )
+    return Lineage(nodes), [*bases, *(f"r.io/{node.name}:1" for node in nodes)]
+
+
+@given(lineages(), st.data())
+def test_what_is_related_is_one_group_whoever_asks(found: tuple[Lineage, list[str]], data: st.DataObject) -> None:
+    lineage, references = found
+    pending = data.draw(st.sets(st.sampled_from(references), min_size=1))
+    images = {name: {affected.image for affected in impact(lineage, name).images} for name in pending}
+
+    def near(one: str, other: str) -> bool:
+        return bool(images[one] & images[other]) or one.rpartition(":")[0] == other.rpartition(":")[0]
+
+    for reference in pending:
+        group, grown = {reference}, True
+        while grown:
+            more = {other for other in pending - group if any(near(one, other) for one in group)}
+            group, grown = group | more, bool(more)
+        assert related(lineage, reference, pending) == group
+
+
+@given(lineages(), st.data())
+def test_several_pushes_at_once_rebuild_what_each_of_them_does(
+    found: tuple[Lineage, list[str]], data: st.DataObject
+) -> None:
+    lineage, references = found
+    pushed = data.draw(st.lists(st.sampled_from(references), min_size=1, max_size=3, unique=True))
+    together = impact(lineage, *pushed)
+    alone = [impact(lineage, reference) for reference in pushed]
+    assert {each.image for each in together.images} == {each.image for one in alone for each in one.images}
+    assert set(together.held) == {edge for one in alone for edge in one.held}
+    for affected in together.images:
+        edges = {
+            edge for one in alone for each in one.images if each.image == affected.image for edge in each.edges
+        }
+        assert edges <= set(affected.edges)
