@@ -1,4 +1,4 @@
-"""A burst of pushes: how long the sender of a webhook waits, and whether the right number of cascades comes of it."""
+"""A burst of pushes: how long the sender of a webhook waits, and whether as many cascades come of it as should."""
 
 import json
 import tempfile
