@@ -30,6 +30,29 @@ class AcrRegistry:
     subscription: str
     resource_group: str
     name: str
+    webhook: str = ""
+    """The webhook whose record of deliveries is read; none when empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExternalRegistry:
+    """A registry of somebody else that may be asked: with a login, or as anybody.
+
+    `token_host` is where it sends for tokens when that is another host; `private` allows it, and what it redirects
+    to, addresses of a private network.
+    """
+
+    username: str = ""
+    password: str = field(default="", repr=False)
+    token_host: str = ""
+    private: bool = False
+
+    def __post_init__(self) -> None:
+        texts = (self.username, self.password, self.token_host)
+        if not all(isinstance(text, str) for text in texts) or not isinstance(self.private, bool):
+            raise TypeError("username, password and token_host must be texts, private true or false")
+        if bool(self.username) != bool(self.password):
+            raise TypeError("username and password go together")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +74,9 @@ class Settings:
     agent_pools: Mapping[str, int] = field(
         default_factory=dict
     )  # GROUNDSWELL_AGENT_POOLS: JSON, name -> builds at once
+    external: Mapping[str, ExternalRegistry] = field(
+        default_factory=dict
+    )  # GROUNDSWELL_EXTERNAL_REGISTRIES: JSON, host -> login, token_host, private
 
 
 def _json(values: Mapping[str, str], name: str) -> Mapping[str, Any]:
@@ -114,6 +140,7 @@ def parse(values: Mapping[str, str]) -> Settings:
         slots=_number(values, "GROUNDSWELL_SLOTS", 4, int),
         poll_seconds=_number(values, "GROUNDSWELL_POLL_SECONDS", 5.0, float),
         agent_pools=_limits(values, "GROUNDSWELL_AGENT_POOLS"),
+        external=_entries(values, "GROUNDSWELL_EXTERNAL_REGISTRIES", ExternalRegistry),
     )
 
 

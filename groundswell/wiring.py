@@ -65,8 +65,21 @@ class App:
     @cached_property
     def registry(self) -> "Registry":
         from groundswell.registry.acr import AcrRegistry
+        from groundswell.registry.external import ExternalRegistry
+        from groundswell.registry.router import RoutedRegistry
+        from groundswell.registry.trust import ours
 
-        return AcrRegistry(self.credential, self.trust)
+        named, external = self.settings.registries, self.settings.external
+
+        def is_ours(host: str) -> bool:
+            """An Azure registry of somebody else may be named as external: then it gets no token of ours."""
+            return host in named or (ours(host, named) and host not in external)
+
+        return RoutedRegistry(
+            ours=AcrRegistry(self.credential, self.trust),
+            external=ExternalRegistry(external, now=self.clock),
+            is_ours=is_ours,
+        )
 
     @cached_property
     def builder(self) -> "Builder":
