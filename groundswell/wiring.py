@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING
 
 from groundswell import clock, settings
 from groundswell.cascade.basebook import BaseBook
+from groundswell.cascade.deliveries import LostWebhooks
 from groundswell.cascade.durations import Durations
 from groundswell.cascade.engine import Engine, Work
 from groundswell.cascade.goodbook import GoodBook
 from groundswell.cascade.intake import Intake, Push, queue
 from groundswell.cascade.model import Kind
 from groundswell.cascade.operate import Operator
+from groundswell.cascade.orphans import Orphans
 from groundswell.cascade.polling import pause
+from groundswell.cascade.reconcile import Reconcile
 from groundswell.cascade.repeats import Repeats
 from groundswell.cascade.stages import Stages
 from groundswell.cascade.sweep import Sweep
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from groundswell.build.port import Builder
     from groundswell.build.revision import Revisions
     from groundswell.deploy.port import Deployer
+    from groundswell.registry.deliveries import Deliveries
     from groundswell.registry.port import Registry
     from groundswell.registry.trust import Trust
     from groundswell.scan.port import Scanner
@@ -171,15 +175,25 @@ class App:
 
     @cached_property
     def sweep(self) -> Sweep:
-        return Sweep(
-            queues=self.store,
-            engine=self.engine,
-            catalog=self.catalog,
-            bases=self.bases,
-            durations=self.durations,
-            registry=self.registry,
-            clock=self.clock,
-        )
+        return Sweep(engine=self.engine, bases=self.bases, durations=self.durations, clock=self.clock)
+
+    @cached_property
+    def reconcile(self) -> Reconcile:
+        return Reconcile(queues=self.store, catalog=self.catalog, bases=self.bases, registry=self.registry)
+
+    @cached_property
+    def deliveries(self) -> "Deliveries":
+        from groundswell.registry.acr_events import AcrEvents
+
+        return AcrEvents(self.credential, self.settings.arm_endpoint, self.settings.registries)
+
+    @cached_property
+    def lost_webhooks(self) -> LostWebhooks:
+        return LostWebhooks(self.store, self.deliveries, self.clock)
+
+    @cached_property
+    def orphans(self) -> Orphans:
+        return Orphans(self.engine, lambda: self.builder, self.settings.registries)
 
     @cached_property
     def operator(self) -> Operator:

@@ -39,6 +39,10 @@ class BaseBook:
         record = self._store.get(_TABLE, _PARTITION, reference)
         return Base(**record.value) if record else None
 
+    def all(self) -> dict[str, Base]:
+        """Every entry, by reference."""
+        return {record.row: Base(**record.value) for record in self._store.scan(_TABLE, _PARTITION)}
+
     def names(self, cascade: str) -> bool:
         """Whether a base's newest entry is this cascade's; one that no entry names will not be planned any more."""
         return any(record.value["cascade"] == cascade for record in self._store.scan(_TABLE, _PARTITION))

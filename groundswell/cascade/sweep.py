@@ -1,23 +1,17 @@
-"""The reconcile timer: what a lost webhook, a lost message or a crash left undone is found and set going again."""
+"""The sweep: what a lost message or a crash left undone is found and set going again."""
 
 import logging
-from collections.abc import Iterable
 
-from graph.lineage import tagged, watched
-from graph.reference import Reference
 from groundswell.cascade.basebook import BaseBook
 from groundswell.cascade.decide import follow, news, predecessor
 from groundswell.cascade.durations import Durations, measured
 from groundswell.cascade.engine import Engine
-from groundswell.cascade.intake import Push, began, queue
+from groundswell.cascade.intake import began
 from groundswell.cascade.model import BaseNews, Nudged, Outcome, Overdue, Rebuild, Status, Superseded, Wait
 from groundswell.cascade.records import Header, Phase, Stored
 from groundswell.clock import Clock
-from groundswell.errors import InputError, NotFoundError, PermanentError, TemporaryError
-from groundswell.lineage.catalog import Catalog
-from groundswell.registry.port import Registry
+from groundswell.errors import NotFoundError
 from groundswell.store.conflicts import retry_conflicts
-from groundswell.store.port import Queues
 
 logger = logging.getLogger(__name__)
 
@@ -33,55 +27,20 @@ class Sweep:
     def __init__(
         self,
         *,
-        queues: Queues,
         engine: Engine,
-        catalog: Catalog,
         bases: BaseBook,
         durations: Durations,
-        registry: Registry,
         clock: Clock,
     ) -> None:
-        self._queues = queues
         self._engine = engine
-        self._catalog = catalog
         self._bases = bases
         self._durations = durations
-        self._registry = registry
         self._clock = clock
 
     def run(self) -> None:
-        """One round over the bases, the open cascades and the build slots."""
-        self.bases()
+        """One round over the open cascades and the build slots."""
         self.cascades()
         self.slots()
-
-    def bases(self) -> None:
-        """Read every base's digest back; one that moved without our knowing is a push whose webhook was lost."""
-        with self._catalog.lineage() as lineage:
-            names = lineage.bases()
-        for name in names:
-            reference = Reference.parse(name)
-            try:
-                digest = self._registry.digest(reference)
-            except (TemporaryError, PermanentError) as exc:
-                logger.warning("base not read", extra={"base": name, "why": str(exc)})
-                continue
-            known = self._bases.get(name)
-            if digest is None or (known is not None and known.digest == digest and known.planned):
-                continue
-            if known is None:
-                self._bases.note(name, digest=digest)  # first sight of it: nothing to compare with
-                continue
-            logger.warning("a push was missed", extra={"base": name, "digest": digest})
-            push = Push(
-                id=f"reconcile-{digest[-12:]}",
-                registry=reference.registry,
-                repository=reference.repository,
-                tag=reference.tag or "",
-                digest=digest,
-                source="reconcile",
-            )
-            queue(self._queues, push)
 
     def cascades(self) -> None:
         """Send again what was not sent, and tell waiting rebuilds what they were not told."""
@@ -157,25 +116,3 @@ class Sweep:
                 continue
             if state.status not in (Status.READY, Status.BUILDING):
                 self._engine.drop_from_pool(entry)
-
-
-def seed(bases: BaseBook, catalog: Catalog, registry: Registry, images: Iterable[str]) -> list[str]:
-    """Enter the digests that the bases of these images have now, where the book knows none.
-
-    Done at registration, so that the next push is compared with something. Returns what could not be read.
-    """
-    failed = []
-    with catalog.lineage() as lineage:
-        named = {watched(edge.base) for image in images for edge in lineage.edges(image)}
-    for name in sorted(filter(tagged, named)):
-        reference = Reference.parse(name)
-        if bases.get(name) is not None:
-            continue
-        try:
-            digest = registry.digest(reference)
-        except (TemporaryError, PermanentError, InputError) as exc:
-            failed.append(f"{name}: {exc}")
-            continue
-        if digest is not None:
-            bases.note(name, digest=digest)
-    return failed
