@@ -26,22 +26,28 @@ STAGES = {
 
 
 def stop_at(world: World, kind: Kind) -> str:
-    """Drive until the first message of this kind comes, which is taken off its queue; what it says."""
+    """Drive until this kind of step comes, and is put off; the message that says so, off its queue."""
     caught: list[str] = []
-    real = world.deliver
+    later: list[tuple[str, str]] = []
+    engine, handled = world.app.engine, world.deliver
+
+    def fail(*_: object, **__: object) -> None:
+        raise TemporaryError("not now")
 
     def deliver(name: str, body: str) -> None:
-        if not caught and json.loads(body).get("kind") == kind:
-            caught.append(body)
-        elif not caught:
-            real(name, body)
-        else:
+        if caught:
             later.append((name, body))
+        elif json.loads(body).get("kind") == kind:
+            caught.append(body)
+        else:
+            handled(name, body)
 
-    later: list[tuple[str, str]] = []
-    world.deliver = deliver  # type: ignore[method-assign]
-    world.drive(until=60)
-    world.deliver = real  # type: ignore[method-assign]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(world, "deliver", deliver)
+        patch.setitem(engine._works, kind, fail)  # type: ignore[arg-type]
+        patch.setattr(engine._pools, "admit", fail if kind is Kind.ADMIT else engine._pools.admit)
+        patch.setattr(engine._pools, "release", fail if kind is Kind.RELEASE else engine._pools.release)
+        world.drive(until=60)
     for name, body in later:
         world.app.store.send(name, body)
     return caught[0]
