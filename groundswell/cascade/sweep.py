@@ -1,6 +1,7 @@
 """The sweep: what a lost message or a crash left undone is found and set going again."""
 
 import logging
+from dataclasses import replace
 
 from groundswell.cascade.basebook import BaseBook
 from groundswell.cascade.decide import follow, news, predecessor
@@ -54,6 +55,8 @@ class Sweep:
                     continue  # its push is still being dealt with
                 self._give_up(cascade, stored)
             if stored is None or stored.value.phase is not Phase.RUNNING:
+                if stored is not None and stored.value.phase is Phase.ENDED and self._told_late(cascade):
+                    continue  # somebody may begin again: looked at once more before it is left
                 self._durations.learn(cascade, measured(self._engine.records.rebuilds(cascade)))
                 for attempt in retry_conflicts():
                     with attempt:
@@ -81,11 +84,8 @@ class Sweep:
         quiet = now - state.updated_at
         if quiet < PATIENCE:
             return
-        if state.status in (Status.WAITING, Status.BLOCKED):
-            for base, wait in state.waits.items():
-                told = self._news_of(base, state, states)
-                if told is not None and told.turn > wait.turn:
-                    self._engine.advance(state.cascade, state.image, BaseNews(at=now, base=base, wait=told))
+        if state.status is Status.WAITING or state.status.settled:
+            self._tell(state, states)
             return
         state = self._engine.advance(state.cascade, state.image, Overdue(at=now))
         patience = LONG_PATIENCE if state.status in (Status.BUILDING, Status.DEPLOYING) else PATIENCE
@@ -93,6 +93,25 @@ class Sweep:
         if not state.status.settled and quiet >= patience and not waits_for_slot:
             logger.warning("rebuild nudged", extra={"cascade": state.cascade, "image": state.image})
             self._engine.advance(state.cascade, state.image, Nudged(at=now))
+
+    def _told_late(self, cascade: str) -> bool:
+        """Whether a rebuild of an ended cascade had to be told something: the news of a replayed base was lost."""
+        states = {state.image: state for state in self._engine.records.rebuilds(cascade)}
+        told = [self._tell(state, states) for state in states.values()]
+        return any(told)
+
+    def _tell(self, state: Rebuild, states: dict[str, Rebuild]) -> bool:
+        """Tell a rebuild what it was not told of its bases; of an older cascade only one that still waits."""
+        late = False
+        for base, wait in state.waits.items():
+            if base not in states and state.status not in (Status.WAITING, Status.BLOCKED):
+                continue
+            told = self._news_of(base, state, states)
+            if told is not None and told.turn > wait.turn and replace(told, turn=wait.turn) != wait:
+                event = BaseNews(at=self._clock(), base=base, wait=told)
+                self._engine.advance(state.cascade, state.image, event)
+                late = True
+        return late
 
     def _news_of(self, base: str, state: Rebuild, states: dict[str, Rebuild]) -> Wait | None:
         if base in states:

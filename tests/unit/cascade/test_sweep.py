@@ -248,6 +248,34 @@ def test_a_mistyped_replay_stops_nothing(make_world: MakeWorld) -> None:
     assert world.statuses() == {"top": "done"}
 
 
+@pytest.mark.parametrize("open_still", [False, True])
+def test_news_of_a_replayed_base_is_found_by_those_that_had_ended(make_world: MakeWorld, open_still: bool) -> None:
+    """A worker died between saving the base's promotion and telling of it."""
+    world = make_world(registration("top", BASE), registration("app", ref("top")), registration("slow", BASE))
+    world.push_base()
+    world.drive()
+    world.sources["top"] = world.sources["slow"] = "2"
+    if open_still:
+        world.takes["slow"] = 10_000
+        world.app.operator.replay(world.cascade, "slow", stage=Stage.BUILD, who="ann", why="again")
+    world.app.operator.replay(world.cascade, "top", stage=Stage.BUILD, who="ann", why="mended")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(world.app.engine, "_news", lambda command, *, again: [])
+        world.drive(until=60)
+    promoted = world.states()["top"].promoted
+    assert world.states()["app"].built_on["top"] != promoted
+    world.time += PATIENCE
+    world.app.sweep.cascades()
+    world.drive(until=60)
+    assert world.states()["app"].built_on["top"] == promoted
+    assert world.statuses()["app"] == "done"
+    world.takes["slow"] = 0
+    world.drive()
+    for _ in range(2):
+        world.app.sweep.cascades()
+    assert world.app.engine.records.open() == []
+
+
 class Killed(BaseException):
     pass
 
