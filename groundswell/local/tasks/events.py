@@ -1,7 +1,7 @@
 """A registry's record of the webhooks that it sent, as Azure Resource Manager's `listEvents` answers it.
 
-Shapes are those of Microsoft's REST reference, "Webhooks - List Events"; the values of custom headers are not shown.
-A receiver that does not answer within ACR's five seconds is recorded as a 504.
+Shapes are those of Microsoft's REST reference, "Webhooks - List Events"; the values of custom headers are not
+shown. A receiver that does not answer within ACR's five seconds is recorded as a 504.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -33,7 +33,7 @@ from groundswell.settings import AcrRegistry
 class AcrTasks:
     """ACR Tasks of the given registries; serve `app` over TLS. State and logs are kept in `folder`.
 
-    Builds need root and buildah. `webhooks` says, by name, what the registry's webhooks sent. `faults` is for tests.
+    Builds need root and buildah. `webhooks` gives what each webhook sent, by name; `faults` is for tests.
     """
 
     def __init__(
