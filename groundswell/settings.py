@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from graph.reference import InvalidReferenceError, Reference
 from groundswell.errors import InputError
 
 
@@ -116,6 +117,24 @@ def _limits(values: Mapping[str, str], name: str) -> dict[str, int]:
     return dict(limits)
 
 
+def _external(
+    values: Mapping[str, str], name: str, registries: Mapping[str, AcrRegistry]
+) -> dict[str, ExternalRegistry]:
+    """Hosts are as references have them: a name that no reference has would be an entry without effect."""
+    found = _entries(values, name, ExternalRegistry)
+    for host in found:
+        try:
+            known = Reference.parse(f"{host}/any/image").registry
+        except InvalidReferenceError:
+            known = ""
+        if known != host:
+            meant = f"; did you mean {known}?" if known.endswith("docker.io") else ""
+            raise InputError(f"setting {name}: {host!r} is no host as images' names begin with{meant}")
+        if host in registries:
+            raise InputError(f"setting {name}: {host} is in GROUNDSWELL_REGISTRIES too; take it out of one")
+    return found
+
+
 def parse(values: Mapping[str, str]) -> Settings:
     """Settings from a mapping of app settings. Raises InputError naming the setting at fault."""
     store = values.get("GROUNDSWELL_STORE", "")
@@ -126,6 +145,7 @@ def parse(values: Mapping[str, str]) -> Settings:
             "setting GROUNDSWELL_STORE is missing: give sqlite:///PATH or a storage connection string, "
             "in the environment or in local.settings.json (see local.settings.example.json)"
         )
+    registries = _entries(values, "GROUNDSWELL_REGISTRIES", AcrRegistry)
     return Settings(
         store=store,
         queue_uri=queue_uri,
@@ -133,14 +153,14 @@ def parse(values: Mapping[str, str]) -> Settings:
         webhook_secret=values.get("GROUNDSWELL_WEBHOOK_SECRET", ""),
         webhook_header=values.get("GROUNDSWELL_WEBHOOK_HEADER") or "Authorization",
         arm_endpoint=values.get("GROUNDSWELL_ARM_ENDPOINT") or "https://management.azure.com",
-        registries=_entries(values, "GROUNDSWELL_REGISTRIES", AcrRegistry),
+        registries=registries,
         clusters=_entries(values, "GROUNDSWELL_CLUSTERS", Cluster),
         trivy=values.get("GROUNDSWELL_TRIVY") or "trivy",
         trivy_cache=values.get("GROUNDSWELL_TRIVY_CACHE", ""),
         slots=_number(values, "GROUNDSWELL_SLOTS", 4, int),
         poll_seconds=_number(values, "GROUNDSWELL_POLL_SECONDS", 5.0, float),
         agent_pools=_limits(values, "GROUNDSWELL_AGENT_POOLS"),
-        external=_entries(values, "GROUNDSWELL_EXTERNAL_REGISTRIES", ExternalRegistry),
+        external=_external(values, "GROUNDSWELL_EXTERNAL_REGISTRIES", registries),
     )
 
 

@@ -22,7 +22,8 @@ from groundswell.store.port import Queues
 logger = logging.getLogger(__name__)
 
 SOURCE = "reconcile"
-THREADS = 16
+THREADS = 10
+"""Asked at once: as many connections as the SDKs' transport keeps to one host."""
 STRIKES = 3
 """Failures after which a registry is not asked again in the same round."""
 

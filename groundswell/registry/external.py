@@ -165,17 +165,20 @@ class ExternalRegistry:
             )
         http = self._private if login is not None and login.private else self._public
         headers = {"Accept": _ACCEPT, "User-Agent": "groundswell"} | ({"If-None-Match": etag} if etag else {})
-        secret = self._tokens.known(reference)
-        for last in (False, True):
+
+        def send(secret: str) -> Answer:
             self._pauses.check(registry, subject, pull=method == "GET")
             answer = http.send(method, url, headers=headers, secret=secret, limit=limit, subject=subject)
             self._pauses.heed(registry, answer.status, answer.headers)
-            origin = urlsplit(url).netloc
-            if answer.status != 401 or last or urlsplit(answer.url).netloc != origin:
-                break
-            secret = self._tokens.answer(answer.headers.get("WWW-Authenticate", ""), reference, origin, http)
-        if answer.status == 401:
-            self._tokens.forget(reference)
+            return answer
+
+        answer = send(self._tokens.known(reference))
+        origin = urlsplit(url).netloc
+        if answer.status == 401 and urlsplit(answer.url).netloc == origin:
+            said = answer.headers.get("WWW-Authenticate", "")
+            answer = send(self._tokens.answer(said, reference, origin, http))
+            if answer.status == 401:
+                self._tokens.forget(reference)
         return _judged(answer, subject, registry, conditional=bool(etag))
 
 

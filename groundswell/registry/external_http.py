@@ -75,11 +75,13 @@ class Http:
         raise PermanentError(f"{subject}: more than {MAX_REDIRECTS} redirects")
 
     def _once(self, method: str, url: str, headers: Mapping[str, str], limit: int, subject: str) -> Answer:
-        request = requests.Request(method, url, headers=headers).prepare()
         around = self._environment.merge_environment_settings(url, {}, True, None, None)
         try:
+            request = requests.Request(method, url, headers=headers).prepare()
             with self._adapter.send(request, timeout=self._timeout, **around) as answer:
                 body = self._read(answer, limit, subject)
+        except requests.exceptions.InvalidURL as exc:
+            raise PermanentError(f"{subject}: sent to an address that is none ({cause(exc)})") from exc
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as exc:
             raise TemporaryError(f"{subject}: the registry did not answer ({cause(exc)})") from exc
         return Answer(url=url, status=answer.status_code, headers=answer.headers, body=body)

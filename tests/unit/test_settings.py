@@ -156,3 +156,21 @@ def test_an_external_registry_that_is_wrong(entry: str, said: str) -> None:
 def test_the_password_of_an_external_registry_is_not_shown() -> None:
     parsed = settings.parse(example())
     assert parsed.external["docker.io"].password not in repr(parsed.external)
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        ("index.docker.io", r"no host .*did you mean docker\.io"),
+        ("https://index.docker.io/v1/", "no host"),
+        ("ghcr", "no host"),
+        ("GHCR.IO/team", "no host"),
+        ("contoso.azurecr.io", "in GROUNDSWELL_REGISTRIES too"),
+    ],
+)
+def test_an_external_registry_that_no_reference_would_name(host: str, said: str) -> None:
+    registries = example()["GROUNDSWELL_REGISTRIES"]
+    external = json.dumps({host: {}})
+    values = {**MINIMAL, "GROUNDSWELL_REGISTRIES": registries, "GROUNDSWELL_EXTERNAL_REGISTRIES": external}
+    with pytest.raises(InputError, match=f"GROUNDSWELL_EXTERNAL_REGISTRIES: .*{said}"):
+        settings.parse(values)

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from graph.reference import Reference
 from groundswell.errors import PermanentError, TemporaryError
-from groundswell.registry import external
+from groundswell.registry import address, external
 from groundswell.registry.external import PUBLIC, ExternalRegistry
 from groundswell.registry.port import NotAllowedError, NotAnImageError, PausedError
 from groundswell.settings import ExternalRegistry as Login
@@ -171,6 +171,12 @@ def test_a_name_that_leads_to_a_private_address_gets_no_byte(strangers: Stranger
     assert stranger.asked == []
 
 
+def test_a_public_address_is_asked(strangers: Strangers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(address, "public", lambda text: text == "127.0.0.1")
+    stranger = strangers.serve(Stranger())
+    assert strangers.adapter(stranger, login=Login()).digest(at(stranger)) == stranger.content.digest
+
+
 # Logging in.
 
 
@@ -200,6 +206,19 @@ def test_a_login_goes_to_the_token_server_only(strangers: Strangers) -> None:
     adapter = strangers.adapter(stranger, login=Login(username="u", password="p", private=True))
     assert adapter.digest(at(stranger)) == stranger.content.digest
     assert [secret for _, _, secret in stranger.asked] == ["", "Basic dTpw", "Bearer t1"]
+
+
+def test_basic_authentication_is_asked_for_once(strangers: Strangers) -> None:
+    async def basic(request: web.Request) -> web.Response | None:
+        if request.headers.get("Authorization") == "Basic dTpw":
+            return None
+        return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="here"'})
+
+    stranger = strangers.serve(Stranger(hook=basic))
+    adapter = strangers.adapter(stranger, login=Login(username="u", password="p", private=True))
+    for _ in range(2):
+        assert adapter.digest(at(stranger)) == stranger.content.digest
+    assert [secret for _, _, secret in stranger.asked] == ["", "Basic dTpw", "Basic dTpw"]
 
 
 def test_a_registry_that_always_wants_another_login(strangers: Strangers) -> None:
@@ -347,6 +366,12 @@ def test_a_digest_that_is_none(strangers: Strangers, digest: str) -> None:
     adapter = strangers.adapter(stranger)
     with pytest.raises(PermanentError, match="which is none"):
         adapter.digest(at(stranger))
+
+
+def test_a_manifest_with_a_digest_that_is_none(strangers: Strangers) -> None:
+    stranger = strangers.serve(Stranger(headers={"Docker-Content-Digest": "sha256:short"}))
+    with pytest.raises(PermanentError, match="is no digest that can be checked"):
+        strangers.adapter(stranger)._find(at(stranger))
 
 
 def test_another_digest_than_was_asked_for(strangers: Strangers) -> None:
@@ -500,6 +525,16 @@ def test_a_redirect_that_is_not_followed(strangers: Strangers, target: str) -> N
     stranger = strangers.serve(Stranger(hook=redirecting(target)))
     with pytest.raises(PermanentError, match="redirects to something that is no https address"):
         strangers.adapter(stranger).digest(at(stranger))
+
+
+@pytest.mark.parametrize(
+    "target", ["https://localhost:99999999/x", "https://xn--/x", f"https://{'a' * 70}.example/x"]
+)
+def test_a_redirect_to_an_address_that_is_none(strangers: Strangers, target: str) -> None:
+    stranger = strangers.serve(Stranger(hook=redirecting(target)))
+    with pytest.raises((PermanentError, TemporaryError), match=r"sent to an address that is none|did not answer"):
+        strangers.adapter(stranger).digest(at(stranger))
+    assert len(stranger.asked) == 1
 
 
 def test_a_redirect_with_an_endless_body(strangers: Strangers, monkeypatch: pytest.MonkeyPatch) -> None:
