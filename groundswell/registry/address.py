@@ -31,7 +31,7 @@ def public(text: str) -> bool:
     return address.is_global and not address.is_multicast and address != _PLATFORM
 
 
-class _PublicConnection(HTTPSConnection):
+class _Connection(HTTPSConnection):
     def _new_conn(self) -> socket.socket:
         connected = super()._new_conn()
         address = connected.getpeername()[0]
@@ -45,7 +45,7 @@ class _PublicConnection(HTTPSConnection):
 
 
 class _PublicPool(HTTPSConnectionPool):
-    ConnectionCls = _PublicConnection
+    ConnectionCls = _Connection
 
 
 class PublicOnly(HTTPAdapter):
