@@ -19,6 +19,15 @@ def sweep(timer: func.TimerRequest) -> None:
 @blueprint.function_name("reconcile")
 @blueprint.timer_trigger(arg_name="timer", schedule="30 */5 * * * *")
 def reconcile(timer: func.TimerRequest) -> None:
-    """Every five minutes: bases that moved without a webhook reaching us."""
+    """Every five minutes: bases that moved, and webhooks that were sent, without reaching us."""
     del timer
-    app().sweep.bases()
+    app().reconcile.bases()
+    app().lost_webhooks.find()
+
+
+@blueprint.function_name("orphans")
+@blueprint.timer_trigger(arg_name="timer", schedule="45 7 * * * *")
+def orphans(timer: func.TimerRequest) -> None:
+    """Every hour: runs that nobody waits for any more."""
+    del timer
+    app().orphans.stop()

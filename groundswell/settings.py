@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from graph.reference import InvalidReferenceError, Reference
 from groundswell.errors import InputError
 
 _LONGEST_WINDOW = 86_400.0
@@ -33,6 +34,29 @@ class AcrRegistry:
     subscription: str
     resource_group: str
     name: str
+    webhook: str = ""
+    """The webhook whose record of deliveries is read; none when empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExternalRegistry:
+    """A registry of somebody else that may be asked: with a login, or as anybody.
+
+    `token_host` is where it sends for tokens when that is another host; `private` allows it, and what it redirects
+    to, addresses of a private network.
+    """
+
+    username: str = ""
+    password: str = field(default="", repr=False)
+    token_host: str = ""
+    private: bool = False
+
+    def __post_init__(self) -> None:
+        texts = (self.username, self.password, self.token_host)
+        if not all(isinstance(text, str) for text in texts) or not isinstance(self.private, bool):
+            raise TypeError("username, password and token_host must be texts, private true or false")
+        if bool(self.username) != bool(self.password):
+            raise TypeError("username and password go together")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +82,9 @@ class Settings:
     agent_pools: Mapping[str, int] = field(
         default_factory=dict
     )  # GROUNDSWELL_AGENT_POOLS: JSON, name -> builds at once
+    external: Mapping[str, ExternalRegistry] = field(
+        default_factory=dict
+    )  # GROUNDSWELL_EXTERNAL_REGISTRIES: JSON, host -> login, token_host, private
 
     def settle(self, base: str) -> float:
         """The settle window of a base (canonical, without digest), in seconds: of the first glob that fits."""
@@ -120,6 +147,24 @@ def _window(values: Mapping[str, str], name: str) -> float:
     return seconds
 
 
+def _external(
+    values: Mapping[str, str], name: str, registries: Mapping[str, AcrRegistry]
+) -> dict[str, ExternalRegistry]:
+    """Hosts are as references have them: a name that no reference has would be an entry without effect."""
+    found = _entries(values, name, ExternalRegistry)
+    for host in found:
+        try:
+            known = Reference.parse(f"{host}/any/image").registry
+        except InvalidReferenceError:
+            known = ""
+        if known != host:
+            meant = f"; did you mean {known}?" if known.endswith("docker.io") else ""
+            raise InputError(f"setting {name}: {host!r} is no host as images' names begin with{meant}")
+        if host in registries:
+            raise InputError(f"setting {name}: {host} is in GROUNDSWELL_REGISTRIES too; take it out of one")
+    return found
+
+
 def parse(values: Mapping[str, str]) -> Settings:
     """Settings from a mapping of app settings. Raises InputError naming the setting at fault."""
     store = values.get("GROUNDSWELL_STORE", "")
@@ -130,6 +175,7 @@ def parse(values: Mapping[str, str]) -> Settings:
             "setting GROUNDSWELL_STORE is missing: give sqlite:///PATH or a storage connection string, "
             "in the environment or in local.settings.json (see local.settings.example.json)"
         )
+    registries = _entries(values, "GROUNDSWELL_REGISTRIES", AcrRegistry)
     return Settings(
         store=store,
         queue_uri=queue_uri,
@@ -137,7 +183,7 @@ def parse(values: Mapping[str, str]) -> Settings:
         webhook_secret=values.get("GROUNDSWELL_WEBHOOK_SECRET", ""),
         webhook_header=values.get("GROUNDSWELL_WEBHOOK_HEADER") or "Authorization",
         arm_endpoint=values.get("GROUNDSWELL_ARM_ENDPOINT") or "https://management.azure.com",
-        registries=_entries(values, "GROUNDSWELL_REGISTRIES", AcrRegistry),
+        registries=registries,
         clusters=_entries(values, "GROUNDSWELL_CLUSTERS", Cluster),
         trivy=values.get("GROUNDSWELL_TRIVY") or "trivy",
         trivy_cache=values.get("GROUNDSWELL_TRIVY_CACHE", ""),
@@ -146,6 +192,7 @@ def parse(values: Mapping[str, str]) -> Settings:
         settle_seconds=_window(values, "GROUNDSWELL_SETTLE_SECONDS"),
         settle_bases=_windows(values, "GROUNDSWELL_SETTLE_BASES"),
         agent_pools=_limits(values, "GROUNDSWELL_AGENT_POOLS"),
+        external=_external(values, "GROUNDSWELL_EXTERNAL_REGISTRIES", registries),
     )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from groundswell import clock, settings
 from groundswell.cascade.basebook import BaseBook
+from groundswell.cascade.deliveries import LostWebhooks
 from groundswell.cascade.durations import Durations
 from groundswell.cascade.engine import Engine, Work
 from groundswell.cascade.gathering import Gathering
@@ -19,9 +20,11 @@ from groundswell.cascade.goodbook import GoodBook
 from groundswell.cascade.intake import Intake
 from groundswell.cascade.model import Kind
 from groundswell.cascade.operate import Operator
+from groundswell.cascade.orphans import Orphans
 from groundswell.cascade.planning import Planner
 from groundswell.cascade.polling import pause
 from groundswell.cascade.push import Push, queue
+from groundswell.cascade.reconcile import Reconcile
 from groundswell.cascade.repeats import Repeats
 from groundswell.cascade.stages import Stages
 from groundswell.cascade.sweep import Sweep
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from groundswell.build.port import Builder
     from groundswell.build.revision import Revisions
     from groundswell.deploy.port import Deployer
+    from groundswell.registry.deliveries import Deliveries
     from groundswell.registry.port import Registry
     from groundswell.registry.trust import Trust
     from groundswell.scan.port import Scanner
@@ -68,8 +72,21 @@ class App:
     @cached_property
     def registry(self) -> "Registry":
         from groundswell.registry.acr import AcrRegistry
+        from groundswell.registry.external import ExternalRegistry
+        from groundswell.registry.router import RoutedRegistry
+        from groundswell.registry.trust import ours
 
-        return AcrRegistry(self.credential, self.trust)
+        named, external = self.settings.registries, self.settings.external
+
+        def is_ours(host: str) -> bool:
+            """An Azure registry of somebody else may be named as external: then it gets no token of ours."""
+            return host in named or (ours(host, named) and host not in external)
+
+        return RoutedRegistry(
+            ours=AcrRegistry(self.credential, self.trust),
+            external=ExternalRegistry(external, now=self.clock),
+            is_ours=is_ours,
+        )
 
     @cached_property
     def builder(self) -> "Builder":
@@ -179,15 +196,30 @@ class App:
     @cached_property
     def sweep(self) -> Sweep:
         return Sweep(
-            queues=self.store,
             engine=self.engine,
-            catalog=self.catalog,
             bases=self.bases,
             durations=self.durations,
             planner=self.planner,
-            registry=self.registry,
             clock=self.clock,
         )
+
+    @cached_property
+    def reconcile(self) -> Reconcile:
+        return Reconcile(queues=self.store, catalog=self.catalog, bases=self.bases, registry=self.registry)
+
+    @cached_property
+    def deliveries(self) -> "Deliveries":
+        from groundswell.registry.acr_events import AcrEvents
+
+        return AcrEvents(self.credential, self.settings.arm_endpoint, self.settings.registries)
+
+    @cached_property
+    def lost_webhooks(self) -> LostWebhooks:
+        return LostWebhooks(self.store, self.deliveries, self.clock)
+
+    @cached_property
+    def orphans(self) -> Orphans:
+        return Orphans(self.engine, lambda: self.builder, self.settings.registries)
 
     @cached_property
     def operator(self) -> Operator:

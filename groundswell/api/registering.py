@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from groundswell.api.conditions import Conditions, etag
 from groundswell.api.problems import PreconditionFailedError
-from groundswell.cascade.sweep import seed
+from groundswell.cascade.reconcile import seed
 from groundswell.errors import ConflictError, NotFoundError
 from groundswell.lineage.catalog import Catalog, Change, Stored
 from groundswell.lineage.history import Action

@@ -110,6 +110,21 @@ class AcrTasksBuilder:
                 raise TemporaryError(f"ACR Tasks gave no link to the log of run {run_id}")
             return self._read_end(link, run_id).decode("utf-8", errors="replace")
 
+    def named(self, registry: str) -> Mapping[str, Run]:
+        """See `Builder.named`; a taskRuns resource whose run the service has not named yet is left out."""
+        place = self._place(registry)
+        with translated(f"listing the builds of {registry}"):
+            found = list(place.client.task_runs.list(place.group, place.name))
+        builds = {}
+        for each in found:
+            result = each.properties.run_result if each.properties else None
+            try:
+                if result is not None:
+                    builds[str(each.name)] = _run(result, str(each.name))
+            except TemporaryError as exc:  # one that cannot be read must not hide the others
+                logger.warning("build not understood", extra={"build": each.name, "why": str(exc)})
+        return builds
+
     def forget(self, registry: str, name: str) -> None:
         """Delete the taskRuns resource of a build that has ended; its run and log stay. ARM keeps 800 a group."""
         place = self._place(registry)

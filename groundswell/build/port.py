@@ -97,6 +97,10 @@ class Builder(Protocol):
         """Ask the run to stop; nothing happens when it has ended."""
         ...
 
+    def named(self, registry: str) -> Mapping[str, Run]:
+        """Every build of a registry whose name was not forgotten, anybody's, with its run."""
+        ...
+
     def forget(self, registry: str, name: str) -> None:
         """Drop the idempotency key of a build that has ended; its run and log stay."""
         ...

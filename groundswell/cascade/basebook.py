@@ -37,6 +37,10 @@ class BaseBook:
         record = self._store.get(_TABLE, _PARTITION, reference)
         return Base(**record.value) if record else None
 
+    def all(self) -> dict[str, Base]:
+        """Every entry, by reference."""
+        return {record.row: Base(**record.value) for record in self._store.scan(_TABLE, _PARTITION)}
+
     def claim(self, reference: str, *, digest: str) -> Base:
         """Enter a digest, if it is new, as one to be planned; returns what the book says now.
 

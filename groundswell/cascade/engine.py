@@ -18,7 +18,7 @@ from dataclasses import replace
 from functools import cached_property
 from itertools import batched
 
-from groundswell.cascade import schedule
+from groundswell.cascade import schedule, unreadable
 from groundswell.cascade.codec import command_from_text, command_to_text
 from groundswell.cascade.decide import TOLD_AT_ONCE, decide, decide_all
 from groundswell.cascade.model import (
@@ -220,11 +220,15 @@ class Engine:
         """A message that could not be handled after all its deliveries: its rebuild fails, visibly."""
         try:
             command = command_from_text(text)
-            logger.error("message gave up", extra=_fields(command))
-            reason = f"the message to {command.kind} it failed again and again; see the log, then replay"
+        except PermanentError as exc:
+            unreadable.record(self._store, text, what="a command", why=exc, clock=self._clock)
+            return
+        logger.error("message gave up", extra=_fields(command))
+        reason = f"the message to {command.kind} it failed again and again; see the log, then replay"
+        try:
             self.send(self._failed(command, reason))
-        except PermanentError:
-            logger.exception("poisoned message dropped")  # no command, or for a rebuild that is gone
+        except NotFoundError:
+            logger.warning("command for a rebuild that is gone", extra=_fields(command))
 
     def _stored(self, command: Command, *, anew: bool = False) -> Stored[Rebuild]:
         """The command's rebuild: as remembered, when that is of the command's turn, or else as it is now."""

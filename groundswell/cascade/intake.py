@@ -11,6 +11,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from graph.reference import InvalidReferenceError, Reference
+from groundswell.cascade import unreadable
 from groundswell.cascade.basebook import BaseBook
 from groundswell.cascade.candidates import seen
 from groundswell.cascade.engine import Engine
@@ -76,7 +77,7 @@ class Intake:
         try:
             push = Push.from_text(text)
         except PermanentError as exc:
-            logger.error("unreadable push dropped", extra={"why": str(exc)})  # noqa: TRY400  # the text may be hostile
+            unreadable.record(self._store, text, what="a push", why=exc, clock=self._clock)
             return
         logger.error("push gave up", extra=_fields(push))
         self._log(push, Result.GAVE_UP, "")

@@ -1,10 +1,8 @@
-"""The reconcile timer: what a lost webhook, a lost message or a crash left undone is found and set going again."""
+"""The sweep: what a lost message or a crash left undone is found and set going again."""
 
 import logging
-from collections.abc import Iterable
+from dataclasses import replace
 
-from graph.lineage import tagged, watched
-from graph.reference import Reference
 from groundswell.cascade.basebook import BaseBook
 from groundswell.cascade.decide import follow, news, predecessor
 from groundswell.cascade.durations import Durations, measured
@@ -12,14 +10,10 @@ from groundswell.cascade.engine import Engine
 from groundswell.cascade.ids import began
 from groundswell.cascade.model import BaseNews, Nudged, Outcome, Overdue, Rebuild, Status, Superseded, Wait
 from groundswell.cascade.planning import Planner
-from groundswell.cascade.push import Push, queue
 from groundswell.cascade.records import Header, Phase, Stored
 from groundswell.clock import Clock
-from groundswell.errors import InputError, NotFoundError, PermanentError, TemporaryError
-from groundswell.lineage.catalog import Catalog
-from groundswell.registry.port import Registry
+from groundswell.errors import NotFoundError
 from groundswell.store.conflicts import retry_conflicts
-from groundswell.store.port import Queues
 
 logger = logging.getLogger(__name__)
 
@@ -35,57 +29,22 @@ class Sweep:
     def __init__(
         self,
         *,
-        queues: Queues,
         engine: Engine,
-        catalog: Catalog,
         bases: BaseBook,
         durations: Durations,
         planner: Planner,
-        registry: Registry,
         clock: Clock,
     ) -> None:
-        self._queues = queues
         self._engine = engine
-        self._catalog = catalog
         self._bases = bases
         self._durations = durations
         self._planner = planner
-        self._registry = registry
         self._clock = clock
 
     def run(self) -> None:
-        """One round over the bases, the open cascades and the build slots."""
-        self.bases()
+        """One round over the open cascades and the build slots."""
         self.cascades()
         self.slots()
-
-    def bases(self) -> None:
-        """Read every base's digest back; one that moved without our knowing is a push whose webhook was lost."""
-        with self._catalog.lineage() as lineage:
-            names = lineage.bases()
-        for name in names:
-            reference = Reference.parse(name)
-            try:
-                digest = self._registry.digest(reference)
-            except (TemporaryError, PermanentError) as exc:
-                logger.warning("base not read", extra={"base": name, "why": str(exc)})
-                continue
-            known = self._bases.get(name)
-            if digest is None or (known is not None and known.digest == digest and known.planned):
-                continue
-            if known is None:
-                self._bases.note(name, digest=digest)  # first sight of it: nothing to compare with
-                continue
-            logger.warning("a push was missed", extra={"base": name, "digest": digest})
-            push = Push(
-                id=f"reconcile-{digest[-12:]}",
-                registry=reference.registry,
-                repository=reference.repository,
-                tag=reference.tag or "",
-                digest=digest,
-                source="reconcile",
-            )
-            queue(self._queues, push)
 
     def cascades(self) -> None:
         """Plan and send again what was left undone, and tell waiting rebuilds what they were not told."""
@@ -101,6 +60,8 @@ class Sweep:
                     continue  # its push is still being dealt with
                 self._give_up(cascade, stored)
             if stored is None or stored.value.phase is not Phase.RUNNING:
+                if stored is not None and stored.value.phase is Phase.ENDED and self._told_late(cascade):
+                    continue  # somebody may begin again: looked at once more before it is left
                 self._durations.learn(cascade, measured(self._engine.records.rebuilds(cascade)))
                 for attempt in retry_conflicts():
                     with attempt:
@@ -128,11 +89,8 @@ class Sweep:
         quiet = now - state.updated_at
         if quiet < PATIENCE:
             return
-        if state.status in (Status.WAITING, Status.BLOCKED):
-            for base, wait in state.waits.items():
-                told = self._news_of(base, state, states)
-                if told is not None and told.turn > wait.turn:
-                    self._engine.advance(state.cascade, state.image, BaseNews(at=now, base=base, wait=told))
+        if state.status is Status.WAITING or state.status.settled:
+            self._tell(state, states)
             return
         state = self._engine.advance(state.cascade, state.image, Overdue(at=now))
         patience = LONG_PATIENCE if state.status in (Status.BUILDING, Status.DEPLOYING) else PATIENCE
@@ -140,6 +98,25 @@ class Sweep:
         if not state.status.settled and quiet >= patience and not waits_for_slot:
             logger.warning("rebuild nudged", extra={"cascade": state.cascade, "image": state.image})
             self._engine.advance(state.cascade, state.image, Nudged(at=now))
+
+    def _told_late(self, cascade: str) -> bool:
+        """Whether a rebuild of an ended cascade had to be told something: the news of a replayed base was lost."""
+        states = {state.image: state for state in self._engine.records.rebuilds(cascade)}
+        told = [self._tell(state, states) for state in states.values()]
+        return any(told)
+
+    def _tell(self, state: Rebuild, states: dict[str, Rebuild]) -> bool:
+        """Tell a rebuild what it was not told of its bases; of an older cascade only one that still waits."""
+        late = False
+        for base, wait in state.waits.items():
+            if base not in states and state.status not in (Status.WAITING, Status.BLOCKED):
+                continue
+            told = self._news_of(base, state, states)
+            if told is not None and told.turn > wait.turn and replace(told, turn=wait.turn) != wait:
+                event = BaseNews(at=self._clock(), base=base, wait=told)
+                self._engine.advance(state.cascade, state.image, event)
+                late = True
+        return late
 
     def _news_of(self, base: str, state: Rebuild, states: dict[str, Rebuild]) -> Wait | None:
         if base in states:
@@ -163,25 +140,3 @@ class Sweep:
                 continue
             if state.status not in (Status.READY, Status.BUILDING):
                 self._engine.drop_from_pool(entry)
-
-
-def seed(bases: BaseBook, catalog: Catalog, registry: Registry, images: Iterable[str]) -> list[str]:
-    """Enter the digests that the bases of these images have now, where the book knows none.
-
-    Done at registration, so that the next push is compared with something. Returns what could not be read.
-    """
-    failed = []
-    with catalog.lineage() as lineage:
-        named = {watched(edge.base) for image in images for edge in lineage.edges(image)}
-    for name in sorted(filter(tagged, named)):
-        reference = Reference.parse(name)
-        if bases.get(name) is not None:
-            continue
-        try:
-            digest = registry.digest(reference)
-        except (TemporaryError, PermanentError, InputError) as exc:
-            failed.append(f"{name}: {exc}")
-            continue
-        if digest is not None:
-            bases.note(name, digest=digest)
-    return failed

@@ -61,7 +61,7 @@ def register(
     Example: groundswell lineage register --scan . --registry example.azurecr.io --repository-prefix shop/
     --git https://git.example.com/shop.git --tag 1.4
     """
-    from groundswell.cascade.sweep import seed
+    from groundswell.cascade.reconcile import seed
     from groundswell.errors import InputError
     from groundswell.lineage.checkout import read
     from groundswell.wiring import app as product

@@ -39,7 +39,12 @@ from groundswell.wiring import App
 
 CLUSTER = "local"
 SLOTS = 2
-_TASKS = AcrRegistry(subscription="00000000-0000-0000-0000-000000000001", resource_group="local", name="localhost")
+_TASKS = AcrRegistry(
+    subscription="00000000-0000-0000-0000-000000000001",
+    resource_group="local",
+    name="localhost",
+    webhook="groundswell",
+)
 _READY_SECONDS = 60.0
 _STOP_SECONDS = 75.0
 
@@ -119,6 +124,7 @@ class Stack:
             identity=self.identity,
             registries={_TASKS: access},
             limits=Limits(concurrency=SLOTS),
+            webhooks={_TASKS.webhook: lambda: self.registry.deliveries},
         )
         arm_port = servers.serve(tasks.app, port=self._ports.arm)
         git_port = servers.serve(lambda: git.application(self.repositories), port=self._ports.git, tls=False)
@@ -262,4 +268,5 @@ def _plain(registry: AcrRegistry) -> dict[str, str]:
         "subscription": registry.subscription,
         "resource_group": registry.resource_group,
         "name": registry.name,
+        "webhook": registry.webhook,
     }

@@ -12,7 +12,6 @@ import io
 import logging
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -22,22 +21,12 @@ from azure.core.pipeline.transport import RequestsTransport
 
 from graph.reference import Reference
 from groundswell.errors import NotFoundError, PermanentError
+from groundswell.registry import assembly
 from groundswell.registry.acr_errors import translated
 from groundswell.registry.acr_tokens import TokenCache
-from groundswell.registry.manifests import (
-    INDEXES,
-    MANIFESTS,
-    MAX_CONFIG,
-    Descriptor,
-    annotations,
-    attestations,
-    children,
-    config_of,
-    json_object,
-    platform_image,
-)
-from groundswell.registry.port import Image, NotAnImageError, PlatformImage, Tag
-from groundswell.registry.provenance import MAX_STATEMENT, statements
+from groundswell.registry.assembly import Manifest
+from groundswell.registry.manifests import INDEXES, MANIFESTS, Descriptor
+from groundswell.registry.port import Image, NotAnImageError, Tag
 from groundswell.registry.trust import Trust
 
 if TYPE_CHECKING:
@@ -73,33 +62,11 @@ class AcrRegistry:
 
     def image(self, reference: Reference) -> Image | None:
         """See `Registry.image`."""
-        manifest = self._find(reference)
-        if manifest is None:
-            return None
-        subject = str(reference)
-        document = json_object(manifest.content, subject)
-        if manifest.media_type in INDEXES:
-            platforms = tuple(self._child(reference, child) for child in children(document, subject))
-        else:
-            platforms = (self._platform(reference, manifest, None),)
-        return Image(
-            digest=manifest.digest,
-            media_type=manifest.media_type,
-            platforms=platforms,
-            annotations=annotations(document),
-            attestations=attestations(document, subject) if manifest.media_type in INDEXES else (),
-        )
+        return assembly.assemble(reference, self._find, self._blob)
 
     def provenance(self, attestation: Reference) -> tuple[Mapping[str, Any], ...]:
         """See `Registry.provenance`."""
-        manifest = self._find(attestation)
-        if manifest is None:
-            raise NotFoundError(f"{attestation}: the index names it, but the registry does not have it")
-        subject = str(attestation)
-        return tuple(
-            json_object(self._blob(attestation, statement, MAX_STATEMENT), subject)
-            for statement in statements(json_object(manifest.content, subject), subject)
-        )
+        return assembly.provenance(attestation, self._find, self._blob)
 
     def repositories(self, registry: str) -> tuple[str, ...]:
         """See `Registry.repositories`."""
@@ -140,7 +107,7 @@ class AcrRegistry:
                 raise PermanentError(f"{promoted}: the registry stored {digest} instead")
             _logger.info("promoted", extra={"reference": str(promoted), "digest": digest})
 
-    def _find(self, reference: Reference) -> "_Manifest | None":
+    def _find(self, reference: Reference) -> Manifest | None:
         """The manifest, or None where the registry has no such repository, tag or digest."""
         wanted = reference.digest or reference.tag
         if wanted is None:
@@ -161,26 +128,7 @@ class AcrRegistry:
         media_type = str(result.media_type).partition(";")[0].strip()
         if media_type not in INDEXES | MANIFESTS:
             raise NotAnImageError(f"{reference} is a {media_type}, which is neither an image nor an index")
-        return _Manifest(digest=str(result.digest), media_type=media_type, content=taken[0])
-
-    def _child(self, parent: Reference, child: Descriptor) -> PlatformImage:
-        reference = parent.with_digest(child.digest)
-        manifest = self._find(reference)
-        if manifest is None:
-            raise PermanentError(f"{reference}: the index names it, but the registry does not have it")
-        return self._platform(reference, manifest, child)
-
-    def _platform(self, reference: Reference, manifest: "_Manifest", child: Descriptor | None) -> PlatformImage:
-        """`child` is what an index says of the manifest, where one names it."""
-        subject = str(reference)
-        document = json_object(manifest.content, subject)
-        return platform_image(
-            self._blob(reference, config_of(document, subject), MAX_CONFIG),
-            digest=manifest.digest,
-            platform=child.platform if child else "",
-            subject=subject,
-            annotations={**(child.annotations if child else {}), **annotations(document)},
-        )
+        return Manifest(digest=str(result.digest), media_type=media_type, content=taken[0])
 
     def _blob(self, reference: Reference, blob: Descriptor, limit: int) -> bytes:
         """A blob that the manifest of `reference` names; the SDK checks its digest when the last chunk is read."""
@@ -219,12 +167,3 @@ class AcrRegistry:
             retry_total=0,
             per_call_policies=[TokenCache()],
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Manifest:
-    """A manifest or index as the registry keeps it."""
-
-    digest: str
-    media_type: str
-    content: bytes

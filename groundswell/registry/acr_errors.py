@@ -5,8 +5,6 @@ registry's own Retry-After; what the registry refuses is permanent.
 """
 
 import contextlib
-import datetime as dt
-import email.utils
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -14,6 +12,7 @@ from azure.containerregistry import DigestValidationError
 from azure.core.exceptions import AzureError, HttpResponseError
 
 from groundswell.errors import GroundswellError, NotFoundError, PermanentError, TemporaryError, cause
+from groundswell.registry import retry_after
 
 _DEFAULT_DELAY = 5.0
 _LONGEST_DELAY = 600.0
@@ -56,13 +55,5 @@ def _error(exc: HttpResponseError, subject: str) -> GroundswellError:
 
 
 def _delay(exc: HttpResponseError) -> float:
-    """Retry-After, in seconds from now; a number or a date (RFC 9110)."""
     text = getattr(exc.response, "headers", {}).get("Retry-After", "")
-    if text.isdecimal():
-        seconds = float(text)
-    else:
-        try:
-            seconds = (email.utils.parsedate_to_datetime(text) - dt.datetime.now(dt.UTC)).total_seconds()
-        except (TypeError, ValueError):  # absent, or neither: TypeError is a date without a zone
-            return _DEFAULT_DELAY
-    return min(max(seconds, 1.0), _LONGEST_DELAY)
+    return retry_after.seconds(text, default=_DEFAULT_DELAY, longest=_LONGEST_DELAY)

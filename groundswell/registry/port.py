@@ -5,11 +5,19 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from graph.reference import Reference
-from groundswell.errors import PermanentError
+from groundswell.errors import PermanentError, TemporaryError
 
 
 class NotAnImageError(PermanentError):
     """The reference names something else: a Helm chart, a signature, an attestation."""
+
+
+class NotAllowedError(PermanentError):
+    """The reference is on a registry that the settings do not allow us to ask."""
+
+
+class PausedError(TemporaryError):
+    """The registry asked to be left alone for a while; it was not asked again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

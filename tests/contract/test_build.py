@@ -10,6 +10,7 @@ import pytest
 import yaml
 from aiohttp import web
 
+from groundswell.build import acr_tasks
 from groundswell.build.acr_tasks import MAX_LOG
 from groundswell.build.port import RunStatus, Source
 from groundswell.errors import NotFoundError, PermanentError, TemporaryError
@@ -316,6 +317,35 @@ def test_nothing_of_a_build_is_left_behind(world: World) -> None:
     while list((world.folder / "tasks" / "work").iterdir()):
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_builds_are_listed_by_name_until_they_are_forgotten(world: World) -> None:
+    quick, slow = world.request("FROM {base}\n"), world.request("FROM {base}\nRUN sleep 60\n")
+    done, going = world.end(world.builder.start(quick)), world.builder.start(slow)
+
+    named = world.builder.named(world.registry)
+    assert named[quick.name] == done
+    assert (named[slow.name].id, named[slow.name].status.ended) == (going.id, False)
+    world.builder.cancel(world.registry, named[slow.name].id)
+    assert world.builder.named(world.registry)[slow.name].status is RunStatus.CANCELED
+    world.builder.forget(world.registry, quick.name)
+    assert quick.name not in world.builder.named(world.registry)
+
+
+def test_a_build_that_is_not_understood_hides_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    requests = [world.request("FROM {base}\n") for _ in range(2)]
+    runs = [world.end(world.builder.start(request)) for request in requests]
+    real = acr_tasks._run
+
+    def run(found: object, subject: str) -> object:
+        if subject == requests[0].name:
+            raise TemporaryError("a status that is not known")
+        return real(found, subject)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(acr_tasks, "_run", run)
+    named = world.builder.named(world.registry)
+    assert requests[0].name not in named
+    assert named[requests[1].name] == runs[1]
 
 
 def test_a_forgotten_build_keeps_its_run_and_log(world: World) -> None:

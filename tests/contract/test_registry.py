@@ -1,4 +1,4 @@
-"""The contract of the Registry port, run through the real SDK against docker-registry behind the ACR look-alike."""
+"""The contract of the Registry port, against docker-registry behind the ACR look-alike."""
 
 import asyncio
 import contextlib
@@ -18,8 +18,11 @@ from graph.reference import Reference
 from groundswell.errors import NotFoundError, PermanentError, TemporaryError
 from groundswell.registry.acr import AcrRegistry
 from groundswell.registry.chain import prove
+from groundswell.registry.external import ExternalRegistry
+from groundswell.registry.port import Registry
+from groundswell.settings import ExternalRegistry as ExternalLogin
 from tests.support import oci
-from tests.support.acr import Acr, Credential, everybody, running
+from tests.support.acr import PASSWORD, USER, Acr, Credential, everybody, running
 
 pytestmark = pytest.mark.stack
 
@@ -37,32 +40,43 @@ def registry(acr: Acr) -> Iterator[AcrRegistry]:
         yield adapter
 
 
-def test_digest_of_a_tag_and_of_a_digest(acr: Acr, registry: AcrRegistry) -> None:
+@pytest.fixture(scope="module", params=["acr", "external"])
+def reader(request: pytest.FixtureRequest, acr: Acr, registry: AcrRegistry) -> Iterator[Registry]:
+    """What both adapters keep: the look-alike is to the external one a registry with a token server, like any."""
+    if request.param == "acr":
+        yield registry
+        return
+    login = ExternalLogin(username=USER, password=PASSWORD, private=True)
+    with contextlib.closing(ExternalRegistry({acr.registry.login_server: login})) as adapter:
+        yield adapter
+
+
+def test_digest_of_a_tag_and_of_a_digest(acr: Acr, reader: Registry) -> None:
     digest = acr.client.push(oci.image(b"one"), "team/digest", "1")
     reference = acr.reference("team/digest:1")
-    assert registry.digest(reference) == digest
-    assert registry.digest(reference.with_digest(digest)) == digest
+    assert reader.digest(reference) == digest
+    assert reader.digest(reference.with_digest(digest)) == digest
 
 
 @pytest.mark.parametrize("name", ["team/never:1", "team/some:2", "team/some@sha256:" + "0" * 64])
-def test_what_is_not_there_is_none(acr: Acr, registry: AcrRegistry, name: str) -> None:
+def test_what_is_not_there_is_none(acr: Acr, reader: Registry, name: str) -> None:
     acr.client.push(oci.image(b"one"), "team/some", "1")
-    assert registry.digest(acr.reference(name)) is None
-    assert registry.image(acr.reference(name)) is None
+    assert reader.digest(acr.reference(name)) is None
+    assert reader.image(acr.reference(name)) is None
 
 
-def test_a_tag_that_moves_is_seen_at_once(acr: Acr, registry: AcrRegistry) -> None:
+def test_a_tag_that_moves_is_seen_at_once(acr: Acr, reader: Registry) -> None:
     reference = acr.reference("team/moves:1")
     for layer in (b"first", b"second"):
         digest = acr.client.push(oci.image(layer), "team/moves", "1")
-        assert registry.digest(reference) == digest
+        assert reader.digest(reference) == digest
 
 
 @pytest.mark.parametrize("docker", [False, True], ids=["oci", "docker"])
-def test_image(acr: Acr, registry: AcrRegistry, docker: bool) -> None:
+def test_image(acr: Acr, reader: Registry, docker: bool) -> None:
     content = oci.image(b"base", b"own", docker=docker, Env=["A=1"])
     acr.client.push(content, "team/image", "1")
-    image = registry.image(acr.reference("team/image:1"))
+    image = reader.image(acr.reference("team/image:1"))
     assert image is not None
     assert (image.digest, image.media_type) == (content.digest, content.media_type)
     (platform,) = image.platforms
@@ -73,12 +87,12 @@ def test_image(acr: Acr, registry: AcrRegistry, docker: bool) -> None:
 
 
 @pytest.mark.parametrize("docker", [False, True], ids=["oci", "docker"])
-def test_index_has_its_platforms_but_no_attestations(acr: Acr, registry: AcrRegistry, docker: bool) -> None:
+def test_index_has_its_platforms_but_no_attestations(acr: Acr, reader: Registry, docker: bool) -> None:
     one = oci.image(b"base", b"amd", docker=docker)
     two = oci.image(b"base", b"arm", platform="linux/arm64/v8", docker=docker)
     content = oci.index(one, two, oci.attestation(one), docker=docker)
     acr.client.push(content, "team/index", "1")
-    image = registry.image(acr.reference("team/index:1"))
+    image = reader.image(acr.reference("team/index:1"))
     assert image is not None
     assert (image.digest, image.media_type) == (content.digest, content.media_type)
     assert [(each.platform, each.digest) for each in image.platforms] == [
@@ -87,7 +101,7 @@ def test_index_has_its_platforms_but_no_attestations(acr: Acr, registry: AcrRegi
     ]
     base = oci.index(oci.image(b"base"), oci.image(b"base", platform="linux/arm64"))
     acr.client.push(base, "team/base", "1")
-    below = registry.image(acr.reference("team/base:1"))
+    below = reader.image(acr.reference("team/base:1"))
     assert below is not None
     assert prove(image, below).proven
 
@@ -127,7 +141,7 @@ def test_promote_to_a_locked_tag(acr: Acr, registry: AcrRegistry) -> None:
     assert registry.digest(acr.reference("team/locked:1")) == old.digest
 
 
-def test_what_is_no_image(acr: Acr, registry: AcrRegistry) -> None:
+def test_what_is_no_image(acr: Acr, reader: Registry) -> None:
     blob = b"{}"
     document = {
         "schemaVersion": 2,
@@ -138,7 +152,7 @@ def test_what_is_no_image(acr: Acr, registry: AcrRegistry) -> None:
     artifact = oci.Content(manifest=oci.encode(document), media_type=oci.OCI_MANIFEST, blobs=(blob,))
     acr.client.push(artifact, "team/artifact", "1")
     with pytest.raises(PermanentError, match="is not a container image"):
-        registry.image(acr.reference("team/artifact:1"))
+        reader.image(acr.reference("team/artifact:1"))
 
 
 def test_tokens_are_kept_and_replaced_when_refused(acr: Acr, tmp_path: Path) -> None:

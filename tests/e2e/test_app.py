@@ -40,6 +40,7 @@ EXPECTED = {
     "rollouts_poison": ("queueTrigger", "rollouts-poison"),
     "sweep": ("timerTrigger", "0 * * * * *"),
     "reconcile": ("timerTrigger", "30 */5 * * * *"),
+    "orphans": ("timerTrigger", "45 7 * * * *"),
 }
 """Every function, its trigger, and its route, queue or schedule."""
 

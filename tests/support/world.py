@@ -167,6 +167,7 @@ class FakeBuilder:
     log_text: str = "step 1\nboom\n"
     cancelled: list[str] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
+    ended: dict[str, RunStatus] = field(default_factory=dict)
     down: GroundswellError | None = None
 
     def start(self, request: BuildRequest) -> Run:
@@ -204,6 +205,15 @@ class FakeBuilder:
 
     def cancel(self, registry: str, run_id: str) -> None:
         self.cancelled.append(run_id)
+
+    def named(self, registry: str) -> dict[str, Run]:
+        if self.down:
+            raise self.down
+        return {
+            request.name: Run(id=run, status=self.ended.get(run, RunStatus.RUNNING))
+            for run, (request, _) in self.runs.items()
+            if request.registry == registry and request.name not in self.forgotten
+        }
 
     def forget(self, registry: str, name: str) -> None:
         self.forgotten.append(name)

@@ -137,3 +137,40 @@ def test_where_the_file_is_looked_for(tmp_path: Path, monkeypatch: pytest.Monkey
     assert settings.find_file() == Path(".groundswell/local.settings.json")
     (tmp_path / "local.settings.json").write_text("{}")
     assert settings.find_file() == Path("local.settings.json")
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ('{"username": "u"}', "username and password go together"),
+        ('{"username": 5, "password": 5}', "must be texts"),
+        ('{"private": "yes"}', "private true or false"),
+        ('{"user": "u"}', "user"),
+    ],
+)
+def test_an_external_registry_that_is_wrong(entry: str, said: str) -> None:
+    with pytest.raises(InputError, match=f"GROUNDSWELL_EXTERNAL_REGISTRIES: .*{said}"):
+        settings.parse({**MINIMAL, "GROUNDSWELL_EXTERNAL_REGISTRIES": f'{{"ghcr.io": {entry}}}'})
+
+
+def test_the_password_of_an_external_registry_is_not_shown() -> None:
+    parsed = settings.parse(example())
+    assert parsed.external["docker.io"].password not in repr(parsed.external)
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [
+        ("index.docker.io", r"no host .*did you mean docker\.io"),
+        ("https://index.docker.io/v1/", "no host"),
+        ("ghcr", "no host"),
+        ("GHCR.IO/team", "no host"),
+        ("contoso.azurecr.io", "in GROUNDSWELL_REGISTRIES too"),
+    ],
+)
+def test_an_external_registry_that_no_reference_would_name(host: str, said: str) -> None:
+    registries = example()["GROUNDSWELL_REGISTRIES"]
+    external = json.dumps({host: {}})
+    values = {**MINIMAL, "GROUNDSWELL_REGISTRIES": registries, "GROUNDSWELL_EXTERNAL_REGISTRIES": external}
+    with pytest.raises(InputError, match=f"GROUNDSWELL_EXTERNAL_REGISTRIES: .*{said}"):
+        settings.parse(values)

@@ -11,7 +11,7 @@ import ssl
 import time
 import uuid
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,13 +44,19 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One attempt. `status` is what the receiver answered; None, with `error`, when it did not."""
+    """One attempt. `status` is what the receiver answered; None, with `error`, when it did not.
+
+    `header` is the name of the one that held the secret, `event` what was sent.
+    """
 
     id: str
     action: str
     status: int | None
     error: str = ""
     seconds: float
+    url: str
+    header: str
+    event: Mapping[str, Any] = field(repr=False)
 
 
 class Webhooks:
@@ -109,6 +115,9 @@ class Webhooks:
             status=status,
             error=error,
             seconds=time.monotonic() - started,
+            url=target.url,
+            header=target.header,
+            event=event,
         )
         self.deliveries.append(delivery)
         _logger.info("webhook sent", extra={"event": delivery.id, "status": status, "error": error})

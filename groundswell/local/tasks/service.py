@@ -9,6 +9,7 @@ from groundswell.local.identity import Identity
 from groundswell.local.tasks.arm import Arm, Call, page
 from groundswell.local.tasks.blobs import Blobs
 from groundswell.local.tasks.errors import ArmError
+from groundswell.local.tasks.events import Events, Sent
 from groundswell.local.tasks.faults import Faults
 from groundswell.local.tasks.fields import Fields
 from groundswell.local.tasks.filters import run_filter
@@ -32,7 +33,7 @@ from groundswell.settings import AcrRegistry
 class AcrTasks:
     """ACR Tasks of the given registries; serve `app` over TLS. State and logs are kept in `folder`.
 
-    Builds need root and buildah. `faults` is for tests.
+    Builds need root and buildah. `webhooks` gives what each webhook sent, by name; `faults` is for tests.
     """
 
     def __init__(
@@ -43,9 +44,11 @@ class AcrTasks:
         registries: Mapping[AcrRegistry, RegistryAccess],
         limits: Limits | None = None,
         faults: Faults | None = None,
+        webhooks: Mapping[str, Sent] | None = None,
     ) -> None:
         self._folder = folder
         self._limits = limits or Limits()
+        self._events = Events(webhooks or {})
         self._arm = Arm(identity, registries, faults or Faults())
 
     def app(self) -> web.Application:
@@ -80,6 +83,8 @@ class AcrTasks:
             ("POST", "/taskRuns/{name}/listDetails", surface.get_task_run),
             ("PUT", "/taskRuns/{name}", surface.put_task_run),
             ("DELETE", "/taskRuns/{name}", surface.delete_task_run),
+            ("POST", "/webhooks/{name}/listEvents", self._events.list),
+            ("GET", "/webhooks/{name}/listEvents", self._events.list),  # the SDKs follow a nextLink so
         ):
             self._arm.add(app, method, path, answer)
 

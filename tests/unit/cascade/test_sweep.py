@@ -6,16 +6,15 @@ from dataclasses import replace
 import pytest
 
 from graph.reference import Reference
-from groundswell.cascade.engine import PUSHES, REBUILDS, SCANS
+from groundswell.cascade.engine import REBUILDS, SCANS
 from groundswell.cascade.ids import began, new_id
 from groundswell.cascade.model import Outcome, Rebuild, Stage, Status, Wait
-from groundswell.cascade.push import Result
 from groundswell.cascade.records import Header, Phase, Records
 from groundswell.cascade.schedule import Entry
-from groundswell.cascade.sweep import LONG_PATIENCE, PATIENCE, PLANNING, seed
-from groundswell.errors import NotFoundError, PermanentError, TemporaryError
+from groundswell.cascade.sweep import LONG_PATIENCE, PATIENCE, PLANNING
+from groundswell.errors import NotFoundError
 from groundswell.store.port import ANY, Delete
-from tests.support.world import BASE, HOST, QUEUES, World, digest_of, image_of, ref, registration, workload
+from tests.support.world import BASE, HOST, QUEUES, World, image_of, ref, registration, workload
 
 type MakeWorld = Callable[..., World]
 
@@ -35,60 +34,6 @@ def chain() -> tuple[object, ...]:
         registration("app", ref("top")),
         registration("leaf", ref("app")),
     )
-
-
-def test_a_lost_webhook_is_found_by_reading_the_base_back(make_world: MakeWorld) -> None:
-    world = make_world(*chain())
-    world.registry.on_push = lambda reference, digest: None
-    world.push_base()
-    world.drive()
-    assert world.cascades == []
-    world.app.sweep.bases()
-    world.registry.on_push = world.webhook
-    world.drive()
-    assert set(world.statuses().values()) == {"done"}
-    assert world.app.engine.records.header(world.cascade).value.source == "reconcile"
-    world.app.sweep.bases()
-    world.drive()
-    assert len(world.cascades) == 1
-
-
-def test_a_base_seen_for_the_first_time_starts_nothing(make_world: MakeWorld) -> None:
-    other = f"{HOST}/mirror/new:1"
-    world = make_world(registration("top", other))
-    world.registry.on_push = lambda reference, digest: None
-    world.registry.put(other, image_of(["sha256:n"]))
-    world.app.sweep.bases()
-    world.app.sweep.bases()
-    assert world.app.store.depth(PUSHES) == 0
-    known = world.app.bases.get(other)
-    assert known is not None
-    assert known.digest == world.registry.tags[other]
-
-
-def test_a_registry_that_does_not_answer_stops_nothing_else(make_world: MakeWorld) -> None:
-    world = make_world(*chain())
-    world.registry.down = TemporaryError("away")
-    world.app.sweep.bases()
-    names = ["top", "app", "leaf"]
-    assert seed(world.app.bases, world.app.catalog, world.registry, names) == []
-
-
-def test_seeding_reports_what_it_could_not_read_and_leaves_what_is_known(make_world: MakeWorld) -> None:
-    pin = f"{HOST}/mirror/debian@{digest_of('x')}"
-    world = make_world(registration("top", f"{HOST}/mirror/unseen:1"), registration("p", pin))
-    names = ["top", "p"]
-    # Not in the registry: nothing to note.
-    assert seed(world.app.bases, world.app.catalog, world.registry, names) == []
-    world.registry.down = PermanentError("401")
-    assert seed(world.app.bases, world.app.catalog, world.registry, names) == [f"{HOST}/mirror/unseen:1: 401"]
-    world.registry.down = None
-    world.registry.put(f"{HOST}/mirror/unseen:1", image_of(["sha256:u"]))
-    seed(world.app.bases, world.app.catalog, world.registry, names)
-    known = world.app.bases.get(f"{HOST}/mirror/unseen:1")
-    assert known is not None
-    assert known.planned
-    world.app.sweep.bases()
 
 
 @pytest.mark.parametrize("rounds", range(1, 24))
@@ -173,25 +118,6 @@ def test_what_a_follower_was_not_told_is_found(make_world: MakeWorld, monkeypatc
     world.app.sweep.cascades()
     world.drive()
     assert world.statuses(newest)["app"] in ("done", "unchanged")
-
-
-def test_a_push_that_cannot_be_read_back_is_tried_again_and_never_lost(make_world: MakeWorld) -> None:
-    world = make_world(registration("top", BASE))
-    world.registry.down = TemporaryError("away")
-    world.push_base()
-    world.drive(until=60)
-    assert world.results() == []
-    world.registry.down = None
-    world.drive()
-    assert Result.CASCADE in world.results()
-    world.registry.down = TemporaryError("away")
-    world.push_base("sha256:base2")
-    world.drive()
-    assert world.results()[-1] is Result.GAVE_UP
-    world.registry.down = None
-    world.app.sweep.bases()
-    world.drive()
-    assert len(world.cascades) == 2
 
 
 def test_a_crash_after_the_base_was_entered_loses_nothing(make_world: MakeWorld) -> None:
@@ -327,6 +253,34 @@ def test_a_mistyped_replay_stops_nothing(make_world: MakeWorld) -> None:
     world.push_base()
     world.drive(until=3600)
     assert world.statuses() == {"top": "done"}
+
+
+@pytest.mark.parametrize("open_still", [False, True])
+def test_news_of_a_replayed_base_is_found_by_those_that_had_ended(make_world: MakeWorld, open_still: bool) -> None:
+    """A worker died between saving the base's promotion and telling of it."""
+    world = make_world(registration("top", BASE), registration("app", ref("top")), registration("slow", BASE))
+    world.push_base()
+    world.drive()
+    world.sources["top"] = world.sources["slow"] = "2"
+    if open_still:
+        world.takes["slow"] = 10_000
+        world.app.operator.replay(world.cascade, "slow", stage=Stage.BUILD, who="ann", why="again")
+    world.app.operator.replay(world.cascade, "top", stage=Stage.BUILD, who="ann", why="mended")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(world.app.engine, "_news", lambda command, *, again: [])
+        world.drive(until=60)
+    promoted = world.states()["top"].promoted
+    assert world.states()["app"].built_on["top"] != promoted
+    world.time += PATIENCE
+    world.app.sweep.cascades()
+    world.drive(until=60)
+    assert world.states()["app"].built_on["top"] == promoted
+    assert world.statuses()["app"] == "done"
+    world.takes["slow"] = 0
+    world.drive()
+    for _ in range(2):
+        world.app.sweep.cascades()
+    assert world.app.engine.records.open() == []
 
 
 class Killed(BaseException):
