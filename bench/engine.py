@@ -134,7 +134,7 @@ def _chain() -> list[Registration]:
 
 
 def _hops() -> dict[str, list[float]]:
-    """Seconds of handling between two requests to the outside, by kind: two images, pushed again and again."""
+    """Seconds of handling between two requests to the outside, by kind, of a chain of two images."""
     with tempfile.TemporaryDirectory() as folder:
         world = World(Path(folder), *_chain())
         watch = _Watch(world)

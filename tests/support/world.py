@@ -176,9 +176,9 @@ class FakeBuilder:
         for run, (known, _) in self.runs.items():
             if known.name == request.name:
                 return Run(id=run, status=RunStatus.RUNNING, resumed=True)
-        run = f"r{len(self.runs)}"
+        run, bases = f"r{len(self.runs)}", self._bases(request)
         self.requests.append(request)
-        self.runs[run] = (request, self._bases(request))
+        self.runs[run] = (request, bases)
         return Run(id=run, status=RunStatus.QUEUED)
 
     def _bases(self, request: BuildRequest) -> str:
@@ -303,20 +303,33 @@ class World:
         self.builder = FakeBuilder(self)
         self.scanner = FakeScanner(self)
         self.deployer = FakeDeployer(self)
-        vars(self.app).update(
-            store=store or SqliteStore(folder / "store.db", clock=lambda: self.time),
+        self._folder = folder
+        self._others: list[App] = []
+        self._equip(self.app, store)
+        self.registry.put(BASE, image_of(["sha256:base0"]))
+        self.register(*images)
+        self.registry.on_push = self.webhook
+
+    def _equip(self, app: App, store: Store | None = None) -> None:
+        vars(app).update(
+            store=store or SqliteStore(self._folder / "store.db", clock=lambda: self.time),
             registry=self.registry,
             revisions=self.revisions,
             builder=self.builder,
             scanner=self.scanner,
             deployer=self.deployer,
         )
-        self.registry.put(BASE, image_of(["sha256:base0"]))
-        self.register(*images)
-        self.registry.on_push = self.webhook
+
+    def another(self) -> App:
+        """Another instance of the product, on the same store and services, that remembers nothing."""
+        app = App(self.app.settings, lambda: self.time)
+        self._equip(app)
+        self._others.append(app)
+        return app
 
     def close(self) -> None:
-        self.app.store.close()
+        for app in (self.app, *self._others):
+            app.store.close()
 
     def register(self, *images: Registration) -> None:
         """Register images, and put what each was before into the registry and its workloads."""
