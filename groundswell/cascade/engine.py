@@ -273,17 +273,15 @@ class Engine:
     def _verified(self, state: Rebuild, event: Event) -> Iterator[Event]:
         """What comes of verifying, when `event` asks for that: it only reads, so it needs no message of its own."""
         after, commands = decide(state, event)
-        for command in commands:
-            if command.kind is Kind.VERIFY:
-                try:
-                    found = self._works[Kind.VERIFY](command, after)
-                except TemporaryError as exc:
-                    logger.warning("verifying put off", extra={**_fields(command), "why": str(exc)})
-                except PermanentError as exc:
-                    yield StageFailed(at=self._clock(), reason=str(exc))
-                else:
-                    if found is not None:
-                        yield found
+        for command in (command for command in commands if command.kind is Kind.VERIFY):
+            try:
+                found = self._works[Kind.VERIFY](command, after)
+            except TemporaryError as exc:
+                logger.warning("verifying put off", extra={**_fields(command), "why": str(exc)})
+            except PermanentError as exc:
+                yield StageFailed(at=self._clock(), reason=str(exc))
+            else:
+                yield from filter(None, [found])
 
     def _news(self, command: Command, *, again: bool) -> list[Command]:
         """Tell dependants, in one commit; again from the start when somebody was faster."""

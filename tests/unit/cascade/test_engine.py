@@ -566,3 +566,12 @@ def test_run_started_names_the_registry_of_its_run() -> None:
     state = Rebuild(cascade="c", image="a", status=Status.READY, waits={}, attempt=2)
     (stop,) = module._orphaned(state, [event, RunSucceeded(at=0.0, digest="sha256:x")])
     assert (stop.kind, stop.data) == (Kind.CANCEL, {"run": "r1", "registry": HOST})
+
+
+def test_a_poisoned_message_of_a_turn_that_has_passed_fails_nothing(make_world: MakeWorld) -> None:
+    world = make_world(registration("top", BASE))
+    world.push_base()
+    scan = take(world, Kind.SCAN)
+    world.app.engine.handle(scan)
+    world.app.engine.poisoned(scan)
+    assert world.statuses() == {"top": "done"}
