@@ -114,6 +114,45 @@ def test_more_slots_than_one_commit_can_grant_are_filled_as_builds_end(store: Sq
     assert len(wide.places().running) == 200
 
 
+def test_several_who_join_at_once_stand_among_those_in_line(store: SqliteStore) -> None:
+    narrow = pools(store, slots=1)
+    for name, priority in (("a", 9.0), ("d", 4.0), ("b", 2.0)):
+        narrow.admit([entry(name, priority=priority)])
+    wide = pools(store, slots=4)
+    joined = wide.admit([entry("c", priority=5.0), entry("e", priority=3.0), entry("b", turn=7, priority=2.0)])
+    assert images(joined) == ["c", "d", "e"]
+    assert wide.places().waiting == {"c/b": entry("b", turn=7, priority=2.0)}
+    assert images(wide.release("c", "a", up_to=1)) == ["b"]
+    assert wide.places().waiting == {}
+
+
+def test_fifty_join_a_long_line_in_one_commit(store: SqliteStore) -> None:
+    found = pools(store, slots=1)
+    for start in range(0, 300, 50):
+        found.admit([entry(f"i{number:03}", priority=float(number)) for number in range(start, start + 50)])
+    assert len(found.places().waiting) == 299
+    order = ["i049"]  # the longest of those who were there when the slot was given
+    while granted := found.release("c", order[-1], up_to=1):
+        order += images(granted)
+    assert order[1:] == sorted((f"i{number:03}" for number in range(300) if number != 49), reverse=True)
+
+
+def test_what_another_instance_did_is_seen(tmp_path: Path) -> None:
+    one, other = (SqliteStore(tmp_path / "store.db") for _ in range(2))
+    mine, theirs = pools(one, slots=1), pools(other, slots=1)
+    assert images(mine.admit([entry("a")])) == ["a"]
+    assert images(theirs.release("c", "a", up_to=1)) == []
+    assert images(theirs.admit([entry("b")])) == ["b"]
+    assert images(mine.admit([entry("a", turn=2)])) == []
+    assert images(mine.release("c", "b", up_to=1)) == ["a"], "admitted there, released here"
+    assert images(theirs.admit([entry("c")])) == []
+    theirs.leave("c", "c", priority=1.0, up_to=1)
+    assert images(mine.release("c", "a", up_to=2)) == []
+    assert [each.image for each in mine.running()] == []
+    for store in (one, other):
+        store.close()
+
+
 def test_a_change_costs_the_same_however_many_wait(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     found = pools(store, slots=64)
     calls: list[str] = []
