@@ -154,6 +154,36 @@ def test_what_is_written_while_it_loads_is_seen(catalog: Catalog, store: SqliteS
     assert names(catalog) == ["a", "b", "c", "top"]
 
 
+def test_the_first_load_is_one_scan_and_one_of_some_age_asks_nothing(
+    catalog: Catalog, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog.register([registration(f"i{number}", BASE) for number in range(30)], who="ann")
+    now = [100.0]
+    other = Catalog(store, lambda: now[0])
+    reads: list[str] = []
+    get = store.get
+
+    def noted(table: str, partition: str, row: str) -> Record | None:
+        reads.append(row)
+        return get(table, partition, row)
+
+    monkeypatch.setattr(store, "get", noted)
+    with other.lineage() as lineage:
+        assert len(lineage) == 30
+    assert set(reads) == {"revision"}
+    catalog.register([registration("new", BASE)], who="ann")
+    reads.clear()
+    now[0] += 59.0
+    with other.lineage(age=60.0) as lineage:
+        assert "new" not in lineage
+    assert reads == []
+    now[0] += 1.0
+    with other.lineage(age=60.0) as lineage:
+        assert "new" in lineage
+    with other.lineage() as lineage:
+        assert len(lineage) == 31
+
+
 def test_contradictions_are_refused_and_nothing_is_stored(catalog: Catalog) -> None:
     with pytest.raises(InputError, match=r"circle: a -> b -> a|circle: b -> a -> b"):
         catalog.register([registration("a", ref("b")), registration("b", ref("a"))], who="ann")
