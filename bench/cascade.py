@@ -90,6 +90,10 @@ class Builds(FakeBuilder):
         done = self.world.time >= self._ends[run_id]
         return Run(id=run_id, status=RunStatus.SUCCEEDED if done else RunStatus.RUNNING)
 
+    @property
+    def running(self) -> bool:
+        return bool(self._pushes)
+
     def push_candidates(self) -> None:
         """What was built by now appears in the registry."""
         while True:
@@ -167,7 +171,7 @@ def _drive(world: World, builds: Builds) -> None:
             world.deliver(name, message.body)
             world.app.store.delete(name, message)
         if not pairs:
-            if not any(world.app.store.depth(name) for name in QUEUES):
+            if not builds.running and not any(world.app.store.depth(name) for name in QUEUES):
                 return
             world.time += 1.0
 

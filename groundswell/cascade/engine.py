@@ -60,6 +60,8 @@ _MOST_AT_ONCE = 20
 _READ_ANEW = frozenset({Kind.PROMOTE, Kind.DEPLOY, Kind.WATCH})
 """What moves tags or touches clusters: not on a remembered record. (A run that was started on one is stopped.)"""
 
+_NOT_BEGUN = frozenset({Status.WAITING, Status.BLOCKED})
+
 MAX_TRIES = 12
 MAX_BACKOFF = 60.0
 
@@ -122,16 +124,43 @@ class Engine:
                 if attempt not in (None, old.value.attempt):
                     return old.value, _orphaned(old.value, events)
                 state, commands = decide_all(old.value, events)
-                if state is not old.value:
-                    self.records.save(state.cascade, [(old, state)], at=events[-1].at)
-                    self._log(old.value, state)
+                moves = [(old, state)] if state is not old.value else []
+                if tried.retry_state.attempt_number == 1:
+                    told, commands = self._told(state.cascade, commands)
+                    moves += told
+                self._write(state.cascade, moves, at=events[-1].at)
         return state, commands
+
+    def _write(self, cascade: str, moves: Sequence[tuple[Stored[Rebuild], Rebuild]], *, at: float) -> None:
+        self.records.save(cascade, moves, at=at)
+        for old, new in moves:
+            self._log(old.value, new)
+
+    def _told(
+        self, cascade: str, commands: tuple[Command, ...]
+    ) -> tuple[list[tuple[Stored[Rebuild], Rebuild]], tuple[Command, ...]]:
+        """What the first news among `commands` makes of those told, to be saved with the teller; then what is left.
+
+        Only of dependants that this process remembers, and that have nothing to show yet, so that all fit into one
+        commit; for others the news goes its way.
+        """
+        news = next((each for each in commands if each.kind is Kind.NEWS and each.cascade == cascade), None)
+        if news is None:
+            return [], commands
+        found = [self.records.remembered(cascade, image) for image in news.images]
+        known = [each for each in found if each and each.value.status in _NOT_BEGUN and not each.value.verdict]
+        if len(known) < len(found):
+            return [], commands
+        decided = [(stored, *decide(stored.value, _base_news(news, self._clock()))) for stored in known]
+        moves = [(stored, state) for stored, state, _ in decided if state is not stored.value]
+        left = [command for command in commands if command is not news]
+        return moves, (*left, *(then for _, _, commands in decided for then in commands))
 
     def send(self, commands: Iterable[Command]) -> None:
         for command in commands:
-            queue = QUEUE.get(command.kind, REBUILDS)
-            delay = command.delay or self._polling.first(command)
-            self._store.send(queue, command_to_text(command), delay=delay)
+            delay = self._polling.first(command)
+            if delay is not None:
+                self._store.send(QUEUE.get(command.kind, REBUILDS), command_to_text(command), delay=delay)
 
     def _log(self, old: Rebuild, new: Rebuild) -> None:
         if new.status is not old.status:
@@ -285,18 +314,14 @@ class Engine:
 
     def _news(self, command: Command, *, again: bool) -> list[Command]:
         """Tell dependants, in one commit; again from the start when somebody was faster."""
-        data = command.data
-        wait = Wait(outcome=Outcome(data["outcome"]), digest=data["digest"], turn=data["turn"], cause=data["cause"])
-        event = BaseNews(at=self._clock(), base=data["base"], wait=wait)
+        event = _base_news(command, self._clock())
         for tried in retry_conflicts():
             with tried:
                 load = self._seen if tried.retry_state.attempt_number == 1 else self.records.rebuild
                 found = [load(command.cascade, image) for image in command.images]
                 told = [(stored, *decide(stored.value, event)) for stored in found]
                 moves = [(stored, state) for stored, state, _ in told if state is not stored.value]
-                self.records.save(command.cascade, moves, at=event.at)
-        for stored, state in moves:
-            self._log(stored.value, state)
+                self._write(command.cascade, moves, at=event.at)
         commands = [then for _, _, commands in told for then in commands]
         if again:  # told by the delivery that did not end, which may not have got to what follows
             commands += [
@@ -389,6 +414,16 @@ class Engine:
                 return True
         return False
 
+    def glance(self, state: Rebuild) -> None:
+        """Look at a rebuild's run once, whatever else looks at it."""
+        command = self._polling.once(state)
+        try:
+            self._carry_on(self._work(command, again=False, follows=False))
+        except TemporaryError as exc:
+            logger.warning("run not seen", extra={**_fields(command), "why": str(exc)})
+        except PermanentError as exc:
+            self._carry_on(self._failed(command, str(exc)))
+
     def building(self, *, anew: bool = False) -> Iterator[schedule.Entry]:
         """Who has a slot: as this process knows it, or, `anew`, as it is."""
         return self._pools.running(anew=anew)
@@ -404,6 +439,12 @@ class Engine:
     def drop_from_pool(self, entry: schedule.Entry) -> None:
         """Take out an entry whose rebuild has moved on (its release was lost), and grant what that frees."""
         self.send(_builds(self._pools.release(entry.cascade, entry.image, up_to=entry.turn) or ()))
+
+
+def _base_news(command: Command, at: float) -> BaseNews:
+    data = command.data
+    wait = Wait(outcome=Outcome(data["outcome"]), digest=data["digest"], turn=data["turn"], cause=data["cause"])
+    return BaseNews(at=at, base=data["base"], wait=wait)
 
 
 def _builds(granted: Iterable[schedule.Entry]) -> list[Command]:

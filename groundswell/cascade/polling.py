@@ -1,8 +1,8 @@
 """When to look at a run, or at a rollout, again.
 
 The registry announces a candidate a second or two before its run ends: that is when it is looked at, a few times in
-short order. Such announcements get lost, so every run is looked at regularly too, less and less often; and seldom
-from the start while announcements are known to arrive.
+short order. Announcements get lost, so the sweep looks at every run once a minute; and while none arrive at all,
+each run has a message of its own, by which it is looked at: after the poll seconds, then less and less often.
 """
 
 from dataclasses import replace
@@ -10,12 +10,12 @@ from dataclasses import replace
 from groundswell.cascade.model import CANDIDATE, Command, Kind, Rebuild
 from groundswell.clock import Clock
 
-SELDOM = 12
-"""Times the poll seconds: the longest between two looks."""
-_LOOKS = 5
-"""Looks at a run that an announcement asks for, each after twice the pause of the one before."""
+LONGEST = 12
+"""Times the poll seconds: the longest between two looks at a run of which nothing is announced."""
 _PAUSE = 2.0
 """Seconds from the push of a candidate to the end of its run, about: no use in looking earlier."""
+_LONGEST_PAUSE = 30.0
+"""Seconds between the last two looks that an announcement asks for; each pause is twice the one before."""
 _TRUST = 3600.0
 """Seconds for which one announcement is taken to show that they arrive."""
 
@@ -36,26 +36,39 @@ class Polling:
     def announced(self, state: Rebuild) -> Command:
         """The look that the announcement of a rebuild's candidate asks for."""
         self._heard = self._clock()
-        look = {"announced": 1}
-        return Command(kind=Kind.OBSERVE, cascade=state.cascade, image=state.image, turn=state.turn, data=look)
+        return _look(state, pause=min(_PAUSE, self._poll))
 
-    def first(self, command: Command) -> float:
-        """Seconds before a command that asks for no delay: a run is not looked at before it can have done much."""
-        return self._regular(0) if command.kind is Kind.OBSERVE and not command.data else 0.0
+    def once(self, state: Rebuild) -> Command:
+        """A look that no other follows."""
+        return _look(state, pause=0.0)
+
+    def first(self, command: Command) -> float | None:
+        """Seconds before a command is sent; None when it need not be.
+
+        A run is not looked at before it can have done much, nor by messages while announcements arrive.
+        """
+        if command.delay or command.kind is not Kind.OBSERVE or command.data:
+            return command.delay
+        return None if self._trusted else self._poll
 
     def next(self, command: Command) -> Command | None:
-        """The next look, when this one found nothing new; None when the regular ones suffice."""
+        """The next look, when this one found nothing new; None when others suffice."""
         if command.kind is not Kind.OBSERVE:
             return replace(command, tries=0, delay=self._poll)
-        announced = command.data.get("announced")
-        if announced is None:
-            looks = command.data.get("looks", 0) + 1
-            return replace(command, tries=0, delay=self._regular(looks), data={"looks": looks})
-        if announced == _LOOKS:
-            return None
-        delay = min(_PAUSE, self._poll) * 2.0 ** (announced - 1)
-        return replace(command, tries=0, delay=delay, data={"announced": announced + 1})
+        pause = command.data.get("pause")
+        if pause is not None:
+            later = replace(command, tries=0, delay=pause, data={"pause": 2 * pause})
+            return later if 0 < pause <= _LONGEST_PAUSE else None
+        looks = command.data.get("looks", 0) + 1
+        delay = self._poll * min(LONGEST, 2**looks)
+        return None if self._trusted else replace(command, tries=0, delay=delay, data={"looks": looks})
 
-    def _regular(self, looks: int) -> float:
-        trusted = self._clock() - self._heard < _TRUST
-        return self._poll * (SELDOM if trusted else min(SELDOM, 2**looks))
+    @property
+    def _trusted(self) -> bool:
+        return self._clock() - self._heard < _TRUST
+
+
+def _look(state: Rebuild, *, pause: float) -> Command:
+    """A look at once, and the next one after `pause` seconds; 0: none."""
+    data = {"pause": pause}
+    return Command(kind=Kind.OBSERVE, cascade=state.cascade, image=state.image, turn=state.turn, data=data)

@@ -22,7 +22,7 @@ PATIENCE = 60.0
 PLANNING = 600.0
 """Seconds that planning a cascade can take: the functionTimeout of host.json ends whoever would take longer."""
 LONG_PATIENCE = 900.0
-"""The same for builds and rollouts, which are looked at again and again without a move."""
+"""The same for rollouts, which are looked at again and again without a move."""
 
 
 class Sweep:
@@ -93,7 +93,10 @@ class Sweep:
             self._tell(state, states)
             return
         state = self._engine.advance(state.cascade, state.image, Overdue(at=now))
-        patience = LONG_PATIENCE if state.status in (Status.BUILDING, Status.DEPLOYING) else PATIENCE
+        if state.status is Status.BUILDING:
+            self._engine.glance(state)
+            return
+        patience = LONG_PATIENCE if state.status is Status.DEPLOYING else PATIENCE
         waits_for_slot = state.status is Status.READY and self._engine.in_line(state)
         if not state.status.settled and quiet >= patience and not waits_for_slot:
             logger.warning("rebuild nudged", extra={"cascade": state.cascade, "image": state.image})

@@ -1,19 +1,21 @@
 """When a run is looked at: soon after its candidate arrives, else less and less often."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from graph.reference import Reference
 from groundswell.build.port import Run, RunStatus
 from groundswell.cascade.candidates import seen
-from groundswell.cascade.codec import command_from_text
 from groundswell.cascade.engine import REBUILDS
 from groundswell.cascade.intake import Result
 from groundswell.cascade.model import Command, Kind, Rebuild, Status
-from groundswell.cascade.polling import SELDOM, Polling, pause
+from groundswell.cascade.polling import Polling, pause
 from groundswell.cascade.recent import Recent
 from groundswell.cascade.schedule import Entry
+from groundswell.cascade.sweep import PATIENCE
+from groundswell.errors import GroundswellError, PermanentError, TemporaryError
 from tests.support.world import BASE, HOST, World, image_of, registration
 
 type MakeWorld = Callable[..., World]
@@ -47,14 +49,16 @@ def test_a_run_is_looked_at_less_and_less_often() -> None:
     assert delays(polling, OBSERVE, 6) == [10.0, 20.0, 40.0, 60.0, 60.0, 60.0]
 
 
-def test_while_announcements_arrive_it_is_seldom_looked_at() -> None:
+def test_while_announcements_arrive_no_messages_are_needed() -> None:
     time = Time()
     polling = Polling(poll=5.0, clock=time)
     polling.announced(STATE)
-    assert polling.first(OBSERVE) == 5.0 * SELDOM
-    assert delays(polling, OBSERVE, 2) == [60.0, 60.0]
+    assert polling.first(OBSERVE) is None
+    assert polling.first(replace(OBSERVE, delay=30.0)) == 30.0, "one that was put off is kept"
+    assert polling.next(OBSERVE) is None
     time.now += 3600.0
     assert polling.first(OBSERVE) == 5.0, "none arrived for an hour"
+    assert delays(polling, OBSERVE, 1) == [10.0]
 
 
 def test_an_announced_run_is_looked_at_a_few_times_in_short_order() -> None:
@@ -63,7 +67,8 @@ def test_an_announced_run_is_looked_at_a_few_times_in_short_order() -> None:
     assert (look.kind, look.image, look.turn, polling.first(look)) == (Kind.OBSERVE, "app", 3, 0.0)
     assert delays(polling, look, 9) == [2.0, 4.0, 8.0, 16.0]
     fast = Polling(poll=0.25, clock=Time())
-    assert delays(fast, fast.announced(STATE), 9) == [0.25, 0.5, 1.0, 2.0]
+    assert delays(fast, fast.announced(STATE), 9) == [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0]
+    assert delays(polling, polling.once(STATE), 1) == []
 
 
 def test_a_rollout_is_looked_at_as_often_as_ever() -> None:
@@ -116,24 +121,53 @@ def test_the_push_of_its_candidate_wakes_a_rebuild(make_world: MakeWorld, monkey
     assert world.statuses() == {"app": "done"}
     assert world.states()["app"].history[-1].at - at == 4.0, "looked at after 2 s, and 2 s later"
     assert world.results() == [Result.CASCADE], "the history of the rebuild tells of the candidate"
-    world.drive()  # what is left are the regular looks, which find the turn over
+    world.drive()  # what is left is the regular look, which finds the turn over
     assert world.app.store.depth(REBUILDS) == 0
 
 
-def test_an_announcement_starts_no_second_endless_round_of_looks(
+def test_an_announcement_starts_no_endless_round_of_looks(
     make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world, state, _ = building(make_world, monkeypatch)
     for _ in range(3):
         assert seen(world.app.engine, state.candidate_tag)
     world.drive(until=200)
-    kinds = []
-    while world.app.store.depth(REBUILDS):
-        for message in world.app.store.receive(REBUILDS, limit=32):
-            kinds.append(command_from_text(message.body).kind)
-            world.app.store.delete(REBUILDS, message)
-        world.time += 30
-    assert kinds == [Kind.OBSERVE]
+    assert world.app.store.depth(REBUILDS) == 0
+    assert world.statuses() == {"app": "building"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        (Run(id="r0", status=RunStatus.SUCCEEDED), "done"),
+        (Run(id="r0", status=RunStatus.RUNNING), "building"),
+        (TemporaryError("away"), "building"),
+        (PermanentError("not allowed"), "failed"),
+    ],
+    ids=["ended", "running", "away", "refused"],
+)
+def test_the_sweep_looks_at_every_run(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch, answer: Run | GroundswellError, status: str
+) -> None:
+    world, state, answers = building(make_world, monkeypatch)
+    assert seen(world.app.engine, state.candidate_tag)
+    world.registry.on_push = lambda reference, digest: None
+    world.drive(until=200)
+    world.time += PATIENCE
+    push_candidate(world, state)  # nobody hears of it
+    if isinstance(answer, Run):
+        answers.append(answer)
+    else:
+        monkeypatch.setattr(world.builder, "observe", lambda registry, run: _raise(answer))
+    turn = world.states()["app"].turn
+    world.app.sweep.cascades()
+    assert world.states()["app"].turn == turn or status != "building"
+    world.drive(until=10)
+    assert world.statuses() == {"app": status}
+
+
+def _raise(error: GroundswellError) -> None:
+    raise error
 
 
 def test_candidates_of_nobody_who_builds_now(make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,6 +58,7 @@ def test_a_slot_is_granted_once_and_passed_on(store: SqliteStore) -> None:
     assert set(found.places().waiting) == {"c/b", "c/c"}
     assert images(found.release("c", "a", up_to=1)) == ["c"]
     assert found.release("c", "a", up_to=1) is None
+    assert found.release("c", "c", up_to=0) == (), "a late message must not free the slot of a newer turn"
     assert images(found.release("c", "c", up_to=1)) == ["b"]
     assert images(found.release("c", "b", up_to=1)) == []
     assert (found.places().running, found.places().waiting) == ({}, {})

@@ -216,6 +216,7 @@ def test_news_that_has_not_arrived_yet_is_told(make_world: MakeWorld) -> None:
     world = make_world(registration("top", BASE), registration("app", ref("top")))
     world.push_base()
     world.app.engine._news = lambda command, *, again: []  # type: ignore[method-assign]
+    world.app.engine._told = lambda cascade, commands: ([], commands)  # type: ignore[method-assign]
     world.drive()
     ((_, top),) = ask(world, "app").waits
     assert (top.image, top.status) == ("top", "done")
