@@ -61,6 +61,7 @@ _READ_ANEW = frozenset({Kind.PROMOTE, Kind.DEPLOY, Kind.WATCH})
 """What moves tags or touches clusters: not on a remembered record. (A run that was started on one is stopped.)"""
 
 _NOT_BEGUN = frozenset({Status.WAITING, Status.BLOCKED})
+"""Those who can be told in the commit of what they are told of."""
 
 MAX_TRIES = 12
 MAX_BACKOFF = 60.0
