@@ -1,5 +1,6 @@
 """What people are shown of a cascade, from its records. Pure."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -69,6 +70,11 @@ def to_json(header: Header, rebuilds: Sequence[Rebuild], *, now: float) -> dict[
 def short(digest: str) -> str:
     """A digest as people read it."""
     return digest.removeprefix("sha256:")[:12] if digest else ""
+
+
+def when(at: float) -> str:
+    """A time as people read it, in UTC."""
+    return time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(at))
 
 
 def _row(state: Rebuild, now: float) -> Row:
