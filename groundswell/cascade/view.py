@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from groundswell.cascade.holds import marked
 from groundswell.cascade.model import Rebuild, Status
 from groundswell.cascade.records import Header
 
@@ -84,7 +85,7 @@ def _row(state: Rebuild, now: float) -> Row:
         image=state.image,
         status=state.status.value,
         stage=state.failed_stage.value if state.status is Status.FAILED and state.failed_stage else None,
-        why=state.reason,
+        why="; ".join(filter(None, (state.reason, marked(state)))),
         attempt=state.attempt,
         seconds=None if began is None else round(end - began, 1),
         old=state.previous,

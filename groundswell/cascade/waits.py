@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from groundswell.cascade.decide import outcome, predecessor
+from groundswell.cascade.holds import how_to_end, marked
 from groundswell.cascade.model import Outcome, Rebuild, Stage, Status
 from groundswell.cascade.pools import Places
 from groundswell.cascade.schedule import Entry, key
@@ -29,7 +30,9 @@ class Link:
 
 
 def last_reason(state: Rebuild) -> str:
-    return state.reason or UNSAID.get(state.status, "no reason recorded")
+    """What led to its status, and the hold that is to come."""
+    reason = state.reason or UNSAID.get(state.status, "no reason recorded")
+    return "; ".join(filter(None, (reason, marked(state))))
 
 
 def waited_for(state: Rebuild) -> list[tuple[str, str]]:
@@ -97,6 +100,8 @@ def _root_cause(places: Places, state: Rebuild) -> str:
             return f"at {state.failed_stage}, {since}: {reason}; {_replay(state)}"
         case Status.REJECTED | Status.CANCELLED:
             return f"{since}: {reason}; {_replay(state, Stage.SCAN if state.status is Status.REJECTED else None)}"
+        case Status.HELD:
+            return f"{since}: {reason}; {how_to_end(state)}"
         case Status.SUPERSEDED:
             return f"{since}: {reason}"
         case status if status.settled:

@@ -14,6 +14,9 @@ from groundswell.cascade.model import (
     Disproved,
     Event,
     Followed,
+    FreezeSeen,
+    HeldBack,
+    Hold,
     Kind,
     Moment,
     Nudged,
@@ -57,6 +60,8 @@ EVENTS: tuple[Event, ...] = (
     TagMoved(at=9, digest="sha256:h"),
     Followed(at=9, by="c2"),
     Superseded(at=9, by="c2"),
+    HeldBack(at=9, holds={Hold.APPROVAL: "waits for approval"}, begun=False),
+    FreezeSeen(at=9, why="prod is frozen"),
 )
 
 
@@ -107,6 +112,8 @@ EXPECTED: dict[tuple[Status, type[Event]], Status] = {
     (Status.BUILDING, Superseded): Status.SUPERSEDED,
     (Status.VERIFYING, Superseded): Status.SUPERSEDED,
     (Status.SCANNING, Superseded): Status.SUPERSEDED,
+    (Status.HELD, Superseded): Status.SUPERSEDED,
+    (Status.DEPLOYING, HeldBack): Status.HELD,
     (Status.PROMOTING, TagMoved): Status.READY,
     **dict.fromkeys([(status, Overdue) for status in DEADLINES], Status.FAILED),
 }
