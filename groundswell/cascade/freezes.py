@@ -66,7 +66,7 @@ class Freeze:
         if isinstance(self.rule, Span):
             yield self.rule.begin, self.rule.end
             return
-        for days in range(-2, 1):  # a zone may skip a whole day, as Apia did
+        for days in (-1, 0, 1):  # tomorrow's too: some zones turned their clocks back over midnight
             day = today + timedelta(days)
             if day.weekday() in self.rule.days:
                 last = day if self.rule.end > self.rule.begin else day + timedelta(1)
