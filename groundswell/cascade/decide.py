@@ -467,7 +467,8 @@ def _hold(state: Rebuild, stage: Stage) -> Decision:
     That one must not wait for days, and rolls out a newer image. A person's hold has its way even then.
     """
     later = next((cascade for cascade, _ in state.dependants if cascade != state.cascade), "")
-    state = replace(state, status=Status.HELD, held_at=stage, reason=reasons(state))
+    state = replace(state, status=Status.HELD, held_at=stage)
+    state = replace(state, reason=reasons(state))
     if stage is Stage.DEPLOY and later and Hold.PERSON not in state.holds:
         return replace(
             state, status=Status.SUPERSEDED, reason=f"{state.reason}; cascade {later} builds it anew"
