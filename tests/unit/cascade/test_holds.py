@@ -375,6 +375,39 @@ def test_one_image_is_held_and_released(make_world: MakeWorld) -> None:
     assert set(world.statuses().values()) == {"done"}
 
 
+def test_nothing_more_is_patched_while_a_person_holds_a_rollout(make_world: MakeWorld) -> None:
+    world = make_world(
+        registration("top", BASE, deployments=[workload("web")]),
+        registration("app", ref("top"), deployments=[workload("api")]),
+    )
+    operator, deliver = world.app.operator, world.deliver
+    world.push_base()
+
+    def quick(name: str, body: str) -> None:
+        """A hold between the plan of a rollout and its patch."""
+        if '"kind":"watch"' in body and not world.deployer.patches:
+            for image, state in world.states().items():
+                if state.status is Status.DEPLOYING and Hold.PERSON not in state.holds:
+                    operator.hold(world.cascade, image, who="ann", why="look")
+        deliver(name, body)
+
+    world.deliver = quick  # type: ignore[method-assign]  # somebody at the keyboard
+    freeze(world)
+    world.drive()
+    world.deliver = deliver  # type: ignore[method-assign]
+    operator.hold_all(world.cascade, who="ann", why="look")
+    sweep(world, after=7200)  # two in one place: the freezes are read once
+    assert world.statuses() == {"top": "held", "app": "held"}
+    assert {state.reason for state in world.states().values()} == {"before its rollout: held by ann: look"}
+    assert world.deployer.patches == []
+    operator.release_all(world.cascade, who="ann", why="looked")
+    world.deliver = quick  # type: ignore[method-assign]
+    world.drive()
+    assert "deploying" not in world.statuses().values()
+    assert set(world.statuses().values()) == {"held"}
+    assert world.deployer.patches == []
+
+
 @pytest.mark.parametrize("act", ["hold", "release"])
 def test_what_is_wrong_with_what_was_asked(make_world: MakeWorld, act: str) -> None:
     world = fan(make_world)
