@@ -30,6 +30,7 @@ from groundswell.cascade.model import (
     Moment,
     Nudged,
     Outcome,
+    Outdated,
     Overdue,
     Promoted,
     Rebuild,
@@ -105,7 +106,7 @@ def decide(state: Rebuild, event: Event) -> Decision:
     new, commands = moved
     if new.status.settled and new.status is not Status.BLOCKED:
         new = replace(new, holds={})  # a hold ends with its rebuild; what is blocked may come back
-    if not commands and new.status is state.status:
+    if not commands and new.status is state.status and follow(new).outcome is follow(state).outcome:
         return new, ()
     if new.status is not state.status or new.attempt != state.attempt:
         moment = Moment(status=new.status, at=event.at, reason=new.reason)
@@ -357,9 +358,7 @@ def _followed(state: Rebuild, event: Followed) -> Decision | None:
     if follower in state.dependants:
         return None
     state = replace(state, dependants=(*state.dependants, follower))
-    if _held_before(state, Stage.DEPLOY):
-        return _hold(state, Stage.DEPLOY)
-    told = state.status.settled and event.by != state.cascade
+    told = follow(state).outcome is not Outcome.PENDING and event.by != state.cascade
     return state, (_tell_follower(state, event.by),) if told else ()
 
 
@@ -373,7 +372,7 @@ def _renewed(state: Rebuild, event: Renewed) -> Decision | None:
 
 
 def _superseded(state: Rebuild, event: Superseded) -> Decision | None:
-    if state.status not in (*_NOT_STARTED, *_BEFORE_PROMOTION, Status.HELD):
+    if state.status not in (*_NOT_STARTED, *_BEFORE_PROMOTION, Status.HELD) or _held_before(state, Stage.DEPLOY):
         return None  # promoting or deploying: let it end; ended: nothing to stop
     stop = _stop(state) if state.status is Status.BUILDING else ()
     superseded = replace(state, status=Status.SUPERSEDED, reason=f"superseded by cascade {event.by}")
@@ -462,18 +461,9 @@ def _held_back(state: Rebuild, event: HeldBack) -> Decision | None:
 
 
 def _hold(state: Rebuild, stage: Stage) -> Decision:
-    """Stop here; unless only a rollout is held, and a later cascade waits to build the image anew.
-
-    That one must not wait for days, and rolls out a newer image. A person's hold has its way even then.
-    """
-    later = next((cascade for cascade, _ in state.dependants if cascade != state.cascade), "")
+    """Stop here: it goes on with `stage`."""
     state = replace(state, status=Status.HELD, held_at=stage)
-    state = replace(state, reason=reasons(state))
-    if stage is Stage.DEPLOY and later and Hold.PERSON not in state.holds:
-        return replace(
-            state, status=Status.SUPERSEDED, reason=f"{state.reason}; cascade {later} builds it anew"
-        ), ()
-    return state, ()
+    return replace(state, reason=reasons(state)), ()
 
 
 def _freeze_seen(state: Rebuild, event: FreezeSeen) -> Decision | None:
@@ -485,6 +475,12 @@ def _freeze_seen(state: Rebuild, event: FreezeSeen) -> Decision | None:
         state = replace(state, holds={**state.holds, Hold.FREEZE: event.why})
         return replace(state, reason=reasons(state)), ()
     return _without(state, {Hold.FREEZE}, "the freeze is over")
+
+
+def _outdated(state: Rebuild, event: Outdated) -> Decision | None:
+    if not _held_before(state, Stage.DEPLOY) and (state.status is not Status.DEPLOYING or state.rollouts):
+        return None
+    return replace(state, status=Status.SUPERSEDED, held_at=Stage.DEPLOY, reason=event.reason), ()
 
 
 def _released(state: Rebuild, event: Released) -> Decision:
@@ -526,8 +522,9 @@ def _without(state: Rebuild, ended: set[Hold], reason: str) -> Decision:
 
 
 def _roll_out(state: Rebuild) -> Decision:
-    kind = Kind.WATCH if state.rollouts else Kind.DEPLOY
-    return replace(state, status=Status.DEPLOYING), (_command(state, kind),)
+    """On with a rollout that was held; `held` says so to whom plans it: time has passed."""
+    command = _command(state, Kind.WATCH) if state.rollouts else _command(state, Kind.DEPLOY, held=True)
+    return replace(state, status=Status.DEPLOYING), (command,)
 
 
 _RULES: Mapping[type[Event], _Rule] = {
@@ -553,6 +550,7 @@ _RULES: Mapping[type[Event], _Rule] = {
     Held: _held,
     HeldBack: _held_back,
     FreezeSeen: _freeze_seen,
+    Outdated: _outdated,
     Released: _released,
     Approved: _approved,
 }
@@ -625,7 +623,13 @@ def _tell(old: Rebuild, new: Rebuild) -> tuple[Command, ...]:
 
 
 def follow(state: Rebuild) -> Wait:
-    """What a rebuild is to one of the same image in a later cascade: what it leaves undone, that one must do."""
+    """What a rebuild is to one of the same image in a later cascade: what it leaves undone, that one must do.
+
+    One whose rollout is held has done its part: an approval, or the end of a freeze, may be days away. A person's
+    hold is waited for.
+    """
+    if _held_before(state, Stage.DEPLOY) and Hold.PERSON not in state.holds:
+        return Wait(outcome=Outcome.UNCHANGED, turn=state.turn)
     if not state.status.settled:
         return Wait(outcome=Outcome.PENDING, turn=state.turn)
     finished = state.status in (Status.DONE, Status.UNCHANGED)

@@ -387,6 +387,13 @@ class HeldBack(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Outdated(Event):
+    """Its rollout was held, and a newer one of the image was promoted meanwhile."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FreezeSeen(Event):
     """The sweep read the freezes: `why` its environments are frozen now, empty when none is."""
 

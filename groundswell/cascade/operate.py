@@ -10,7 +10,7 @@ from graphlib import TopologicalSorter
 from typing import Any
 
 from groundswell import audit
-from groundswell.cascade.decide import decide, disproved
+from groundswell.cascade.decide import decide, disproved, follow
 from groundswell.cascade.engine import Engine
 from groundswell.cascade.holds import marked
 from groundswell.cascade.model import (
@@ -19,6 +19,7 @@ from groundswell.cascade.model import (
     Cancelled,
     Held,
     Hold,
+    Outcome,
     Rebuild,
     Released,
     Replayed,
@@ -149,7 +150,7 @@ class Operator:
             for other in (records.open() if names else ())
             if other != cascade
             for state in records.rebuilds(other)
-            if state.image in names and not state.status.settled
+            if state.image in names and follow(state).outcome is Outcome.PENDING
         }
 
     def _enlist(self, cascade: str) -> None:

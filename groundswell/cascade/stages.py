@@ -25,6 +25,7 @@ from groundswell.cascade.model import (
     Hold,
     Kind,
     Outcome,
+    Outdated,
     Promoted,
     Rebuild,
     RolledOut,
@@ -251,11 +252,13 @@ class Stages:
 
     # deploy
 
-    def deploy(self, _: Command, state: Rebuild) -> Event:
+    def deploy(self, command: Command, state: Rebuild) -> Event:
         """Note what every workload runs now: the way back, kept before anything is touched."""
         image = from_json(state.spec)
         if holds := self._holds(image, state):
             return HeldBack(at=self._clock(), holds=holds, begun=False)
+        if command.data.get("held") and (now := self._registry.digest(image.references[0])) != state.promoted:
+            return Outdated(at=self._clock(), reason=f"its tag was moved to {now or 'nothing'} while it was held")
         target = f"{image.registry}/{image.repository}@{state.promoted}"
         rollouts = tuple(
             Rollout(workload=str(workload), former=self._deployer.observe(workload).image, image=target)

@@ -131,10 +131,10 @@ class Sweep:
         if image != state.image or base != predecessor(cascade, image):
             return None
         try:
-            older = self._engine.records.rebuild(cascade, image).value
+            older = follow(self._engine.records.rebuild(cascade, image).value)
         except NotFoundError:
             return Wait(outcome=Outcome.UNCHANGED, turn=0)
-        return follow(older) if older.status.settled else None
+        return None if older.outcome is Outcome.PENDING else older
 
     def slots(self) -> None:
         """Take entries out of the pool whose rebuild has moved on."""

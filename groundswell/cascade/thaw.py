@@ -1,4 +1,4 @@
-"""One round of the sweep over held rollouts: a freeze that is over lets them go on by itself."""
+"""One round of the sweep over held rollouts: they go on when a freeze ends, or give way to a newer image."""
 
 import logging
 from functools import cached_property
@@ -7,8 +7,8 @@ from groundswell.cascade.engine import Engine
 from groundswell.cascade.freezebook import FreezeBook
 from groundswell.cascade.freezes import Freeze
 from groundswell.cascade.holds import frozen
-from groundswell.cascade.model import FreezeSeen, Hold, Rebuild, Stage, Status
-from groundswell.errors import PermanentError
+from groundswell.cascade.model import FreezeSeen, Hold, Outdated, Rebuild, Stage, Status
+from groundswell.errors import NotFoundError, PermanentError
 from groundswell.lineage.model import from_json
 
 logger = logging.getLogger(__name__)
@@ -32,8 +32,14 @@ class Thaw:
             return None
 
     def look(self, state: Rebuild) -> None:
-        """Tell a rebuild whose rollout is held how its environments are now, if that is news to it."""
-        if state.status is not Status.HELD or state.held_at is not Stage.DEPLOY or self._rules is None:
+        """Tell a rebuild whose rollout is held what is news to it: a newer image, how its environments are now."""
+        if state.status is not Status.HELD or state.held_at is not Stage.DEPLOY:
+            return
+        if later := self._later(state):
+            reason = f"cascade {later} promoted a newer image while its rollout was held"
+            self._engine.advance(state.cascade, state.image, Outdated(at=self._at, reason=reason))
+            return
+        if self._rules is None:
             return
         environments = from_json(state.spec).environments
         if environments not in self._told:
@@ -41,3 +47,14 @@ class Thaw:
         why = self._told[environments]
         if why != state.holds.get(Hold.FREEZE, ""):
             self._engine.advance(state.cascade, state.image, FreezeSeen(at=self._at, why=why))
+
+    def _later(self, state: Rebuild) -> str:
+        """The cascade that promoted a newer one of this image, of those that followed this one."""
+        for cascade in (cascade for cascade, _ in state.dependants if cascade != state.cascade):
+            try:
+                later = self._engine.records.rebuild(cascade, state.image).value
+            except NotFoundError:
+                continue
+            if later.promoted not in ("", state.promoted):
+                return cascade
+        return ""

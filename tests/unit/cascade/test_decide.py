@@ -21,6 +21,7 @@ from groundswell.cascade.model import (
     Moment,
     Nudged,
     Outcome,
+    Outdated,
     Overdue,
     Promoted,
     Rebuild,
@@ -62,6 +63,7 @@ EVENTS: tuple[Event, ...] = (
     Superseded(at=9, by="c2"),
     HeldBack(at=9, holds={Hold.APPROVAL: "waits for approval"}, begun=False),
     FreezeSeen(at=9, why="prod is frozen"),
+    Outdated(at=9, reason="c2 promoted a newer image"),
 )
 
 
@@ -114,6 +116,7 @@ EXPECTED: dict[tuple[Status, type[Event]], Status] = {
     (Status.SCANNING, Superseded): Status.SUPERSEDED,
     (Status.HELD, Superseded): Status.SUPERSEDED,
     (Status.DEPLOYING, HeldBack): Status.HELD,
+    (Status.DEPLOYING, Outdated): Status.SUPERSEDED,
     (Status.PROMOTING, TagMoved): Status.READY,
     **dict.fromkeys([(status, Overdue) for status in DEADLINES], Status.FAILED),
 }

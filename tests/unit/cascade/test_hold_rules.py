@@ -22,6 +22,7 @@ from groundswell.cascade.model import (
     Kind,
     Nudged,
     Outcome,
+    Outdated,
     Promoted,
     Rebuild,
     Released,
@@ -266,6 +267,7 @@ def test_what_may_not_be_rolled_out_is_held_and_planned_again_later() -> None:
         "the freeze is over",
         [Kind.DEPLOY],
     )
+    assert commands[0].data == {"held": True}
     state = after(planned, HeldBack(at=10, holds=FREEZE, begun=True), FreezeSeen(at=11, why=""))
     assert (state.rollouts, kinds(state.outbox)) == (PLANNED, [Kind.WATCH])  # the way back is kept
 
@@ -343,27 +345,47 @@ def test_cancelling_what_is_held(stage: Stage) -> None:
         assert (again.status, again.held_at) == (Status.DEPLOYING if promoted else Status.READY, None)
 
 
-@pytest.mark.parametrize("stage", [Stage.BUILD, Stage.SCAN, Stage.DEPLOY])
-def test_a_newer_push_supersedes_what_is_held(stage: Stage) -> None:
+@pytest.mark.parametrize("stage", [Stage.BUILD, Stage.SCAN])
+def test_a_newer_push_supersedes_what_is_held_before_its_promotion(stage: Stage) -> None:
     state = after(held(stage, PERSON), Superseded(at=10, by="c2"))
-    assert (state.status, state.holds) == (Status.SUPERSEDED, {})
-    assert outcome(state) is (Outcome.PROMOTED if stage is Stage.DEPLOY else Outcome.FAILED)
+    assert (state.status, state.holds, outcome(state)) == (Status.SUPERSEDED, {}, Outcome.FAILED)
+
+
+def test_a_held_rollout_gives_way_only_to_an_image_that_was_promoted() -> None:
+    waits = held(Stage.DEPLOY, FREEZE)
+    assert decide(waits, Superseded(at=10, by="c2")) == (waits, ())
+    newer = Outdated(at=10, reason="cascade c2 promoted a newer image")
+    for before in (waits, rebuild(Status.DEPLOYING, promoted="d", reason="released by bob: looked")):
+        state, commands = decide(before, newer)
+        assert (state.status, state.reason, commands) == (Status.SUPERSEDED, newer.reason, ())
+        assert (outcome(state), state.holds) == (Outcome.PROMOTED, {})
+    for other in (rebuild(Status.DEPLOYING, rollouts=PLANNED), held(Stage.SCAN, PERSON), rebuild(Status.DONE)):
+        assert decide(other, newer) == (other, ())
 
 
 def test_a_later_cascade_does_not_wait_for_a_held_rollout() -> None:
     state, commands = decide(held(Stage.DEPLOY, FREEZE), Followed(at=10, by="c2"))
-    assert (state.status, follow(state).outcome) == (Status.SUPERSEDED, Outcome.PROMOTED)
-    assert state.reason == "before its rollout: prod is frozen until Mon; cascade c2 builds it anew"
-    assert [(c.cascade, c.data["base"], c.data["outcome"]) for c in commands] == [("c2", "c1/app", "promoted")]
+    assert [(c.cascade, c.data["base"], c.data["outcome"]) for c in commands] == [("c2", "c1/app", "unchanged")]
+    assert (state.status, follow(state).outcome) == (Status.HELD, Outcome.UNCHANGED)
     followed = after(rebuild(Status.DEPLOYING, promoted="d"), Followed(at=10, by="c2"))
-    state, commands = decide(followed, HeldBack(at=11, holds=APPROVAL, begun=False))
-    assert (state.status, [c.cascade for c in commands]) == (Status.SUPERSEDED, ["c2"])
+    _, commands = decide(followed, HeldBack(at=11, holds=APPROVAL, begun=False))
+    assert [c.cascade for c in commands] == ["c2"]
 
 
 @pytest.mark.parametrize("stage", [Stage.BUILD, Stage.SCAN, Stage.DEPLOY])
 def test_a_later_cascade_waits_for_what_a_person_holds(stage: Stage) -> None:
     state, commands = decide(held(stage, PERSON), Followed(at=10, by="c2"))
     assert (state.status, commands, follow(state).outcome) == (Status.HELD, (), Outcome.PENDING)
+
+
+def test_a_later_cascade_hears_of_a_release_although_the_freeze_goes_on() -> None:
+    state = after(held(Stage.DEPLOY, {**PERSON, **FREEZE}), Followed(at=10, by="c2"))
+    state, commands = decide(state, RELEASE)
+    assert (state.status, [(c.cascade, c.data["outcome"]) for c in commands]) == (
+        Status.HELD,
+        [("c2", "unchanged")],
+    )
+    assert after(state, HOLD).status is Status.HELD
 
 
 def test_a_latecomer_changes_nothing_of_what_is_held() -> None:

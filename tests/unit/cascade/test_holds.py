@@ -451,20 +451,30 @@ def test_a_newer_push_takes_over_what_waits_for_its_approval(make_world: MakeWor
     first = world.cascade
     world.push_base("sha256:base2")
     world.drive()
+    assert (world.statuses(first)["top"], world.statuses()) == ("held", {"top": "held", "app": "done"})
+    sweep(world)
     assert world.statuses(first)["top"] == "superseded"
-    assert world.statuses() == {"top": "held", "app": "done"}
+    assert world.states(first)["top"].reason == (
+        f"cascade {world.cascade} promoted a newer image while its rollout was held"
+    )
+    assert world.app.engine.records.header(first).value.phase is Phase.ENDED
     world.app.operator.approve(world.cascade, who="ann", why="fine")
     world.drive()
     newest = f"{HOST}/top@{world.registry.tags[ref('top')]}"
     assert world.deployer.patches == [(str(workload("web")), newest)]
 
 
-def test_a_cascade_of_another_base_does_not_wait_for_a_held_rollout(make_world: MakeWorld) -> None:
-    world = make_world(registration("top", BASE, build=[TOOLS], deployments=[workload("web")]))
+def on_two_bases(make_world: MakeWorld, **top: Any) -> World:
+    world = make_world(registration("top", BASE, build=[TOOLS], deployments=[workload("web")], **top))
     world.registry.on_push = lambda reference, digest: None
     world.registry.put(TOOLS, image_of(["sha256:tools0"]))
     world.app.bases.note(TOOLS, digest=world.registry.tags[TOOLS])
     world.registry.on_push = world.webhook
+    return world
+
+
+def test_a_cascade_of_another_base_does_not_wait_for_a_held_rollout(make_world: MakeWorld) -> None:
+    world = on_two_bases(make_world)
     freeze(world)
     world.push_base()
     world.drive()
@@ -472,11 +482,101 @@ def test_a_cascade_of_another_base_does_not_wait_for_a_held_rollout(make_world: 
     world.sources["top"] = "2"
     world.push_base("sha256:tools1", TOOLS)
     world.drive()
-    assert (world.statuses(first), world.statuses()) == ({"top": "superseded"}, {"top": "held"})
-    assert world.states(first)["top"].reason.endswith(f"; cascade {world.cascade} builds it anew")
+    assert (world.statuses(first), world.statuses()) == ({"top": "held"}, {"top": "held"})
     sweep(world, after=7200)
-    assert world.statuses() == {"top": "done"}
+    assert (world.statuses(first), world.statuses()) == ({"top": "superseded"}, {"top": "done"})
     assert world.deployer.patches == [(str(workload("web")), f"{HOST}/top@{world.registry.tags[ref('top')]}")]
+
+
+def test_an_image_that_came_out_unchanged_takes_nothing_over(make_world: MakeWorld) -> None:
+    """Else nobody would roll out what the older cascade promoted."""
+    world = on_two_bases(make_world)
+    freeze(world)
+    world.push_base()
+    world.drive()
+    first, promoted = world.cascade, world.states()["top"].promoted
+    world.push_base("sha256:tools1", TOOLS)
+    world.drive()
+    assert (world.statuses(first), world.statuses()) == ({"top": "held"}, {"top": "unchanged"})
+    sweep(world, after=7200)
+    assert world.statuses(first) == {"top": "done"}
+    assert world.deployer.patches == [(str(workload("web")), f"{HOST}/top@{promoted}")]
+
+
+def test_what_is_approved_too_late_is_not_rolled_out(make_world: MakeWorld) -> None:
+    world = on_two_bases(make_world, approval="required")
+    world.push_base()
+    world.drive()
+    first = world.cascade
+    world.sources["top"] = "2"
+    world.push_base("sha256:tools1", TOOLS)
+    world.drive()
+    world.app.operator.approve(first, who="ann", why="fine")
+    world.drive()
+    state = world.states(first)["top"]
+    assert (state.status, state.reason) == (
+        Status.SUPERSEDED,
+        f"its tag was moved to {world.registry.tags[ref('top')]} while it was held",
+    )
+    assert world.deployer.patches == []
+
+
+def test_a_later_cascade_waits_for_the_release_of_what_a_person_holds(make_world: MakeWorld) -> None:
+    world = on_two_bases(make_world, approval="required")
+    world.push_base()
+    world.drive()
+    first = world.cascade
+    operator = world.app.operator
+    operator.hold(first, "top", who="ann", why="look")
+    world.push_base("sha256:tools1", TOOLS)
+    world.drive()
+    assert world.statuses() == {"top": "waiting"}
+    sweep(world)
+    assert world.statuses() == {"top": "waiting"}
+    operator.release(first, "top", who="ann", why="looked")
+    lose_everything(world)  # the news of it
+    sweep(world)
+    assert (world.statuses(first), world.statuses()) == ({"top": "held"}, {"top": "unchanged"})
+
+
+def test_a_replay_does_not_wait_for_a_held_rollout_of_another_cascade(make_world: MakeWorld) -> None:
+    world = on_two_bases(make_world, approval="required")
+    world.push_base()
+    world.drive()
+    first = world.cascade
+    world.broken.add("top")
+    world.push_base("sha256:tools1", TOOLS)
+    world.drive()
+    assert (world.statuses(first), world.statuses()) == ({"top": "held"}, {"top": "failed"})
+    sweep(world)
+    assert world.statuses(first) == {"top": "held"}  # nothing newer was promoted
+    world.broken.clear()
+    world.app.operator.replay(world.cascade, "top", who="ann", why="mended")
+    world.drive()
+    assert world.statuses() == {"top": "unchanged"}
+
+
+def test_a_later_cascade_that_is_gone_takes_nothing_over(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = on_two_bases(make_world, approval="required")
+    world.push_base()
+    world.drive()
+    first = world.cascade
+    world.sources["top"] = "2"
+    world.push_base("sha256:tools1", TOOLS)
+    world.drive()
+    records, rebuild = world.app.engine.records, world.app.engine.records.rebuild
+
+    def gone(cascade: str, image: str) -> Any:
+        if cascade != first:
+            raise NotFoundError("archived")
+        return rebuild(cascade, image)
+
+    monkeypatch.setattr(records, "rebuild", gone)
+    monkeypatch.setattr(records, "open", lambda: [first])
+    sweep(world)
+    assert world.statuses(first) == {"top": "held"}
 
 
 def test_a_base_that_is_built_again_takes_what_is_held_with_it(make_world: MakeWorld) -> None:
@@ -559,10 +659,8 @@ def test_news_that_was_lost_reaches_what_is_held(make_world: MakeWorld, monkeypa
     assert world.statuses()["right"] == "ready"
     world.app.operator.hold(world.cascade, "right", who="ann", why="look")
     world.drive()
-    engine, send = world.app.engine, world.app.engine.send
-    monkeypatch.setattr(
-        engine, "send", lambda these: send(c for c in these if (c.kind, c.image) != (Kind.NEWS, "right"))
-    )
+    engine, sent = world.app.engine, world.app.engine._sent
+    monkeypatch.setattr(engine, "_sent", lambda these: sent(c for c in these if c.kind is not Kind.NEWS))
     world.sources["top"] = "2"
     world.app.operator.replay(world.cascade, "top", who="ann", why="new source")
     world.drive()
