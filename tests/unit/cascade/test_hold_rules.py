@@ -4,6 +4,8 @@ import json
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from groundswell.cascade.codec import rebuild_from_json, rebuild_to_json
 from groundswell.cascade.decide import decide, follow, news, outcome
@@ -397,6 +399,80 @@ def test_a_latecomer_changes_nothing_of_what_is_held() -> None:
         Nudged(at=10),
     ):
         assert decide(state, event) == (state, ())
+
+
+WAY: tuple[Event, ...] = (
+    HOLD,
+    RELEASE,
+    APPROVE,
+    URGENT,
+    Cancelled(at=10, who="ann", why="withdrawn"),
+    Replayed(at=10, stage=Stage.BUILD, who="ann", why="again"),
+    Replayed(at=10, stage=Stage.DEPLOY, who="ann", why="again"),
+    RunStarted(at=10, run="r", built_on={"base:1": "sha256:b1"}, spec={}),
+    RunSucceeded(at=10, digest="d"),
+    Verified(at=10, proof={"ok": 1}, previous="p", unchanged=False),
+    Disproved(at=10, proof={}, reason="old base"),
+    Scanned(at=10, passed=True, verdict={"passed": True}, reason=""),
+    Promoted(at=10, digest="d", deploys=True),
+    HeldBack(at=10, holds={**APPROVAL, **FREEZE}, begun=False),
+    HeldBack(at=10, holds=PERSON, begun=True),
+    FreezeSeen(at=10, why=""),
+    FreezeSeen(at=10, why="prod is frozen until Tue"),
+    RolloutsPlanned(at=10, rollouts=PLANNED),
+    RolledOut(at=10),
+    StageFailed(at=10, reason="boom"),
+    Superseded(at=10, by="c2"),
+    Followed(at=10, by="c2"),
+    Outdated(at=10, reason="newer"),
+    Nudged(at=10),
+)
+BEGINNINGS = (Status.READY, Status.PROMOTING, Status.DEPLOYING)
+
+
+def onward(state: Rebuild) -> Event:
+    """What happens to it when all goes well."""
+    built_on = {base: wait.digest for base, wait in state.waits.items()}
+    well: dict[Status, Event] = {
+        Status.READY: RunStarted(at=10, run="r", built_on=built_on, spec={}),
+        Status.BUILDING: RunSucceeded(at=10, digest="d"),
+        Status.VERIFYING: Verified(at=10, proof={"ok": 1}, previous="p", unchanged=False),
+        Status.SCANNING: Scanned(at=10, passed=True, verdict={"passed": True}, reason=""),
+        Status.PROMOTING: Promoted(at=10, digest="d", deploys=True),
+        Status.DEPLOYING: HeldBack(at=10, holds={**APPROVAL, **FREEZE}, begun=False),
+        Status.HELD: APPROVE,
+    }
+    return well.get(state.status, HOLD)
+
+
+STEPS: tuple[Event | Outcome | None, ...] = (*[None] * 40, *[HOLD] * 4, *WAY, *Outcome)
+"""Mostly all goes well, or it would not get far."""
+
+
+@settings(max_examples=300)
+@given(st.lists(st.sampled_from(STEPS), max_size=40))
+def test_whatever_happens_nothing_begins_while_it_is_held(way: list[Event | Outcome | None]) -> None:
+    state = rebuild(Status.READY)
+    for turn, step in enumerate(way, start=8):
+        before, event = state, step or onward(state)
+        if isinstance(event, Outcome):
+            event = BaseNews(at=10, base="base:1", wait=Wait(outcome=event, digest=f"sha256:b{turn}", turn=turn))
+        try:
+            state, commands = decide(before, event)
+        except InputError:
+            continue
+        if Hold.PERSON in before.holds and Hold.PERSON in state.holds and state.status is not before.status:
+            assert state.status not in BEGINNINGS
+        if state.status is Status.HELD:
+            assert state.holds
+            assert state.held_at
+            assert not {Kind.ADMIT, Kind.SCAN, Kind.PROMOTE, Kind.DEPLOY, Kind.WATCH} & set(kinds(commands))
+        elif state.status not in (Status.CANCELLED, Status.SUPERSEDED):
+            assert state.held_at is None
+        if state.status.settled and state.status is not Status.BLOCKED:
+            assert not state.holds
+        if Hold.APPROVAL in state.passes:  # for the digest that was approved
+            assert state.attempt == before.attempt
 
 
 def test_records_keep_holds_and_older_ones_have_none() -> None:

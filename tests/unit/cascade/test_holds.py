@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from groundswell.audit import entries
+from groundswell.cascade import stages
 from groundswell.cascade.freezebook import VERSION
 from groundswell.cascade.freezes import from_json
 from groundswell.cascade.model import Hold, Kind, Stage, Status
@@ -132,6 +133,20 @@ def _fields(item: Workload) -> dict[str, Any]:
 
 def test_a_freeze_that_begins_between_plan_and_patch_is_seen(make_world: MakeWorld) -> None:
     """A message may be handled hours after it was sent: nothing is patched by what was true then."""
+    world = late_freeze(make_world)
+    assert world.statuses() == {"top": "held", "app": "done"}
+    assert (world.deployer.patches, world.states()["top"].rollouts) == ([], ())
+
+
+def test_without_the_look_right_before_it_would_be_patched(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rule taken away, to see that the test above can fail."""
+    monkeypatch.setattr(stages, "missing", lambda *_, **__: {})
+    assert late_freeze(make_world).deployer.patches != []
+
+
+def late_freeze(make_world: MakeWorld) -> World:
     world = company(make_world)
     world.push_base()
     deliver = world.deliver
@@ -143,8 +158,7 @@ def test_a_freeze_that_begins_between_plan_and_patch_is_seen(make_world: MakeWor
 
     world.deliver = late  # type: ignore[method-assign]  # a test's own clock
     world.drive()
-    assert world.statuses() == {"top": "held", "app": "done"}
-    assert (world.deployer.patches, world.states()["top"].rollouts) == ([], ())
+    return world
 
 
 def test_a_rollout_under_way_is_watched_to_its_end_inside_a_freeze(
