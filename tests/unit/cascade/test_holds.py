@@ -14,6 +14,7 @@ from groundswell.cascade.freezebook import VERSION
 from groundswell.cascade.freezes import from_json
 from groundswell.cascade.model import Hold, Kind, Stage, Status
 from groundswell.cascade.operate import Bulk
+from groundswell.cascade.planning import JOINS
 from groundswell.cascade.records import Phase
 from groundswell.cascade.stale import Cause, explain
 from groundswell.cascade.view import rows
@@ -458,11 +459,25 @@ def test_a_held_rollout_is_called_off_and_made_after_all(make_world: MakeWorld) 
 # What moves meanwhile.
 
 
-def test_a_newer_push_takes_over_what_waits_for_its_approval(make_world: MakeWorld) -> None:
+def test_a_newer_push_is_built_again_and_wants_an_approval_of_its_own(make_world: MakeWorld) -> None:
+    world = company(make_world, approval="required")
+    world.push_base()
+    world.drive()
+    world.push_base("sha256:base2")
+    world.drive()
+    assert (len(world.cascades), world.statuses()) == (1, {"top": "held", "app": "done"})
+    assert world.states()["top"].attempt == 2
+    world.app.operator.approve(world.cascade, who="ann", why="fine")
+    world.drive()
+    assert world.deployer.patches == [(str(workload("web")), f"{HOST}/top@{world.registry.tags[ref('top')]}")]
+
+
+def test_a_later_push_takes_over_what_waits_for_its_approval(make_world: MakeWorld) -> None:
     world = company(make_world, approval="required")
     world.push_base()
     world.drive()
     first = world.cascade
+    world.time += JOINS
     world.push_base("sha256:base2")
     world.drive()
     assert (world.statuses(first)["top"], world.statuses()) == ("held", {"top": "held", "app": "done"})
