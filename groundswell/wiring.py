@@ -15,6 +15,7 @@ from groundswell.cascade.basebook import BaseBook
 from groundswell.cascade.deliveries import LostWebhooks
 from groundswell.cascade.durations import Durations
 from groundswell.cascade.engine import Engine, Work
+from groundswell.cascade.freezebook import FreezeBook
 from groundswell.cascade.gathering import Gathering
 from groundswell.cascade.goodbook import GoodBook
 from groundswell.cascade.intake import Intake
@@ -124,6 +125,10 @@ class App:
         return BaseBook(self.store, self.clock)
 
     @cached_property
+    def freezes(self) -> FreezeBook:
+        return FreezeBook(self.store, self.clock)
+
+    @cached_property
     def durations(self) -> Durations:
         return Durations(self.store)
 
@@ -154,6 +159,7 @@ class App:
             builder=self.builder,
             scanner=self.scanner,
             deployer=self.deployer,
+            freezes=self.freezes,
             clock=self.clock,
         )
         return stages.works()
@@ -200,6 +206,7 @@ class App:
             bases=self.bases,
             durations=self.durations,
             planner=self.planner,
+            freezes=self.freezes,
             clock=self.clock,
         )
 

@@ -24,8 +24,16 @@ _IMAGE: Json = {
     "labels": {"tier": "gold"},
     "gate": {"severity": "CRITICAL"},
     "deployments": [
-        {"cluster": "production", "namespace": "shop", "kind": "Deployment", "name": "web", "container": "web"}
+        {
+            "cluster": "production",
+            "namespace": "shop",
+            "kind": "Deployment",
+            "name": "web",
+            "container": "web",
+            "environment": "production",
+        }
     ],
+    "approval": "required",
     "runtime": "contoso.azurecr.io/mirror/debian:12",
     "build": ["docker.io/library/golang:1.26"],
     "frontend": None,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from groundswell.cascade.model import Command, Kind, Moment, Outcome, Rebuild, Rollout, Stage, Status, Wait
+from groundswell.cascade.model import Command, Hold, Kind, Moment, Outcome, Rebuild, Rollout, Stage, Status, Wait
 from groundswell.errors import PermanentError
 
 VERSION = 1
@@ -32,7 +32,7 @@ def rebuild_from_json(document: Mapping[str, Any]) -> Rebuild:
     """The rebuild in `document`. Raises PermanentError when a newer program wrote it."""
     _check(document, "record")
     cells = {key: value for key, value in document.items() if key != "v"}
-    stage = cells["failed_stage"]
+    stage, held_at = cells["failed_stage"], cells.get("held_at")
     return Rebuild(
         **{
             **cells,
@@ -43,6 +43,9 @@ def rebuild_from_json(document: Mapping[str, Any]) -> Rebuild:
             },
             "dependants": tuple((cascade, image) for cascade, image in cells["dependants"]),
             "rollouts": tuple(Rollout(**rollout) for rollout in cells["rollouts"]),
+            "holds": {Hold(hold): why for hold, why in cells.get("holds", {}).items()},
+            "held_at": Stage(held_at) if held_at else None,
+            "passes": tuple(Hold(hold) for hold in cells.get("passes", ())),
             "history": tuple(Moment(**{**m, "status": Status(m["status"])}) for m in cells["history"]),
             "outbox": tuple(_command(command) for command in cells["outbox"]),
         }

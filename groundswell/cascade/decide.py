@@ -11,22 +11,30 @@ from itertools import batched
 from typing import Any
 
 from groundswell.cascade.deadlines import overdue
+from groundswell.cascade.holds import how_to_end, reasons
 from groundswell.cascade.model import (
     ACTIVE_STAGE,
     AlreadyBuilt,
+    Approved,
     BaseNews,
     Cancelled,
     Command,
     Disproved,
     Event,
     Followed,
+    FreezeSeen,
+    Held,
+    HeldBack,
+    Hold,
     Kind,
     Moment,
     Nudged,
     Outcome,
+    Outdated,
     Overdue,
     Promoted,
     Rebuild,
+    Released,
     Renewed,
     Replayed,
     RolledOut,
@@ -69,6 +77,8 @@ def outcome(state: Rebuild) -> Outcome:
         case Status.FAILED:
             # Its tags moved before the rollout failed: what stands on it is not held up.
             return Outcome.PROMOTED if state.failed_stage is Stage.DEPLOY else Outcome.FAILED
+        case Status.HELD | Status.CANCELLED | Status.SUPERSEDED if state.held_at is Stage.DEPLOY:
+            return Outcome.PROMOTED  # its tags have moved: only its rollout is held, or was called off
         case Status.REJECTED | Status.BLOCKED | Status.CANCELLED | Status.SUPERSEDED:
             return Outcome.FAILED
         case _:
@@ -87,14 +97,16 @@ def news(state: Rebuild) -> Wait:
 def decide(state: Rebuild, event: Event) -> Decision:
     """The next state, and what to do for it.
 
-    Raises InputError when a person asked for what cannot be (Replayed, Cancelled); any other event that does not
-    fit is a duplicate or a latecomer and is ignored.
+    Raises InputError when a person asked for what cannot be (Replayed, Cancelled, Held, Released, Approved); any
+    other event that does not fit is a duplicate or a latecomer and is ignored.
     """
     moved = _RULES[type(event)](state, event)
     if moved is None:
         return state, ()
     new, commands = moved
-    if not commands and new.status is state.status:
+    if new.status.settled and new.status is not Status.BLOCKED:
+        new = replace(new, holds={})  # a hold ends with its rebuild; what is blocked may come back
+    if not commands and new.status is state.status and follow(new).outcome is follow(state).outcome:
         return new, ()
     if new.status is not state.status or new.attempt != state.attempt:
         moment = Moment(status=new.status, at=event.at, reason=new.reason)
@@ -155,8 +167,10 @@ def _base_news(state: Rebuild, event: BaseNews) -> Decision | None:
         return None
     state = replace(state, waits={**state.waits, event.base: event.wait})
     skipped = state.status is Status.UNCHANGED and not state.candidate
-    if state.status in _NOT_STARTED or skipped:
+    if state.status in _NOT_STARTED or skipped or _held_before(state, Stage.BUILD):
         return _stand(state)
+    if _held_before(state, Stage.DEPLOY) and Hold.PERSON not in state.holds and moved_bases(state):
+        return _again(state, f"{', '.join(moved_bases(state))} moved while its rollout was held")
     if state.status in _ENDED and moved_bases(state):
         return _again(state, f"{', '.join(moved_bases(state))} moved since it was built")
     return state, ()  # under way: looked at again when the build has ended
@@ -167,20 +181,17 @@ def _stand(state: Rebuild) -> Decision:
     if status is state.status:
         return replace(state, reason=reason), ()
     if status is Status.READY:
-        return _again(state, reason)
-    return replace(state, status=status, reason=reason), _give_back(state)
+        return (state, ()) if state.status is Status.HELD else _again(state, reason)
+    return replace(state, status=status, reason=reason, held_at=None), _give_back(state)
 
 
 def _again(state: Rebuild, reason: str, *, no_cache: bool = False) -> Decision:
     """Back to the start of the line, with an attempt of its own, unless a base says otherwise."""
     status, why, _ = standing(state.waits)
     if status in (Status.WAITING, Status.BLOCKED):
-        return replace(state, status=status, reason=why, failed_stage=None), ()
+        return replace(state, status=status, reason=why, failed_stage=None, held_at=None), ()
     state = replace(
         state,
-        status=Status.READY,
-        reason=reason,
-        attempt=state.attempt + 1,
         failed_stage=None,
         no_cache=no_cache,
         run="",
@@ -189,12 +200,18 @@ def _again(state: Rebuild, reason: str, *, no_cache: bool = False) -> Decision:
         proof={},
         verdict={},
         rollouts=(),
+        holds={hold: why for hold, why in state.holds.items() if hold is Hold.PERSON},
+        held_at=None,
+        passes=(),  # what is built now is another image: it wants an approval of its own
     )
+    if state.holds:
+        return _hold(state, Stage.BUILD)
+    state = replace(state, status=Status.READY, reason=reason, attempt=state.attempt + 1)
     return state, (_command(state, Kind.ADMIT),)
 
 
 def _run_started(state: Rebuild, event: RunStarted) -> Decision | None:
-    if state.status in (Status.CANCELLED, Status.SUPERSEDED) and not state.run:
+    if state.status in (Status.CANCELLED, Status.SUPERSEDED, Status.HELD) and not state.run:
         state = replace(state, run=event.run, spec=event.spec)  # stopped while it was being started
         return state, _stop(state)
     if state.status is not Status.READY:
@@ -267,6 +284,8 @@ def _scanned(state: Rebuild, event: Scanned) -> Decision | None:
     state = replace(state, verdict=event.verdict)
     if not event.passed:
         return replace(state, status=Status.REJECTED, reason=event.reason), ()
+    if state.holds:
+        return _hold(state, Stage.SCAN)
     return replace(state, status=Status.PROMOTING, reason=""), (_command(state, Kind.PROMOTE),)
 
 
@@ -280,6 +299,8 @@ def _promoted(state: Rebuild, event: Promoted) -> Decision | None:
     if state.status is not Status.PROMOTING:
         return None
     state = replace(state, promoted=event.digest, rollouts=())
+    if event.deploys and state.holds:
+        return _hold(state, Stage.DEPLOY)
     if event.deploys:
         return replace(state, status=Status.DEPLOYING, reason=""), (_command(state, Kind.DEPLOY),)
     return _done(state, "promoted; nothing runs it")
@@ -337,7 +358,7 @@ def _followed(state: Rebuild, event: Followed) -> Decision | None:
     if follower in state.dependants:
         return None
     state = replace(state, dependants=(*state.dependants, follower))
-    told = state.status.settled and event.by != state.cascade
+    told = follow(state).outcome is not Outcome.PENDING and event.by != state.cascade
     return state, (_tell_follower(state, event.by),) if told else ()
 
 
@@ -351,7 +372,7 @@ def _renewed(state: Rebuild, event: Renewed) -> Decision | None:
 
 
 def _superseded(state: Rebuild, event: Superseded) -> Decision | None:
-    if state.status not in (*_NOT_STARTED, *_BEFORE_PROMOTION):
+    if state.status not in (*_NOT_STARTED, *_BEFORE_PROMOTION, Status.HELD) or _held_before(state, Stage.DEPLOY):
         return None  # promoting or deploying: let it end; ended: nothing to stop
     stop = _stop(state) if state.status is Status.BUILDING else ()
     superseded = replace(state, status=Status.SUPERSEDED, reason=f"superseded by cascade {event.by}")
@@ -359,6 +380,8 @@ def _superseded(state: Rebuild, event: Superseded) -> Decision | None:
 
 
 def _replayed(state: Rebuild, event: Replayed) -> Decision:
+    if state.status is Status.HELD:
+        raise InputError(f"{state.image} is held {state.reason}; {how_to_end(state)}; or cancel it, then replay")
     if not state.status.settled:
         raise InputError(f"{state.image} is {state.status}: wait until it has ended, or cancel it, then replay")
     if state.status in (Status.BLOCKED, Status.SUPERSEDED):
@@ -369,7 +392,7 @@ def _replayed(state: Rebuild, event: Replayed) -> Decision:
     have, need, kind, status = _RESTARTS[event.stage](state)
     if not have:
         raise InputError(f"{state.image} cannot be replayed from {event.stage}: {need}")
-    state = replace(state, status=status, reason=reason, failed_stage=None, rollouts=())
+    state = replace(state, status=status, reason=reason, failed_stage=None, rollouts=(), held_at=None)
     return state, (_command(state, kind),)
 
 
@@ -407,8 +430,101 @@ def _cancelled(state: Rebuild, event: Cancelled) -> Decision:
     ):
         raise InputError(f"{state.image} is {state.status} and cannot be cancelled")
     stop = _stop(state) if state.status is Status.BUILDING else ()
-    cancelled = replace(state, status=Status.CANCELLED, reason=f"cancelled by {event.who}: {event.why}")
+    cancelled = replace(state, status=Status.CANCELLED, reason=f"cancelled by {event.who}: {event.why}", passes=())
     return cancelled, (*_give_back(state), *stop)
+
+
+def _held(state: Rebuild, event: Held) -> Decision:
+    if state.status.settled and state.status is not Status.BLOCKED:
+        raise InputError(f"{state.image} is {state.status}: there is nothing left to hold")
+    if Hold.PERSON in state.holds:
+        raise InputError(f"{state.image} is {state.holds[Hold.PERSON]}: that hold stands already")
+    state = replace(state, holds={**state.holds, Hold.PERSON: f"held by {event.who}: {event.why}"})
+    if state.status is Status.READY:
+        held, _ = _hold(state, Stage.BUILD)
+        return held, _give_back(state)
+    if state.status is Status.HELD:
+        return replace(state, reason=reasons(state)), ()
+    return state, ()  # held at its next checkpoint
+
+
+def _held_back(state: Rebuild, event: HeldBack) -> Decision | None:
+    if state.status is not Status.DEPLOYING:
+        return None
+    if Hold.PERSON not in state.holds and (again := _overtaken(state)):
+        return again
+    others: dict[Hold, str] = dict(event.holds)
+    others.pop(Hold.PERSON, None)  # its news is older than the state
+    rollouts = state.rollouts if event.begun else ()  # else planned again: a hold may last for days
+    state = replace(state, holds={**state.holds, **others}, rollouts=rollouts)
+    return _hold(state, Stage.DEPLOY) if state.holds else _roll_out(state)
+
+
+def _hold(state: Rebuild, stage: Stage) -> Decision:
+    """Stop here: it goes on with `stage`."""
+    state = replace(state, status=Status.HELD, held_at=stage)
+    return replace(state, reason=reasons(state)), ()
+
+
+def _freeze_seen(state: Rebuild, event: FreezeSeen) -> Decision | None:
+    if not _held_before(state, Stage.DEPLOY) or Hold.FREEZE in state.passes:
+        return None
+    if event.why == state.holds.get(Hold.FREEZE, ""):
+        return None
+    if event.why:
+        state = replace(state, holds={**state.holds, Hold.FREEZE: event.why})
+        return replace(state, reason=reasons(state)), ()
+    return _without(state, {Hold.FREEZE}, "the freeze is over")
+
+
+def _outdated(state: Rebuild, event: Outdated) -> Decision | None:
+    if not _held_before(state, Stage.DEPLOY) and (state.status is not Status.DEPLOYING or state.rollouts):
+        return None
+    return replace(state, status=Status.SUPERSEDED, held_at=Stage.DEPLOY, reason=event.reason), ()
+
+
+def _released(state: Rebuild, event: Released) -> Decision:
+    if Hold.PERSON not in state.holds:
+        raise InputError(f"{state.image} is not held by anybody: {_as_it_is(state)}")
+    return _without(state, {Hold.PERSON}, f"released by {event.who}: {event.why}")
+
+
+def _approved(state: Rebuild, event: Approved) -> Decision:
+    given = {Hold.APPROVAL, Hold.FREEZE} if event.despite_freeze else {Hold.APPROVAL}
+    if state.status is not Status.HELD or not given & state.holds.keys():
+        raise InputError(f"{state.image} does not wait for an approval: {_as_it_is(state)}")
+    state = replace(state, passes=tuple(hold for hold in Hold if hold in given or hold in state.passes))
+    despite = ", despite any freeze" if event.despite_freeze else ""
+    return _without(state, given, f"approved by {event.who}{despite}: {event.why}")
+
+
+def _as_it_is(state: Rebuild) -> str:
+    if state.status is Status.HELD:
+        return f"it is held {state.reason}; {how_to_end(state)}"
+    return f"it is {state.status}"
+
+
+def _without(state: Rebuild, ended: set[Hold], reason: str) -> Decision:
+    """What is not held any more goes on, on bases that did not move meanwhile."""
+    state = replace(state, holds={hold: why for hold, why in state.holds.items() if hold not in ended})
+    if state.status is not Status.HELD:
+        return state, ()
+    if state.holds:
+        return replace(state, reason=reasons(state)), ()
+    if state.held_at is Stage.BUILD:
+        return _again(state, reason, no_cache=state.no_cache)
+    if again := _overtaken(state):
+        return again
+    state, stage = replace(state, reason=reason, held_at=None), state.held_at
+    if stage is Stage.SCAN:  # scanned again: advisories went on while it stood
+        return replace(state, status=Status.SCANNING), (_command(state, Kind.SCAN),)
+    return _roll_out(state)
+
+
+def _roll_out(state: Rebuild) -> Decision:
+    """On with a rollout that was held; `held` says so to whom plans it: time has passed."""
+    command = _command(state, Kind.WATCH) if state.rollouts else _command(state, Kind.DEPLOY, held=True)
+    return replace(state, status=Status.DEPLOYING), (command,)
 
 
 _RULES: Mapping[type[Event], _Rule] = {
@@ -431,6 +547,12 @@ _RULES: Mapping[type[Event], _Rule] = {
     Superseded: _superseded,
     Replayed: _replayed,
     Cancelled: _cancelled,
+    Held: _held,
+    HeldBack: _held_back,
+    FreezeSeen: _freeze_seen,
+    Outdated: _outdated,
+    Released: _released,
+    Approved: _approved,
 }
 
 
@@ -449,6 +571,10 @@ def moved_bases(state: Rebuild) -> list[str]:
         for base, wait in state.waits.items()
         if wait.outcome is Outcome.PROMOTED and wait.digest and state.built_on.get(base) != wait.digest
     )
+
+
+def _held_before(state: Rebuild, stage: Stage) -> bool:
+    return state.status is Status.HELD and state.held_at is stage
 
 
 def _overtaken(state: Rebuild) -> Decision | None:
@@ -497,7 +623,13 @@ def _tell(old: Rebuild, new: Rebuild) -> tuple[Command, ...]:
 
 
 def follow(state: Rebuild) -> Wait:
-    """What a rebuild is to one of the same image in a later cascade: what it leaves undone, that one must do."""
+    """What a rebuild is to one of the same image in a later cascade: what it leaves undone, that one must do.
+
+    One whose rollout is held has done its part: an approval, or the end of a freeze, may be days away. A person's
+    hold is waited for.
+    """
+    if _held_before(state, Stage.DEPLOY) and Hold.PERSON not in state.holds:
+        return Wait(outcome=Outcome.UNCHANGED, turn=state.turn)
     if not state.status.settled:
         return Wait(outcome=Outcome.PENDING, turn=state.turn)
     finished = state.status in (Status.DONE, Status.UNCHANGED)

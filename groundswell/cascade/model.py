@@ -33,6 +33,7 @@ class Status(StrEnum):
     FAILED = "failed"  # at `failed_stage`, because of `reason`
     REJECTED = "rejected"  # by the gate, see `verdict`
     BLOCKED = "blocked"  # an ancestor failed or was rejected; comes back by itself
+    HELD = "held"  # by a person, for an approval, by a freeze: see `holds`; goes on with `held_at`
     SUPERSEDED = "superseded"  # by a newer cascade
     CANCELLED = "cancelled"
 
@@ -72,6 +73,14 @@ class Outcome(StrEnum):
     PROMOTED = "promoted"
     UNCHANGED = "unchanged"
     FAILED = "failed"
+
+
+class Hold(StrEnum):
+    """What holds a rebuild. It goes on when none of them does any more."""
+
+    PERSON = "person"  # until somebody releases it
+    APPROVAL = "approval"  # its registration asks for one before its rollout
+    FREEZE = "freeze"  # an environment that it would be rolled out to; ends by itself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +167,9 @@ class Rebuild:
     started. `dependants` are (cascade, image) pairs.
     An `urgent` one gets its build slot before others, a `forced` one is built even if the same was built before.
     `inputs` are what it is built from, with their key (`inputs.py`), or say why they are not known.
+    An `urgent` one gets its build slot before others.
+    `holds` says what holds it, or will at its next checkpoint, and why; `held_at` is the stage it goes on with (it
+    stays when it is stopped while held); `passes` are the approvals given for this attempt.
     """
 
     cascade: str
@@ -183,6 +195,9 @@ class Rebuild:
     proof: Mapping[str, Any] = field(default_factory=dict)
     verdict: Mapping[str, Any] = field(default_factory=dict)
     rollouts: tuple[Rollout, ...] = ()
+    holds: Mapping[Hold, str] = field(default_factory=dict)
+    held_at: Stage | None = None
+    passes: tuple[Hold, ...] = ()
     history: tuple[Moment, ...] = ()
     outbox: tuple[Command, ...] = ()
 
@@ -335,4 +350,51 @@ class Replayed(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cancelled(Event):
     who: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held(Event):
+    """A person wants it to stop at its next checkpoint: before its build, its promotion or its rollout."""
+
+    who: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Released(Event):
+    """The end of a hold by a person."""
+
+    who: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approved(Event):
+    """This attempt may be rolled out, `despite_freeze` also while its environments are frozen."""
+
+    who: str
+    why: str
+    despite_freeze: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldBack(Event):
+    """It may not be rolled out now, or not any further: `begun` when a workload runs it already."""
+
+    holds: Mapping[Hold, str]
+    begun: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outdated(Event):
+    """Its rollout was held, and a newer one of the image was promoted meanwhile."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreezeSeen(Event):
+    """The sweep read the freezes: `why` its environments are frozen now, empty when none is."""
+
     why: str

@@ -4,18 +4,31 @@ A whole cascade is dealt with rebuild by rebuild: each has an audit entry of its
 named with the reason, and what goes wrong with one does not keep the others from being done.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from graphlib import TopologicalSorter
 from typing import Any
 
 from groundswell import audit
-from groundswell.cascade.decide import decide, disproved
+from groundswell.cascade.decide import decide, disproved, follow
 from groundswell.cascade.engine import Engine
-from groundswell.cascade.model import ACTIVE_STAGE, Cancelled, Rebuild, Replayed, Stage, Status
+from groundswell.cascade.holds import marked
+from groundswell.cascade.model import (
+    ACTIVE_STAGE,
+    Approved,
+    Cancelled,
+    Held,
+    Hold,
+    Outcome,
+    Rebuild,
+    Released,
+    Replayed,
+    Stage,
+    Status,
+)
 from groundswell.cascade.records import Phase
 from groundswell.clock import Clock
-from groundswell.errors import GroundswellError, InputError, TemporaryError
+from groundswell.errors import GroundswellError, InputError, NotFoundError, TemporaryError
 from groundswell.store.conflicts import retry_conflicts
 from groundswell.store.port import Documents
 
@@ -23,6 +36,18 @@ _FAILED = (Status.FAILED, Status.REJECTED, Status.CANCELLED)
 _ENDED = (*_FAILED, Status.DONE, Status.UNCHANGED)
 _TOO_LATE = (Status.PROMOTING, Status.DEPLOYING)
 _BEGUN = (Status.BUILDING, Status.VERIFYING, Status.SCANNING)
+
+type Act = Replayed | Cancelled | Held | Released | Approved
+"""What a person does to a rebuild."""
+
+_ACTIONS: Mapping[type[Act], str] = {
+    Replayed: "replay",
+    Cancelled: "cancel",
+    Held: "hold",
+    Released: "release",
+    Approved: "approve",
+}
+"""As the audit trail calls them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +150,7 @@ class Operator:
             for other in (records.open() if names else ())
             if other != cascade
             for state in records.rebuilds(other)
-            if state.image in names and not state.status.settled
+            if state.image in names and follow(state).outcome is Outcome.PENDING
         }
 
     def _enlist(self, cascade: str) -> None:
@@ -136,12 +161,16 @@ class Operator:
     # Cancel.
 
     def cancel(self, cascade: str, image: str, *, who: str, why: str) -> Rebuild:
-        """Stop a rebuild that has not promoted anything; what stands on it is blocked."""
+        """Stop a rebuild that has not promoted anything; what stands on it is blocked.
+
+        One whose rollout is held is stopped too: its stable tags have moved and stay, its workloads stay as they
+        are, and what stands on it goes on.
+        """
         _need_reason("cancelling", why)
         return self._apply(cascade, image, Cancelled(at=self._clock(), who=who, why=why))
 
     def cancel_all(self, cascade: str, *, who: str, why: str) -> Bulk:
-        """Stop all that has not promoted anything; what is promoting or deploying is left to end.
+        """Stop all that has not promoted anything, or is held; what is promoting or deploying is left to end.
 
         Raises NotFoundError when there is no such cascade, TemporaryError while it is still being planned.
         """
@@ -157,7 +186,64 @@ class Operator:
                 book.attempt(state, event)
         return book.close(cascade)
 
-    # Both.
+    # Hold, release, approve.
+
+    def hold(self, cascade: str, image: str, *, who: str, why: str) -> Rebuild:
+        """Stop a rebuild at its next checkpoint: before its build, its promotion or its rollout.
+
+        Raises InputError when it has ended or somebody holds it already, NotFoundError when there is none.
+        """
+        _need_reason("a hold", why)
+        return self._apply(cascade, image, Held(at=self._clock(), who=who, why=why))
+
+    def hold_all(self, cascade: str, *, who: str, why: str) -> Bulk:
+        """Hold all that has not ended, and what is blocked, should it come back; else as `cancel_all`."""
+        _need_reason("a hold", why)
+        book = _Book(self._apply)
+        states = self._load(cascade).values()
+        # Who stands at the end of the line comes first: a slot that is given back is granted to nobody else here.
+        for state in sorted(states, key=lambda state: (state.status is Status.READY, state.priority, state.image)):
+            if not state.status.settled or state.status is Status.BLOCKED:
+                book.attempt(state, Held(at=self._clock(), who=who, why=why))
+        return book.close(cascade)
+
+    def release(self, cascade: str, image: str, *, who: str, why: str) -> Rebuild:
+        """End a person's hold. Raises InputError when there is none."""
+        _need_reason("a release", why)
+        return self._apply(cascade, image, Released(at=self._clock(), who=who, why=why))
+
+    def release_all(self, cascade: str, *, who: str, why: str) -> Bulk:
+        """End every person's hold in a cascade; else as `cancel_all`."""
+        _need_reason("a release", why)
+        book = _Book(self._apply)
+        for state in sorted(self._load(cascade).values(), key=lambda state: (-state.priority, state.image)):
+            if Hold.PERSON in state.holds:
+                book.attempt(state, Released(at=self._clock(), who=who, why=why))
+        return book.close(cascade)
+
+    def approve(
+        self, cascade: str, images: Collection[str] = (), *, who: str, why: str, despite_freeze: bool = False
+    ) -> Bulk:
+        """Let what waits for approval be rolled out, `despite_freeze` also what is held by a freeze.
+
+        `images` of the cascade, or all that wait: then those that do not wait are not spoken of. Raises
+        NotFoundError when there is no such image or cascade, TemporaryError while it is still being planned.
+        """
+        _need_reason("an approval", why)
+        states = self._load(cascade)
+        if unknown := sorted(set(images) - states.keys()):
+            raise NotFoundError(
+                f"no image {unknown[0]} in cascade {cascade}; `groundswell cascades {cascade}` lists them"
+            )
+        ending = {Hold.APPROVAL, Hold.FREEZE} if despite_freeze else {Hold.APPROVAL}
+        waiting = [image for image, state in states.items() if ending & state.holds.keys()]
+        book = _Book(self._apply)
+        for image in sorted(set(images) or waiting):
+            event = Approved(at=self._clock(), who=who, why=why, despite_freeze=despite_freeze)
+            book.attempt(states[image], event)
+        return book.close(cascade)
+
+    # All of them.
 
     def _load(self, cascade: str) -> dict[str, Rebuild]:
         records = self._engine.records
@@ -165,7 +251,7 @@ class Operator:
             raise TemporaryError(f"cascade {cascade} is still being planned; try again in a minute")
         return {state.image: state for state in records.rebuilds(cascade)}
 
-    def _apply(self, cascade: str, image: str, event: Replayed | Cancelled) -> Rebuild:
+    def _apply(self, cascade: str, image: str, event: Act) -> Rebuild:
         """Audit first, with what the rules say will follow: nothing a person does can go unrecorded."""
         before = self._engine.records.rebuild(cascade, image).value
         after = decide(before, event)[0]
@@ -173,12 +259,11 @@ class Operator:
             self._store,
             at=event.at,
             who=event.who,
-            action="replay" if isinstance(event, Replayed) else "cancel",
+            action=_ACTIONS[type(event)],
             subject=f"{cascade}/{image}",
             why=event.why,
-            before={"status": before.status.value, "reason": before.reason},
-            after={"status": after.status.value, "reason": after.reason}
-            | ({"forced": event.force} if isinstance(event, Replayed) else {}),
+            before=_seen(before),
+            after=_seen(after) | ({"forced": event.force} if isinstance(event, Replayed) else {}),
         )
         return self._engine.advance(cascade, image, event)
 
@@ -195,6 +280,8 @@ def failed_at(state: Rebuild) -> Stage:
             return state.failed_stage or Stage.BUILD
         case Status.REJECTED:
             return Stage.SCAN
+        case Status.CANCELLED if state.held_at is not None:
+            return state.held_at
         case Status.CANCELLED if len(state.history) > 1:
             return ACTIVE_STAGE.get(state.history[-2].status, Stage.BUILD)
         case _:
@@ -217,7 +304,7 @@ def restart(state: Rebuild, asked: Stage) -> tuple[Stage, str]:
 class _Book:
     """What became of the rebuilds so far."""
 
-    def __init__(self, act: Callable[[str, str, Replayed | Cancelled], Rebuild]) -> None:
+    def __init__(self, act: Callable[[str, str, Act], Rebuild]) -> None:
         self._act = act
         self._done: list[Item] = []
         self._left: list[Item] = []
@@ -226,7 +313,7 @@ class _Book:
     def leave(self, state: Rebuild, why: str) -> None:
         self._left.append(Item(image=state.image, status=state.status, why=why))
 
-    def attempt(self, state: Rebuild, event: Replayed | Cancelled, note: str = "") -> None:
+    def attempt(self, state: Rebuild, event: Act, note: str = "") -> None:
         """One that the rules refuse has moved on since it was listed: it is left alone, not failed."""
         stage = event.stage if isinstance(event, Replayed) else None
         try:
@@ -236,7 +323,7 @@ class _Book:
         except GroundswellError as exc:
             self._failed.append(Item(image=state.image, status=state.status, stage=stage, why=str(exc)))
         else:
-            self._done.append(Item(image=state.image, status=after.status, stage=stage, why=note))
+            self._done.append(Item(image=state.image, status=after.status, stage=stage, why=note or marked(after)))
 
     def close(self, cascade: str) -> Bulk:
         return Bulk(cascade=cascade, done=tuple(self._done), left=tuple(self._left), failed=tuple(self._failed))
@@ -253,8 +340,18 @@ def _why_not_replayed(state: Rebuild) -> str:
             return f"{state.reason}: it comes back by itself"
         case Status.SUPERSEDED:
             return f"{state.reason}: replay it there"
+        case Status.HELD:
+            return f"is held {state.reason}"
         case _:
             return f"is {state.status}: it is under way"
+
+
+def _seen(state: Rebuild) -> dict[str, Any]:
+    """A rebuild as the audit trail keeps it; with holds and approvals comes the digest that they are for."""
+    seen: dict[str, Any] = {"status": state.status.value, "reason": state.reason}
+    if state.holds or state.passes:
+        seen |= {"holds": dict(state.holds), "approved": list(state.passes), "digest": state.promoted}
+    return seen
 
 
 def _elsewhere(cascade: str) -> str:

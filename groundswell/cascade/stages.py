@@ -14,13 +14,18 @@ from groundswell.build.port import Builder, BuildRequest, Run
 from groundswell.cascade.basebook import BaseBook
 from groundswell.cascade.deadlines import ROLLOUT
 from groundswell.cascade.engine import Work
+from groundswell.cascade.freezebook import FreezeBook
+from groundswell.cascade.holds import missing
 from groundswell.cascade.model import (
     AlreadyBuilt,
     Command,
     Disproved,
     Event,
+    HeldBack,
+    Hold,
     Kind,
     Outcome,
+    Outdated,
     Promoted,
     Rebuild,
     RolledOut,
@@ -62,6 +67,7 @@ class Stages:
         builder: Builder,
         scanner: Scanner,
         deployer: Deployer,
+        freezes: FreezeBook,
         clock: Clock,
     ) -> None:
         self._catalog = catalog
@@ -71,6 +77,7 @@ class Stages:
         self._builder = builder
         self._scanner = scanner
         self._deployer = deployer
+        self._freezes = freezes
         self._clock = clock
 
     def works(self) -> dict[Kind, Work]:
@@ -245,9 +252,13 @@ class Stages:
 
     # deploy
 
-    def deploy(self, _: Command, state: Rebuild) -> Event:
+    def deploy(self, command: Command, state: Rebuild) -> Event:
         """Note what every workload runs now: the way back, kept before anything is touched."""
         image = from_json(state.spec)
+        if holds := self._holds(image, state):
+            return HeldBack(at=self._clock(), holds=holds, begun=False)
+        if command.data.get("held") and (now := self._registry.digest(image.references[0])) != state.promoted:
+            return Outdated(at=self._clock(), reason=f"its tag was moved to {now or 'nothing'} while it was held")
         target = f"{image.registry}/{image.repository}@{state.promoted}"
         rollouts = tuple(
             Rollout(workload=str(workload), former=self._deployer.observe(workload).image, image=target)
@@ -256,10 +267,15 @@ class Stages:
         return RolloutsPlanned(at=self._clock(), rollouts=rollouts)
 
     def watch(self, _: Command, state: Rebuild) -> Event | None:
-        """Patch what still runs the former image, and look until all are healthy; a bad one goes back."""
+        """Patch what still runs the former image, and look until all are healthy; a bad one goes back.
+
+        What holds the rollout is looked up right before the patch: the message may have been on its way for hours.
+        What was patched before is watched to its end all the same, and goes back where it must.
+        """
         image = from_json(state.spec)
         workloads: Mapping[str, Workload] = {str(workload): workload for workload in image.deployments}
-        healthy = 0
+        healthy = left = 0
+        holds: Mapping[Hold, str] | None = None
         for rollout in state.rollouts:
             workload = workloads[rollout.workload]
             seen = self._deployer.observe(workload)
@@ -267,6 +283,10 @@ class Stages:
                 reason = f"{workload} was moved to {seen.image} by somebody else meanwhile; left alone"
                 return StageFailed(at=self._clock(), reason=reason)
             if seen.image != rollout.image:
+                holds = self._holds(image, state) if holds is None else holds
+                if holds:
+                    left += 1
+                    continue
                 self._deployer.patch(workload, rollout.image, cause=f"groundswell cascade {state.cascade}")
             elif seen.health is Health.HEALTHY:
                 healthy += 1
@@ -274,7 +294,18 @@ class Stages:
                 self._deployer.patch(workload, rollout.former, cause=f"rolled back by cascade {state.cascade}")
                 why = seen.reason or f"not healthy after {ROLLOUT:.0f} s"
                 return StageFailed(at=self._clock(), reason=f"{workload}: {why}; rolled back to {rollout.former}")
+        if holds and healthy + left == len(state.rollouts):
+            return HeldBack(at=self._clock(), holds=holds, begun=healthy > 0)
         return RolledOut(at=self._clock()) if healthy == len(state.rollouts) else None
+
+    def _holds(self, image: Registration, state: Rebuild) -> Mapping[Hold, str]:
+        return missing(
+            state,
+            approval=image.approval == "required",
+            environments=image.environments,
+            rules=self._freezes.rules(),
+            at=self._clock(),
+        )
 
 
 def run_name(state: Rebuild) -> str:

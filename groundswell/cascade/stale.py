@@ -13,7 +13,7 @@ from typing import Any
 from graph.lineage import Edge, EdgeKind, Lineage, tagged, watched
 from graph.reference import Reference
 from groundswell.cascade.basebook import Base, BaseBook
-from groundswell.cascade.model import Rebuild, Status
+from groundswell.cascade.model import Rebuild, Stage, Status
 from groundswell.cascade.records import Records
 from groundswell.deploy.port import Deployer, Workload
 from groundswell.errors import GroundswellError, NotFoundError
@@ -289,7 +289,7 @@ class _Looks:
             now = self._images.get(f"{base}@{current}")
             if built is None or now is None or prove(built, now).proven:
                 return None
-        elif state is None or state.status in (Status.DONE, Status.UNCHANGED, Status.DEPLOYING):
+        elif state is None or state.status in (Status.DONE, Status.UNCHANGED, Status.DEPLOYING) or _held(state):
             return None  # nothing says that it was built with an older one
         return current, _claimed(built), *self._why(state, base, current)
 
@@ -336,8 +336,15 @@ def explain(state: Rebuild) -> tuple[Cause, str]:
             return Cause.STOPPED, f"{where}: {state.reason}"
         case Status.DONE | Status.UNCHANGED:
             return Cause.NOT_YET, f"{where} brought it up to date, but its tag was moved back since"
+        case Status.HELD:
+            return Cause.NOT_YET, f"{where}: held {state.reason}"
         case _:
             return Cause.NOT_YET, f"{where}: {state.status}"
+
+
+def _held(state: Rebuild) -> bool:
+    """Only its rollout is held: the image itself is promoted."""
+    return state.status is Status.HELD and state.held_at is Stage.DEPLOY
 
 
 def _claimed(built: Image | None) -> str:

@@ -7,10 +7,12 @@ from groundswell.cascade.basebook import BaseBook
 from groundswell.cascade.decide import follow, news, predecessor
 from groundswell.cascade.durations import Durations, measured
 from groundswell.cascade.engine import Engine
+from groundswell.cascade.freezebook import FreezeBook
 from groundswell.cascade.ids import began
 from groundswell.cascade.model import BaseNews, Nudged, Outcome, Overdue, Rebuild, Status, Superseded, Wait
 from groundswell.cascade.planning import Planner
 from groundswell.cascade.records import Header, Phase, Stored
+from groundswell.cascade.thaw import Thaw
 from groundswell.clock import Clock
 from groundswell.errors import NotFoundError
 from groundswell.store.conflicts import retry_conflicts
@@ -33,12 +35,14 @@ class Sweep:
         bases: BaseBook,
         durations: Durations,
         planner: Planner,
+        freezes: FreezeBook,
         clock: Clock,
     ) -> None:
         self._engine = engine
         self._bases = bases
         self._durations = durations
         self._planner = planner
+        self._freezes = freezes
         self._clock = clock
 
     def run(self) -> None:
@@ -47,9 +51,10 @@ class Sweep:
         self.slots()
 
     def cascades(self) -> None:
-        """Plan and send again what was left undone, and tell waiting rebuilds what they were not told."""
+        """Plan and send again what was left undone; tell rebuilds what they were not told, and of freezes."""
         self._planner.overdue()
         planning = self._planner.planning()
+        thaw = Thaw(engine=self._engine, freezes=self._freezes, at=self._clock())
         for cascade in self._engine.records.open():
             try:
                 stored = self._engine.records.header(cascade)
@@ -69,6 +74,7 @@ class Sweep:
                 continue
             states = {state.image: state for state in self._engine.records.rebuilds(cascade)}
             for state in states.values():
+                thaw.look(state)
                 self._mend(state, states)
 
     def _give_up(self, cascade: str, stored: Stored[Header] | None) -> None:
@@ -89,7 +95,7 @@ class Sweep:
         quiet = now - state.updated_at
         if quiet < PATIENCE:
             return
-        if state.status is Status.WAITING or state.status.settled:
+        if state.status in (Status.WAITING, Status.HELD) or state.status.settled:
             self._tell(state, states)
             return
         state = self._engine.advance(state.cascade, state.image, Overdue(at=now))
@@ -128,10 +134,10 @@ class Sweep:
         if image != state.image or base != predecessor(cascade, image):
             return None
         try:
-            older = self._engine.records.rebuild(cascade, image).value
+            older = follow(self._engine.records.rebuild(cascade, image).value)
         except NotFoundError:
             return Wait(outcome=Outcome.UNCHANGED, turn=0)
-        return follow(older) if older.status.settled else None
+        return None if older.outcome is Outcome.PENDING else older
 
     def slots(self) -> None:
         """Take entries out of the pool whose rebuild has moved on."""

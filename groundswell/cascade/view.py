@@ -1,9 +1,11 @@
 """What people are shown of a cascade, from its records. Pure."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from groundswell.cascade.holds import marked
 from groundswell.cascade.model import Rebuild, Status
 from groundswell.cascade.records import Header
 
@@ -71,6 +73,11 @@ def short(digest: str) -> str:
     return digest.removeprefix("sha256:")[:12] if digest else ""
 
 
+def when(at: float) -> str:
+    """A time as people read it, in UTC."""
+    return time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(at))
+
+
 def _row(state: Rebuild, now: float) -> Row:
     began = _began(state)
     end = state.updated_at if state.status.settled else now
@@ -78,7 +85,7 @@ def _row(state: Rebuild, now: float) -> Row:
         image=state.image,
         status=state.status.value,
         stage=state.failed_stage.value if state.status is Status.FAILED and state.failed_stage else None,
-        why=state.reason,
+        why="; ".join(filter(None, (state.reason, marked(state)))),
         attempt=state.attempt,
         seconds=None if began is None else round(end - began, 1),
         old=state.previous,

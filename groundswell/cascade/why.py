@@ -4,7 +4,6 @@
 said, and where only so many records were looked at, that is said too.
 """
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from graphlib import TopologicalSorter
@@ -13,13 +12,12 @@ from typing import Any
 
 from graph.lineage import Edge, Lineage, watched
 from groundswell.cascade.basebook import Base, BaseBook
-from groundswell.cascade.decide import outcome, predecessor
-from groundswell.cascade.model import Moment, Outcome, Rebuild, Stage, Status
+from groundswell.cascade.model import Moment, Rebuild, Status
 from groundswell.cascade.pools import Places
 from groundswell.cascade.push import Result
 from groundswell.cascade.records import Header, Records
-from groundswell.cascade.schedule import Entry, key
-from groundswell.cascade.view import short
+from groundswell.cascade.view import short, when
+from groundswell.cascade.waits import UNSAID, Link, chains, last_reason, predecessor_of, waited_for
 from groundswell.errors import NotFoundError
 from groundswell.lineage.catalog import Catalog
 from groundswell.lineage.model import from_json
@@ -31,14 +29,6 @@ PUSHES = 1000
 """Lines of the push log looked through, the newest first."""
 PATHS = 5
 """Paths told, the shortest first at every fork."""
-
-_UNSAID: Mapping[Status, str] = {
-    Status.VERIFYING: "the run succeeded",
-    Status.SCANNING: "its layers are proven",
-    Status.PROMOTING: "the gate passed it",
-    Status.DEPLOYING: "promoted; workloads run it",
-}
-"""The one rule that leads to a status without writing a reason."""
 
 _BECAME: Mapping[str, str] = {
     Result.KNOWN: "its digest was known already",
@@ -68,16 +58,6 @@ class Step:
     base: str
     image: str
     kinds: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
-    """One rebuild in a chain of waits, and how it is; the last one of a chain is what all the others wait for."""
-
-    cascade: str
-    image: str
-    status: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +147,7 @@ def explain(known: Known) -> Answer:
     where = f" at {state.failed_stage}" if state.status is Status.FAILED and state.failed_stage else ""
     return Answer(
         image=known.image,
-        told=f"{known.image} is {state.status}{where} in cascade {header.id}: {_last_reason(state)}",
+        told=f"{known.image} is {state.status}{where} in cascade {header.id}: {last_reason(state)}",
         cascade=header.id,
         status=state.status,
         pushes=_pushes(known, header),
@@ -177,7 +157,7 @@ def explain(known: Known) -> Answer:
         inputs=state.inputs,
         proof=state.proof,
         verdict=state.verdict,
-        waits=tuple(_chains(known, state)),
+        waits=tuple(chains(state, known.rebuilds, known.places)),
         reasons=(*held, *_later(known, header)),
     )
 
@@ -203,7 +183,7 @@ def _rebuilds(records: Records, cascade: str) -> dict[tuple[str, str], Rebuild]:
     stack = list(found.values())
     while stack:
         state = stack.pop()
-        for place in _waited_for(state):
+        for place in waited_for(state):
             if place in found or place[0] == cascade:
                 continue
             try:
@@ -276,7 +256,7 @@ def _paths(lineage: Lineage, states: Mapping[str, Rebuild], image: str) -> Itera
 
 def _is_pushed(base: str, state: Rebuild) -> bool:
     """Else the wait is for a rebuild of the same image in an older cascade."""
-    return _predecessor_of(base, state) is None
+    return predecessor_of(base, state) is None
 
 
 def _kinds(lineage: Lineage, state: Rebuild, base: str) -> tuple[str, ...]:
@@ -288,11 +268,7 @@ def _kinds(lineage: Lineage, state: Rebuild, base: str) -> tuple[str, ...]:
 
 def _moments(state: Rebuild) -> Iterator[Moment]:
     for moment in state.history:
-        yield replace(moment, reason=moment.reason or _UNSAID.get(moment.status, ""))
-
-
-def _last_reason(state: Rebuild) -> str:
-    return state.reason or _UNSAID.get(state.status, "no reason recorded")
+        yield replace(moment, reason=moment.reason or UNSAID.get(moment.status, ""))
 
 
 def _later(known: Known, header: Header) -> Iterator[str]:
@@ -302,112 +278,6 @@ def _later(known: Known, header: Header) -> Iterator[str]:
         push = _pushed(entry)
         if push.at > header.started_at and push.reference in roots and push.cascade != header.id:
             yield f"{_became(push)} (push log)"
-
-
-# What it waits for.
-
-
-def _waited_for(state: Rebuild) -> list[tuple[str, str]]:
-    """Places of the rebuilds that hold this one up now."""
-    if state.status not in (Status.WAITING, Status.BLOCKED):
-        return []
-    wanted = Outcome.PENDING if state.status is Status.WAITING else Outcome.FAILED
-    return [
-        _predecessor_of(base, state) or (state.cascade, base)
-        for base, wait in sorted(state.waits.items())
-        if wait.outcome is wanted
-    ]
-
-
-def _predecessor_of(base: str, state: Rebuild) -> tuple[str, str] | None:
-    cascade = base.partition("/")[0]
-    return (cascade, state.image) if base == predecessor(cascade, state.image) else None
-
-
-def _chains(known: Known, state: Rebuild) -> Iterator[tuple[Link, ...]]:
-    """One chain to each root cause, the shortest; none when it has settled by itself."""
-    start = (state.cascade, state.image)
-    if state.status.settled and state.status is not Status.BLOCKED:
-        return
-    through: dict[tuple[str, str], tuple[str, str] | None] = {start: None}
-    for place in (queue := [start]):
-        here = known.rebuilds.get(place)
-        further = _waited_for(here) if here else []
-        for other in further:
-            if other not in through:
-                through[other] = place
-                queue.append(other)
-        if not further:
-            chain: list[Link] = []
-            back: tuple[str, str] | None = place
-            while back is not None:
-                chain.append(_link(known, back, root=back == place))
-                back = through[back]
-            yield tuple(reversed(chain))
-
-
-def _link(known: Known, place: tuple[str, str], *, root: bool) -> Link:
-    state = known.rebuilds.get(place)
-    cascade, image = place
-    if state is None:
-        return Link(
-            cascade=cascade, image=image, status="gone", reason="no record of it; the reconcile timer sees to it"
-        )
-    return Link(
-        cascade=cascade,
-        image=image,
-        status=state.status.value,
-        reason=_root_cause(known, state) if root else _last_reason(state),
-    )
-
-
-def _root_cause(known: Known, state: Rebuild) -> str:
-    since = f"since {when(state.updated_at)}"
-    reason = _last_reason(state)
-    match state.status:
-        case Status.READY:
-            return f"{_place(known.places, state)}; {since}"
-        case Status.FAILED if outcome(state) is Outcome.FAILED:
-            return f"at {state.failed_stage}, {since}: {reason}; {_replay(state)}"
-        case Status.REJECTED | Status.CANCELLED:
-            return f"{since}: {reason}; {_replay(state, Stage.SCAN if state.status is Status.REJECTED else None)}"
-        case Status.SUPERSEDED:
-            return f"{since}: {reason}"
-        case status if status.settled:
-            return f"{since}: {reason}; the news of it has not arrived yet"
-        case _:
-            return f"{since}: {reason}"
-
-
-def _replay(state: Rebuild, stage: Stage | None = None) -> str:
-    begin = f" --from {stage}" if stage else ""
-    return f"to bring it back: groundswell replay {state.cascade} {state.image}{begin} --reason TEXT"
-
-
-def _place(places: Places, state: Rebuild) -> str:
-    me = key(state.cascade, state.image)
-    if me in places.running:
-        return "it has a build slot: its run is about to be started"
-    mine = places.waiting.get(me)
-    if mine is None:
-        return "it is about to get in line for a build slot"
-    running = [entry for entry in places.running.values() if entry.pool == mine.pool]
-    twin = next((entry for entry in running if entry.image == state.image), None)
-    if twin is not None:
-        return f"it is in line until cascade {twin.cascade} has built the same image"
-    line = sorted(
-        (entry for entry in places.waiting.values() if (entry.cascade, entry.pool) == (mine.cascade, mine.pool)),
-        key=_order,
-    )
-    others = len({entry.cascade for entry in places.waiting.values() if entry.pool == mine.pool} - {mine.cascade})
-    beside = f", beside {others} other cascade{'s' if others > 1 else ''} in line" if others else ""
-    taken = f"{len(running)} slot{'s are' if len(running) != 1 else ' is'} taken"
-    place = f"number {line.index(mine) + 1} of {len(line)}"
-    return f"it is {place} in its cascade's line for a build slot ({taken}{beside})"
-
-
-def _order(entry: Entry) -> tuple[float, str]:
-    return -entry.priority, entry.image
 
 
 # Why it was not rebuilt.
@@ -542,8 +412,3 @@ def _edges_above(lineage: Lineage, image: str, *, through_held: bool) -> Iterato
                 continue
             seen.add(publisher)
             queue.append(publisher)
-
-
-def when(at: float) -> str:
-    """A time as people read it, in UTC."""
-    return time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(at))

@@ -10,7 +10,22 @@ from typing import Annotated
 import typer
 
 from groundswell import printable
-from groundswell.cli import audit, cascades, impact, lineage, push, pushes, replay, runs, scan, stale, wait, why
+from groundswell.cli import (
+    audit,
+    cascades,
+    freeze,
+    hold,
+    impact,
+    lineage,
+    push,
+    pushes,
+    replay,
+    runs,
+    scan,
+    stale,
+    wait,
+    why,
+)
 from groundswell.errors import ConflictError, GroundswellError, InputError, NotFoundError, TemporaryError
 
 EXIT_CODES: Mapping[type[GroundswellError], int] = {
@@ -35,9 +50,13 @@ app = typer.Typer(
 )
 app.add_typer(lineage.app, name="lineage")
 app.add_typer(runs.app, name="runs")
+app.add_typer(freeze.app, name="freeze")
 app.command("cascades")(cascades.cascades)
 app.command("replay")(replay.replay)
 app.command("cancel")(replay.cancel)
+app.command("hold")(hold.hold)
+app.command("release")(hold.release)
+app.command("approve")(hold.approve)
 app.command("push")(push.push)
 app.command("pushes")(pushes.pushes)
 app.command("audit")(audit.audit)

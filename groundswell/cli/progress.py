@@ -20,11 +20,12 @@ _COLOURS = {
     Status.FAILED: "bold red",
     Status.REJECTED: "bold magenta",
     Status.BLOCKED: "yellow",
+    Status.HELD: "yellow",
     Status.WAITING: "dim",
     Status.SUPERSEDED: "dim",
     Status.CANCELLED: "dim",
 }
-_SOONEST = (Status.FAILED, Status.REJECTED, Status.READY, Status.BLOCKED, Status.WAITING)
+_SOONEST = (Status.FAILED, Status.REJECTED, Status.HELD, Status.READY, Status.BLOCKED, Status.WAITING)
 _WIDE = 100  # columns from which digests have a place
 
 

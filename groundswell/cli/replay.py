@@ -66,7 +66,7 @@ def replay(
             if everything
             else operator.replay_failed(cascade, stage=stage, force=force, who=who(), why=reason)
         )
-        _report(bulk, "replayed", "replay", as_json=as_json)
+        report(bulk, "replayed", "replay", as_json=as_json)
         return
     state = operator.replay(cascade, image, stage=stage, force=force, who=who(), why=reason)
     if as_json:
@@ -85,6 +85,9 @@ def cancel(
 ) -> None:
     """Stop a rebuild that has promoted nothing yet; what stands on it is blocked until it is replayed.
 
+    Of one whose rollout is held, the rollout is called off: its tags stay, its workloads stay as they are, and what
+    stands on it goes on; `replay --from deploy` rolls it out after all.
+
     Example: groundswell cancel 0k3v9xab2c --all --reason "the base was withdrawn"
     """
     from groundswell.wiring import app as product
@@ -93,7 +96,7 @@ def cancel(
         raise InputError("cancel what? name an IMAGE of the cascade, or give --all")
     operator = product().operator
     if image is None:
-        _report(operator.cancel_all(cascade, who=who(), why=reason), "cancelled", "cancel", as_json=as_json)
+        report(operator.cancel_all(cascade, who=who(), why=reason), "cancelled", "cancel", as_json=as_json)
         return
     state = operator.cancel(cascade, image, who=who(), why=reason)
     if as_json:
@@ -102,7 +105,7 @@ def cancel(
     console.print(cell(f"{image}: {state.status}"))
 
 
-def _report(bulk: "Bulk", done: str, action: str, *, as_json: bool) -> None:
+def report(bulk: "Bulk", done: str, action: str, *, as_json: bool) -> None:
     """Everything is told; a rebuild that should have been touched and was not makes the exit code 1."""
     if as_json:
         print_json(bulk.to_json())

@@ -8,7 +8,8 @@ import typer
 from groundswell.cli.common import Json, cell, console, print_json
 
 if TYPE_CHECKING:
-    from groundswell.cascade.why import Answer, Link, Step
+    from groundswell.cascade.waits import Link
+    from groundswell.cascade.why import Answer, Step
 
 _CHAINS = 5
 """Root causes that are told; `--json` has all."""
@@ -47,8 +48,7 @@ def why(
 
 def lines(answer: "Answer") -> Iterator[str]:
     """The answer as text: the sentence, then what is behind it, a heading a part."""
-    from groundswell.cascade.view import short
-    from groundswell.cascade.why import when
+    from groundswell.cascade.view import short, when
 
     yield answer.told
     yield from _part("why not", list(answer.reasons) if answer.status is None else [])

@@ -14,13 +14,17 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """A container of a workload in a cluster. `cluster` is a name from the settings."""
+    """A container of a workload in a cluster. `cluster` is a name from the settings.
+
+    `environment` is what freezes call the place; None: the cluster's name.
+    """
 
     cluster: str
     namespace: str
     kind: Kind
     name: str
     container: str
+    environment: str | None = None
 
     def __str__(self) -> str:
         return f"{self.cluster}/{self.namespace}/{self.kind.lower()}/{self.name}[{self.container}]"

@@ -195,7 +195,7 @@ def registration(image: Mapping[str, Any], registry: str, source: Mapping[str, s
 
     `path` is its build context, a folder of the repository.
     """
-    deployments: Sequence[Mapping[str, str]] = image.get("deployments", ())
+    deployments: Sequence[Mapping[str, Any]] = image.get("deployments", ())
     return Registration(
         name=image["name"],
         registry=registry,
@@ -213,6 +213,7 @@ def registration(image: Mapping[str, Any], registry: str, source: Mapping[str, s
         owner=image.get("owner", ""),
         labels=image.get("labels", {}),
         gate=image.get("gate", {}),
+        approval=image.get("approval"),
         deployments=tuple(
             Workload(
                 cluster=entry["cluster"],
@@ -220,6 +221,7 @@ def registration(image: Mapping[str, Any], registry: str, source: Mapping[str, s
                 kind=Kind(entry["kind"]),
                 name=entry["name"],
                 container=entry["container"],
+                environment=entry.get("environment"),
             )
             for entry in deployments
         ),

@@ -19,7 +19,7 @@ class Registration:
 
     `tag_patterns` are globs of tags that it publishes beside the stable ones and never moves (`1.4.*`); `frontend`
     is the image that its Dockerfile names with `# syntax=`; `agent_pool` the ACR agent pool that builds it, None
-    for the registry's own machines.
+    for the registry's own machines; `approval` is "required" when a person must agree to each rollout.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Registration:
     frontend: str | None = None
     tag_patterns: tuple[str, ...] = ()
     agent_pool: str | None = None
+    approval: str | None = None
 
     @property
     def references(self) -> tuple[Reference, ...]:
@@ -47,6 +48,11 @@ class Registration:
         return tuple(
             Reference(registry=self.registry, repository=self.repository, tag=tag, digest=None) for tag in self.tags
         )
+
+    @property
+    def environments(self) -> frozenset[str]:
+        """Where it is rolled out to, as freezes call it."""
+        return frozenset(workload.environment or workload.cluster for workload in self.deployments)
 
     @property
     def node(self) -> Node:

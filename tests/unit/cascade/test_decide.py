@@ -14,10 +14,14 @@ from groundswell.cascade.model import (
     Disproved,
     Event,
     Followed,
+    FreezeSeen,
+    HeldBack,
+    Hold,
     Kind,
     Moment,
     Nudged,
     Outcome,
+    Outdated,
     Overdue,
     Promoted,
     Rebuild,
@@ -57,6 +61,9 @@ EVENTS: tuple[Event, ...] = (
     TagMoved(at=9, digest="sha256:h"),
     Followed(at=9, by="c2"),
     Superseded(at=9, by="c2"),
+    HeldBack(at=9, holds={Hold.APPROVAL: "waits for approval"}, begun=False),
+    FreezeSeen(at=9, why="prod is frozen"),
+    Outdated(at=9, reason="c2 promoted a newer image"),
 )
 
 
@@ -107,6 +114,9 @@ EXPECTED: dict[tuple[Status, type[Event]], Status] = {
     (Status.BUILDING, Superseded): Status.SUPERSEDED,
     (Status.VERIFYING, Superseded): Status.SUPERSEDED,
     (Status.SCANNING, Superseded): Status.SUPERSEDED,
+    (Status.HELD, Superseded): Status.SUPERSEDED,
+    (Status.DEPLOYING, HeldBack): Status.HELD,
+    (Status.DEPLOYING, Outdated): Status.SUPERSEDED,
     (Status.PROMOTING, TagMoved): Status.READY,
     **dict.fromkeys([(status, Overdue) for status in DEADLINES], Status.FAILED),
 }

@@ -13,6 +13,7 @@ from groundswell.build.acr_request import source_location
 from groundswell.build.port import Source
 from groundswell.errors import InputError, PermanentError
 from groundswell.lineage.document import MAX_BYTES, check_git, parse, schema
+from groundswell.lineage.model import from_json, to_json
 
 GOOD = """\
 version: 1
@@ -57,9 +58,26 @@ def test_what_is_left_out_comes_from_the_top_or_the_defaults() -> None:
     ]
 
 
+def test_what_must_be_approved_and_where_it_runs() -> None:
+    text = GOOD.replace("container: web}", "container: web, environment: production}").replace(
+        '    tags: ["1"]',
+        '    tags: ["1"]\n    approval: required\n    deployments:\n'
+        "      - {cluster: west, namespace: n, kind: CronJob, name: t, container: t}\n"
+        "      - {cluster: east, namespace: n, kind: CronJob, name: t, container: t}",
+    )
+    web, tool = (entry.registration for entry in parse(text))
+    assert (web.approval, web.environments) == (None, {"production"})
+    assert (tool.approval, tool.environments) == ("required", {"east", "west"})  # the clusters' names
+    old = to_json(web)
+    del old["approval"], old["deployments"][0]["environment"]
+    assert from_json(old).environments == {"prod"}  # a record of an older program
+
+
 @pytest.mark.parametrize(
     ("old", "new", "line", "says"),
     [
+        ("    path: apps/web", "    approval: maybe", 7, "'maybe' is not one of ['required', None]"),
+        ("container: web}", "container: web, environment: a b}", 11, "environment: 'a b' does not match"),
         ("version: 1", "version: 2", 1, "version"),
         ("    path: apps/web", "    pathh: apps/web", 7, "pathh"),
         ('["1.4", latest]', '["1.4", gs-1]', 6, "gs-1"),

@@ -1,0 +1,60 @@
+"""One round of the sweep over held rollouts: they go on when a freeze ends, or give way to a newer image."""
+
+import logging
+from functools import cached_property
+
+from groundswell.cascade.engine import Engine
+from groundswell.cascade.freezebook import FreezeBook
+from groundswell.cascade.freezes import Freeze
+from groundswell.cascade.holds import frozen
+from groundswell.cascade.model import FreezeSeen, Hold, Outdated, Rebuild, Stage, Status
+from groundswell.errors import NotFoundError, PermanentError
+from groundswell.lineage.model import from_json
+
+logger = logging.getLogger(__name__)
+
+
+class Thaw:
+    """The rules are read once, when the first held rollout is met."""
+
+    def __init__(self, *, engine: Engine, freezes: FreezeBook, at: float) -> None:
+        self._engine = engine
+        self._freezes = freezes
+        self._at = at
+        self._told: dict[frozenset[str], str] = {}
+
+    @cached_property
+    def _rules(self) -> tuple[Freeze, ...] | None:
+        try:
+            return self._freezes.rules()
+        except PermanentError as exc:
+            logger.error("freezes not understood; what is held stays held", extra={"why": str(exc)})  # noqa: TRY400  # the message says it all
+            return None
+
+    def look(self, state: Rebuild) -> None:
+        """Tell a rebuild whose rollout is held what is news to it: a newer image, how its environments are now."""
+        if state.status is not Status.HELD or state.held_at is not Stage.DEPLOY:
+            return
+        if later := self._later(state):
+            reason = f"cascade {later} promoted a newer image while its rollout was held"
+            self._engine.advance(state.cascade, state.image, Outdated(at=self._at, reason=reason))
+            return
+        if self._rules is None:
+            return
+        environments = from_json(state.spec).environments
+        if environments not in self._told:
+            self._told[environments] = frozen(environments, self._rules, self._at)
+        why = self._told[environments]
+        if why != state.holds.get(Hold.FREEZE, ""):
+            self._engine.advance(state.cascade, state.image, FreezeSeen(at=self._at, why=why))
+
+    def _later(self, state: Rebuild) -> str:
+        """The cascade that promoted a newer one of this image, of those that followed this one."""
+        for cascade in (cascade for cascade, _ in state.dependants if cascade != state.cascade):
+            try:
+                later = self._engine.records.rebuild(cascade, state.image).value
+            except NotFoundError:
+                continue
+            if later.promoted not in ("", state.promoted):
+                return cascade
+        return ""
