@@ -277,9 +277,9 @@ class Records:
     def remove(self, listed: Listed) -> None:
         """Delete a cascade. Interrupted anywhere, the next call goes on.
 
-        The header goes first and decides: whoever replays a rebuild of a cascade that has ended writes it
-        too, so one of the two finds the other's change. The entry in the index goes last, for by it the rest is found again. Raises
-        ConflictError when the header changed since it was listed; then nothing is deleted.
+        The header goes first and decides: whoever replays a rebuild of a cascade that has ended writes it too, so
+        one of the two finds the other's change. The entry in the index goes last, for by it the rest is found
+        again. Raises ConflictError when the header changed since it was listed; then nothing is deleted.
         """
         if listed.header is not None:
             self._headers.drop(listed.id)
