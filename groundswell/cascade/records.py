@@ -150,15 +150,18 @@ class Records:
             yield rebuild_from_json(record.value)
 
     def create(self, header: Header, rebuilds: Sequence[Rebuild]) -> None:
-        """Write a cascade's first records; what is there already stays, so an interrupted creation can go on."""
+        """Write a cascade's first records; what is there already stays, so an interrupted creation can go on.
+
+        It is listed first: whatever is left of one that nobody goes on with is shown, and removed in the end.
+        """
+        put = Put(row=index_row(header), value={"id": header.id}, etag=ANY)
+        self._store.commit(_INDEX, _BY_TIME, [put])
         self._insert(header.id, [Put(row=_HEADER, value=_document(header), etag=None)])
         puts = [Put(row=_IMAGE + item.image, value=rebuild_to_json(item), etag=None) for item in rebuilds]
         for start in range(0, len(puts), MAX_COMMIT):
             etags = self._insert(header.id, puts[start : start + MAX_COMMIT])
             for rebuild, etag in zip(rebuilds[start : start + MAX_COMMIT], etags, strict=False):
                 self._remember(Stored(value=rebuild, etag=etag))
-        put = Put(row=index_row(header), value={"id": header.id}, etag=ANY)
-        self._store.commit(_INDEX, _BY_TIME, [put])
 
     def _insert(self, cascade: str, puts: Sequence[Put]) -> list[str]:
         """The new ETags; none when something was there already."""
