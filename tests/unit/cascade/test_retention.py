@@ -6,6 +6,8 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from groundswell.audit import entries
 from groundswell.cascade import archive as archive_module
@@ -24,7 +26,7 @@ from tests.support.world import BASE, HOST, World, image_of, ref, registration
 type MakeWorld = Callable[..., World]
 
 DAY = 86_400.0
-OTHER = f"{HOST}/mirror/tools:1"
+TOOLS = f"{HOST}/mirror/tools:1"
 
 
 def retention(world: World, **policy: Any) -> Retention:
@@ -126,22 +128,22 @@ def test_the_audit_trail_is_never_touched(make_world: MakeWorld) -> None:
 
 
 def test_an_open_cascade_and_those_it_follows_stay(make_world: MakeWorld) -> None:
-    world = make_world(registration("app", BASE, build=[OTHER]))
+    world = make_world(registration("app", BASE, build=[TOOLS]))
     world.registry.on_push = lambda reference, digest: None
-    world.registry.put(OTHER, image_of(["sha256:tools0"]))
-    world.app.bases.note(OTHER, digest=world.registry.tags[OTHER])
+    world.registry.put(TOOLS, image_of(["sha256:tools0"]))
+    world.app.bases.note(TOOLS, digest=world.registry.tags[TOOLS])
     world.registry.on_push = world.webhook
     world.takes = {"app": 1000}
     world.push_base()
     world.drive(until=20)
     followed = world.cascade
     world.time += 1
-    world.registry.put(OTHER, image_of(["sha256:tools1"]))
+    world.registry.put(TOOLS, image_of(["sha256:tools1"]))
     world.drive(until=20)
     following = world.cascade
     world.app.operator.cancel(followed, "app", who="ann", why="x")
     world.app.engine.records.delist(followed)
-    for reference in (BASE, OTHER):  # both bases have moved on since
+    for reference in (BASE, TOOLS):  # both bases have moved on since
         world.app.bases.note(reference, digest="sha256:later", cascade="later")
     world.time += 91 * DAY
     assert retention(world).run().cascades == 0
@@ -149,6 +151,16 @@ def test_an_open_cascade_and_those_it_follows_stay(make_world: MakeWorld) -> Non
     world.app.engine.records.delist(following)
     assert retention(world).run().cascades == 1  # it is not ended, but nothing follows the other any more
     assert world.cascades == [following]
+
+
+def test_one_on_the_open_list_stays_for_a_replay_of_it_may_be_about_to_begin(make_world: MakeWorld) -> None:
+    world = cascaded(make_world, 2)
+    records, older = world.app.engine.records, world.cascades[1]
+    records.enlist(older)
+    world.time += 91 * DAY
+    assert (retention(world).run().cascades, records.header(older).value.phase) == (0, Phase.ENDED)
+    records.delist(older)
+    assert retention(world).run().cascades == 1
 
 
 def test_why_and_stale_can_tell_of_every_image_after_any_round(make_world: MakeWorld) -> None:
@@ -360,6 +372,67 @@ def test_the_longest_texts_are_cut_and_the_rest_stays_as_it_was() -> None:
     assert [moment.at for moment in kept.history] == [0.0, *map(float, range(50, 60))]
     assert len(json.dumps(rebuild_to_json(kept))) * 100 < 2_000_000  # of which 780 kB compressed are taken
     assert summary(kept) == kept
+
+
+# Whatever happens.
+
+STEPS = st.lists(
+    st.sampled_from(
+        ["base", "tools", "break", "mend", "replay", "cancel", "a little", "a month", "a year", "round"]
+    ),
+    min_size=4,
+    max_size=25,
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(STEPS)
+def test_whatever_happens_cascades_are_whole_and_what_explains_the_images_is_there(
+    make_world: MakeWorld, steps: list[str]
+) -> None:
+    world = make_world(
+        registration("top", BASE), registration("app", ref("top")), registration("job", BASE, build=[TOOLS])
+    )
+    world.registry.put(TOOLS, image_of(["sha256:tools"]))
+    whole: dict[str, int] = {}
+    trail: list[Any] = list(entries(world.app.store, limit=10_000))
+    for number, step in enumerate(steps):
+        do(world, step, number)
+        whole |= {cascade: len(world.states(cascade)) for cascade in world.cascades}
+        grown = list(entries(world.app.store, limit=10_000))
+        assert grown[len(grown) - len(trail) :] == trail
+        trail = grown
+        for cascade, images in whole.items():
+            live, kept = world.states(cascade), list(world.app.archive.rebuilds(cascade))
+            assert (len(live), len(kept)) in ((images, 0), (0, images), (0, 0)), f"{cascade} is in two halves"
+            assert world.app.engine.records.has(cascade) == bool(live)
+        assert {base.cascade for base in world.app.bases.all().values() if base.cascade} <= set(world.cascades)
+        assert set(world.app.engine.records.open()) <= set(world.cascades)
+
+
+def do(world: World, step: str, number: int) -> None:
+    match step:
+        case "base" | "tools":
+            world.push_base(f"sha256:{number}", BASE if step == "base" else TOOLS)
+        case "break":
+            world.broken.add("top")
+        case "mend":
+            world.broken.clear()
+        case "replay" if world.cascades:
+            world.app.operator.replay_failed(world.cascades[-1], who="ann", why="x")
+        case "cancel" if world.cascades:
+            world.app.operator.cancel_all(world.cascade, who="ann", why="x")
+        case "round":
+            world.app.sweep.run()
+            world.app.retention.run()
+        case "a little":
+            world.drive(until=7)
+        case "a month" | "a year":
+            world.drive()
+            world.app.sweep.run()
+            world.time += (31 if step == "a month" else 365) * DAY
+        case _:
+            return
 
 
 # What people are told of one that is gone.
