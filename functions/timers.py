@@ -31,3 +31,11 @@ def orphans(timer: func.TimerRequest) -> None:
     """Every hour: runs that nobody waits for any more."""
     del timer
     app().orphans.stop()
+
+
+@blueprint.function_name("retention")
+@blueprint.timer_trigger(arg_name="timer", schedule="0 30 2 * * *")
+def retention(timer: func.TimerRequest) -> None:
+    """Every night: what is older than the settings say is archived or deleted."""
+    del timer
+    app().retention.run()

@@ -85,11 +85,18 @@ class Settings:
     external: Mapping[str, ExternalRegistry] = field(
         default_factory=dict
     )  # GROUNDSWELL_EXTERNAL_REGISTRIES: JSON, host -> login, token_host, private
+    keep_cascades_days: int = 90  # GROUNDSWELL_KEEP_CASCADES_DAYS: after their end; 0: for ever, as all of these
+    keep_pushes_days: int = 90  # GROUNDSWELL_KEEP_PUSHES_DAYS: lines of the push log
+    archive: bool = True  # GROUNDSWELL_ARCHIVE: yes or no: whether a summary is kept of old cascades
+    keep_archive_days: int = 730  # GROUNDSWELL_KEEP_ARCHIVE_DAYS: after a cascade's beginning
 
     def settle(self, base: str) -> float:
         """The settle window of a base (canonical, without digest), in seconds: of the first glob that fits."""
         found = (seconds for glob, seconds in self.settle_bases.items() if fnmatchcase(base, glob))
         return next(found, self.settle_seconds)
+
+
+_MOST_DAYS = 36_500
 
 
 def _json(values: Mapping[str, str], name: str) -> Mapping[str, Any]:
@@ -122,6 +129,22 @@ def _number[N: (int, float)](
         least = "of 0 or more" if zero else "greater than 0"
         raise InputError(f"setting {name} must be a number {least}, not {text}")
     return number
+
+
+def _days(values: Mapping[str, str], name: str, default: int) -> int:
+    text = values.get(name) or str(default)
+    if not (text.isascii() and text.isdigit() and int(text) <= _MOST_DAYS):
+        raise InputError(
+            f"setting {name} must be a whole number of days up to {_MOST_DAYS}, 0 for ever, not {text!r}"
+        )
+    return int(text)
+
+
+def _yes(values: Mapping[str, str], name: str, *, default: bool) -> bool:
+    text = (values.get(name) or ("yes" if default else "no")).lower()
+    if text not in ("yes", "no", "true", "false"):
+        raise InputError(f"setting {name} must be yes or no, not {text!r}")
+    return text in ("yes", "true")
 
 
 def _limits(values: Mapping[str, str], name: str) -> dict[str, int]:
@@ -193,6 +216,10 @@ def parse(values: Mapping[str, str]) -> Settings:
         settle_bases=_windows(values, "GROUNDSWELL_SETTLE_BASES"),
         agent_pools=_limits(values, "GROUNDSWELL_AGENT_POOLS"),
         external=_external(values, "GROUNDSWELL_EXTERNAL_REGISTRIES", registries),
+        keep_cascades_days=_days(values, "GROUNDSWELL_KEEP_CASCADES_DAYS", 90),
+        keep_pushes_days=_days(values, "GROUNDSWELL_KEEP_PUSHES_DAYS", 90),
+        archive=_yes(values, "GROUNDSWELL_ARCHIVE", default=True),
+        keep_archive_days=_days(values, "GROUNDSWELL_KEEP_ARCHIVE_DAYS", 730),
     )
 
 

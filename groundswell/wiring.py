@@ -11,6 +11,7 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 from groundswell import clock, settings
+from groundswell.cascade.archive import Archive
 from groundswell.cascade.basebook import BaseBook
 from groundswell.cascade.deliveries import LostWebhooks
 from groundswell.cascade.durations import Durations
@@ -27,6 +28,7 @@ from groundswell.cascade.polling import pause
 from groundswell.cascade.push import Push, queue
 from groundswell.cascade.reconcile import Reconcile
 from groundswell.cascade.repeats import Repeats
+from groundswell.cascade.retention import Policy, Retention
 from groundswell.cascade.stages import Stages
 from groundswell.cascade.sweep import Sweep
 from groundswell.lineage.catalog import Catalog
@@ -227,6 +229,28 @@ class App:
     @cached_property
     def orphans(self) -> Orphans:
         return Orphans(self.engine, lambda: self.builder, self.settings.registries)
+
+    @cached_property
+    def archive(self) -> Archive:
+        return Archive(self.store)
+
+    @cached_property
+    def retention(self) -> Retention:
+        days = 86_400.0
+        return Retention(
+            records=self.engine.records,
+            archive=self.archive,
+            bases=self.bases,
+            intake=self.intake,
+            catalog=self.catalog,
+            policy=Policy(
+                cascades=self.settings.keep_cascades_days * days,
+                pushes=self.settings.keep_pushes_days * days,
+                archive=self.settings.archive,
+                archived=self.settings.keep_archive_days * days,
+            ),
+            clock=self.clock,
+        )
 
     @cached_property
     def operator(self) -> Operator:

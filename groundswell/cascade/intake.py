@@ -22,7 +22,7 @@ from groundswell.clock import Clock, inverted
 from groundswell.errors import PermanentError, TemporaryError
 from groundswell.lineage.catalog import Catalog
 from groundswell.registry.port import Registry
-from groundswell.store.port import ANY, Put, Store
+from groundswell.store.port import ANY, MAX_COMMIT, Delete, Put, Store
 
 logger = logging.getLogger(__name__)
 
@@ -151,6 +151,13 @@ class Intake:
     def log(self, limit: int = 100) -> list[Mapping[str, Any]]:
         """The newest pushes first, each with its `result`."""
         return [record.value for record in self._store.scan(_TABLE, _PARTITION, limit=limit)]
+
+    def forget(self, before: float, *, most: int = MAX_COMMIT) -> int:
+        """Drop lines of the log that are as old as `before` or older, at most `most` of them; returns how many."""
+        old = self._store.scan(_TABLE, _PARTITION, after=inverted(before), limit=most)
+        writes = [Delete(row=record.row, etag=ANY) for record in old]
+        self._store.commit(_TABLE, _PARTITION, writes)
+        return len(writes)
 
 
 def _fields(push: Push) -> dict[str, object]:

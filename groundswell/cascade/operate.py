@@ -95,6 +95,7 @@ class Operator:
         stage = _forced_from(stage) if force else stage
         records = self._engine.records
         # Looked up first: a mistyped id on the open list would be waited for by all that follow.
+        records.header(cascade)
         state = records.rebuild(cascade, image).value
         if other := self._busy(cascade, {image}).get(image):
             raise InputError(f"{image} is {_elsewhere(other)}: wait for it, or replay it there")
@@ -167,6 +168,7 @@ class Operator:
         are, and what stands on it goes on.
         """
         _need_reason("cancelling", why)
+        self._engine.records.header(cascade)
         return self._apply(cascade, image, Cancelled(at=self._clock(), who=who, why=why))
 
     def cancel_all(self, cascade: str, *, who: str, why: str) -> Bulk:

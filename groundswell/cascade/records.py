@@ -18,13 +18,15 @@ from groundswell.cascade.recent import Recent
 from groundswell.clock import inverted
 from groundswell.errors import ConflictError, NotFoundError
 from groundswell.store.conflicts import retry_conflicts
-from groundswell.store.port import ANY, MAX_COMMIT, Documents, Put
+from groundswell.store.port import ANY, MAX_COMMIT, Delete, Documents, Put
 
 _CASCADES = "cascades"
 _HEADER, _IMAGE = "cascade", "image:"
 _INDEX, _BY_TIME, _OPEN, _LIST = "index", "cascades", "open", "list"
 _REMEMBERED = 10_000
 """Rebuilds under way; one that has not been built yet takes some 2 kB."""
+ARCHIVE, ARCHIVED = "archive", "cascade"
+"""Where `archive.py` keeps what is left of an old cascade: the table, and the row in the cascade's partition."""
 
 
 class Phase(StrEnum):
@@ -88,6 +90,15 @@ class Stored[T]:
     etag: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A cascade as the index lists it; no header is left of one whose removal was begun."""
+
+    id: str
+    row: str
+    header: Stored[Header] | None
+
+
 class Records:
     def __init__(self, store: Documents) -> None:
         self._store = store
@@ -100,8 +111,19 @@ class Records:
         """Raises NotFoundError when there is no such cascade."""
         record = self._store.get(_CASCADES, cascade, _HEADER)
         if record is None:
-            raise NotFoundError(f"no cascade {cascade}; `groundswell cascades` lists them")
-        return Stored(value=_header(record.value), etag=record.etag)
+            raise NotFoundError(self._gone(cascade))
+        return Stored(value=header_from_json(record.value), etag=record.etag)
+
+    def has(self, cascade: str) -> bool:
+        return self._store.get(_CASCADES, cascade, _HEADER) is not None
+
+    def _gone(self, cascade: str) -> str:
+        if self._store.get(ARCHIVE, cascade, ARCHIVED) is None:
+            return f"no cascade {cascade}; `groundswell cascades` lists them"
+        return (
+            f"cascade {cascade} is in the archive, and nothing more can be done to it; "
+            f"`groundswell cascades {cascade}` shows what is kept of it"
+        )
 
     def rebuild(self, cascade: str, image: str) -> Stored[Rebuild]:
         """The rebuild as it is now. Raises NotFoundError when the image is not in the cascade."""
@@ -128,15 +150,18 @@ class Records:
             yield rebuild_from_json(record.value)
 
     def create(self, header: Header, rebuilds: Sequence[Rebuild]) -> None:
-        """Write a cascade's first records; what is there already stays, so an interrupted creation can go on."""
+        """Write a cascade's first records; what is there already stays, so an interrupted creation can go on.
+
+        It is listed first: whatever is left of one that nobody goes on with is shown, and removed in the end.
+        """
+        put = Put(row=index_row(header), value={"id": header.id}, etag=ANY)
+        self._store.commit(_INDEX, _BY_TIME, [put])
         self._insert(header.id, [Put(row=_HEADER, value=_document(header), etag=None)])
         puts = [Put(row=_IMAGE + item.image, value=rebuild_to_json(item), etag=None) for item in rebuilds]
         for start in range(0, len(puts), MAX_COMMIT):
             etags = self._insert(header.id, puts[start : start + MAX_COMMIT])
             for rebuild, etag in zip(rebuilds[start : start + MAX_COMMIT], etags, strict=False):
                 self._remember(Stored(value=rebuild, etag=etag))
-        row = f"{inverted(header.started_at)}-{header.id}"
-        self._store.commit(_INDEX, _BY_TIME, [Put(row=row, value={"id": header.id}, etag=ANY)])
 
     def _insert(self, cascade: str, puts: Sequence[Put]) -> list[str]:
         """The new ETags; none when something was there already."""
@@ -235,8 +260,37 @@ class Records:
 
     def recent(self, limit: int) -> Iterator[Header]:
         """The newest cascades first."""
-        for record in self._store.scan(_INDEX, _BY_TIME, limit=limit):
-            yield self.header(record.value["id"]).value
+        for listed in self._listed(limit=limit):
+            if listed.header is not None:
+                yield listed.header.value
+
+    # Removing.
+
+    def begun_before(self, at: float) -> Iterator[Listed]:
+        """The cascades that began before `at`, the newest of them first, read as the caller goes on."""
+        return self._listed(after=inverted(at))
+
+    def _listed(self, *, after: str = "", limit: int | None = None) -> Iterator[Listed]:
+        for record in self._store.scan(_INDEX, _BY_TIME, after=after, limit=limit):
+            cascade = record.value["id"]
+            header = self._store.get(_CASCADES, cascade, _HEADER)
+            stored = Stored(value=header_from_json(header.value), etag=header.etag) if header else None
+            yield Listed(id=cascade, row=record.row, header=stored)
+
+    def remove(self, listed: Listed) -> None:
+        """Delete a cascade. Interrupted anywhere, the next call goes on.
+
+        The header goes first and decides: whoever replays a rebuild of a cascade that has ended writes it too, so
+        one of the two finds the other's change. The entry in the index goes last, for by it the rest is found
+        again. Raises ConflictError when the header changed since it was listed; then nothing is deleted.
+        """
+        if listed.header is not None:
+            self._headers.drop(listed.id)
+            self._store.commit(_CASCADES, listed.id, [Delete(row=_HEADER, etag=listed.header.etag)])
+        images = self._store.scan(_CASCADES, listed.id, prefix=_IMAGE)
+        for part in batched(images, MAX_COMMIT, strict=False):
+            self._store.commit(_CASCADES, listed.id, [Delete(row=record.row, etag=ANY) for record in part])
+        self._store.commit(_INDEX, _BY_TIME, [Delete(row=listed.row, etag=ANY)])
 
     # The list of open cascades.
 
@@ -266,7 +320,12 @@ def _document(header: Header) -> dict[str, Any]:
     return {**cells, "pushes": [asdict(push) for push in header.pushes]}
 
 
-def _header(document: Any) -> Header:
+def index_row(header: Header) -> str:
+    """Sorts the newest cascade first."""
+    return f"{inverted(header.started_at)}-{header.id}"
+
+
+def header_from_json(document: Any) -> Header:
     return Header(
         **{
             **document,

@@ -14,6 +14,7 @@ from groundswell.build.port import Builder, BuildRequest, Run
 from groundswell.cascade.basebook import BaseBook
 from groundswell.cascade.deadlines import ROLLOUT
 from groundswell.cascade.engine import Work
+from groundswell.cascade.evidence import build_bases
 from groundswell.cascade.freezebook import FreezeBook
 from groundswell.cascade.holds import missing
 from groundswell.cascade.model import (
@@ -174,6 +175,9 @@ class Stages:
         current = self._registry.image(image.references[0])
         base = self._runtime_base(image, state)
         proof: dict[str, object] = {"run": state.run, "digest": built.digest}
+        if image.build:
+            with self._catalog.lineage(age=_LINEAGE_AGE) as lineage:
+                proof["build"] = list(build_bases(image, state, lineage.publisher))
         if base is not None:
             reference, content = base
             result = prove(built, content)

@@ -299,6 +299,11 @@ class _Looks:
         known = self._known.get(base)
         if known is None or known.digest != current:
             return Cause.NOT_YET, f"the push of {current} was not dealt with yet"
+        if known.cascade and not self._records.has(known.cascade):
+            return (
+                Cause.NOT_YET,
+                f"what cascade {known.cascade} made of it is no longer recorded; tell the push again",
+            )
         if known.cascade:
             return Cause.NOT_REGISTERED, f"it was not registered when cascade {known.cascade} began"
         return Cause.NOT_REGISTERED, f"it was built before {base} moved, and has not been rebuilt since it is known"

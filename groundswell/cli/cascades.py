@@ -1,46 +1,108 @@
 """groundswell cascades: the list, one cascade as a table, or live until it ends."""
 
 import time
-from typing import Annotated
+from collections.abc import Iterable
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.live import Live
 from rich.table import Table
 
+from groundswell.cascade.model import Rebuild
 from groundswell.cascade.records import Header, Phase, Records
 from groundswell.cascade.view import rows, short, to_json
 from groundswell.cli.common import Json, cell, console, print_json
 from groundswell.cli.progress import frame, print_whole, whole
+from groundswell.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from groundswell.cascade.archive import Archive
 
 _REFRESH = 0.5
+_NONE_YET = "no cascades yet: one begins when a base that images stand on is pushed"
+_NONE_ARCHIVED = "the archive is empty: cascades come here when they are older than GROUNDSWELL_KEEP_CASCADES_DAYS"
 
 
 def cascades(
     cascade: Annotated[str | None, typer.Argument(metavar="[ID]", help="Show this one, image by image.")] = None,
+    image: Annotated[
+        str | None, typer.Argument(metavar="[IMAGE]", help="Show only this one: moves, proof, scan, rollouts.")
+    ] = None,
+    *,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Follow it live until it ends.")] = False,
     limit: Annotated[int, typer.Option(help="How many to list.", min=1, max=1000)] = 20,
+    archived: Annotated[bool, typer.Option("--archived", help="List those that only the archive has.")] = False,
     as_json: Json = False,
 ) -> None:
-    """List cascades, or show one.
+    """List cascades, or show one, or one image of it. What is no longer there is shown from the archive.
 
     Example: groundswell cascades 0k3v9xab2c --watch
     """
     from groundswell.errors import InputError
     from groundswell.wiring import app as product
 
-    records = product().engine.records
+    app = product()
     if cascade is None:
         if watch:
             raise InputError("--watch needs the id of a cascade; `groundswell cascades` lists them")
-        _list(records, limit, as_json=as_json)
+        if archived:
+            _list(islice(app.archive.recent(now=app.clock()), limit), _NONE_ARCHIVED, as_json=as_json)
+        else:
+            _list(app.engine.records.recent(limit), _NONE_YET, as_json=as_json)
         return
-    if watch:
-        follow(records, cascade)
-    header, states = records.header(cascade).value, list(records.rebuilds(cascade))
+    if archived or (watch and image):
+        raise InputError("--archived lists, --watch follows a whole cascade; leave out what does not go with it")
+    kept = _Kept(app.engine.records, app.archive, cascade)
+    if image is not None:
+        _show(kept.rebuild(image), as_json=as_json)
+        return
+    if watch and not kept.archived:
+        follow(app.engine.records, cascade)
+    header, states = kept.header(), kept.rebuilds()
     if as_json:
-        print_json(to_json(header, states, now=time.time()))
-    elif not watch:
+        print_json({**to_json(header, states, now=time.time()), "archived": kept.archived})
+    elif not watch or kept.archived:
         print_whole(console, header, states, now=time.time())
+        if kept.archived:
+            console.print("from the archive: nothing more can be done to it", soft_wrap=True)
+
+
+class _Kept:
+    """A cascade, from its records or from what the archive keeps. Raises NotFoundError when neither has it."""
+
+    def __init__(self, records: Records, archive: "Archive", cascade: str) -> None:
+        self._records = records
+        self._archive = archive
+        self._cascade = cascade
+        self._old = archive.header(cascade) if not records.has(cascade) else None
+        self.archived = self._old is not None
+
+    def header(self) -> Header:
+        return self._old or self._records.header(self._cascade).value
+
+    def rebuilds(self) -> list[Rebuild]:
+        return list((self._archive if self.archived else self._records).rebuilds(self._cascade))
+
+    def rebuild(self, image: str) -> Rebuild:
+        if not self.archived:
+            self.header()  # says so when there is no such cascade
+            return self._records.rebuild(self._cascade, image).value
+        for state in self.rebuilds():
+            if state.image == image:
+                return state
+        raise NotFoundError(f"no image {image} in cascade {self._cascade} as the archive keeps it")
+
+
+def _show(state: Rebuild, *, as_json: bool) -> None:
+    from groundswell.cascade.evidence import to_json as evidence
+    from groundswell.cli.rebuild import lines
+
+    if as_json:
+        print_json(evidence(state, now=time.time()))
+        return
+    for line in lines(state):
+        console.print(cell(line), soft_wrap=True)
 
 
 def follow(records: Records, cascade: str, *, pause: float = _REFRESH, since: float = 0.0) -> Header:
@@ -79,8 +141,8 @@ def _follow_by_lines(records: Records, cascade: str, pause: float, since: float)
         time.sleep(pause)
 
 
-def _list(records: Records, limit: int, *, as_json: bool) -> None:
-    headers = list(records.recent(limit))
+def _list(found: Iterable[Header], none: str, *, as_json: bool) -> None:
+    headers = list(found)
     if as_json:
         print_json(
             [
@@ -100,7 +162,7 @@ def _list(records: Records, limit: int, *, as_json: bool) -> None:
         )
         return
     if not headers:
-        console.print("no cascades yet: one begins when a base that images stand on is pushed")
+        console.print(none)
         return
     table = Table(box=None, pad_edge=False)
     for heading in ("cascade", "base", "digest", "state", "settled", "began", "seconds"):

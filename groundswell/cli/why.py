@@ -1,11 +1,12 @@
 """groundswell why: the records' own explanation, for somebody who was just woken up: the answer first."""
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from groundswell.cli.common import Json, cell, console, print_json
+from groundswell.cli.rebuild import inputs, part, proof, scan
 
 if TYPE_CHECKING:
     from groundswell.cascade.waits import Link
@@ -51,24 +52,19 @@ def lines(answer: "Answer") -> Iterator[str]:
     from groundswell.cascade.view import short, when
 
     yield answer.told
-    yield from _part("why not", list(answer.reasons) if answer.status is None else [])
+    yield from part("why not", list(answer.reasons) if answer.status is None else [])
     chains = [_chain(chain) for chain in answer.waits]
     more = [f"and {len(chains) - _CHAINS} more (--json lists all)"] if len(chains) > _CHAINS else []
-    yield from _part("waits for", [*chains[:_CHAINS], *more])
-    yield from _part(
+    yield from part("waits for", [*chains[:_CHAINS], *more])
+    yield from part(
         "pushed",
         [f"{push.reference} {short(push.digest)} {when(push.at)} ({push.source})" for push in answer.pushes],
     )
-    yield from _part("through", [*map(_path, answer.paths), *(["and more"] if answer.more_paths else [])])
-    yield from _part("moves", [f"{when(m.at)}  {m.status:10} {m.reason}".rstrip() for m in answer.history])
-    yield from _part("inputs", list(_inputs(answer.inputs)))
-    yield from _part("proof", list(_proof(answer)))
-    yield from _part("also", list(answer.reasons) if answer.status is not None else [])
-
-
-def _part(heading: str, entries: list[str]) -> Iterator[str]:
-    for number, entry in enumerate(entries):
-        yield f"  {heading if not number else '':10} {entry}"
+    yield from part("through", [*map(_path, answer.paths), *(["and more"] if answer.more_paths else [])])
+    yield from part("moves", [f"{when(m.at)}  {m.status:10} {m.reason}".rstrip() for m in answer.history])
+    yield from part("inputs", list(inputs(answer.inputs)))
+    yield from part("proof", [*proof(answer.proof), *scan(answer.verdict)])
+    yield from part("also", list(answer.reasons) if answer.status is not None else [])
 
 
 def _chain(chain: "tuple[Link, ...]") -> str:
@@ -85,29 +81,3 @@ def _elsewhere(link: "Link", first: "Link") -> str:
 def _path(path: "tuple[Step, ...]") -> str:
     steps = "".join(f" -{'+'.join(step.kinds) or 'edge no longer registered'}-> {step.image}" for step in path)
     return f"{path[0].base}{steps}" if path else "no path is recorded"
-
-
-def _inputs(inputs: Mapping[str, Any]) -> Iterator[str]:
-    from groundswell.cascade.view import short
-
-    if "unknown" in inputs:
-        yield f"it is built in any case: {inputs['unknown']}"
-    elif inputs:
-        yield f"key {short(inputs['key'])}: source at {short(inputs['revision'])}"
-        yield from (f"on {base} {', '.join(map(short, at.split(',')))}" for base, at in inputs["bases"].items())
-
-
-def _proof(answer: "Answer") -> Iterator[str]:
-    from groundswell.cascade.view import short
-
-    proof, verdict = answer.proof, answer.verdict
-    if proof:
-        yield f"run {proof.get('run', '')} built {short(proof.get('digest', ''))}"
-    if "base" in proof:
-        layers = proof["layers"]
-        counts = ", ".join(f"{each['layers']} on {each['platform']}" for each in layers["platforms"])
-        says = f"begins with its layers ({counts})" if layers["proven"] else "; ".join(layers["reasons"])
-        yield f"on {proof['base']} {short(proof['base_digest'])}: {says}"
-    if verdict:
-        passed = "passed" if verdict["passed"] else f"rejected: {'; '.join(verdict['reasons'])}"
-        yield f"scan of {short(verdict['digest'])} by {verdict['scanner']} ({verdict['os'] or 'no OS'}): {passed}"

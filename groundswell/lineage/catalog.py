@@ -22,7 +22,7 @@ from groundswell.lineage import history
 from groundswell.lineage.history import Action
 from groundswell.lineage.model import Registration, from_json, node, to_json
 from groundswell.store.conflicts import retry_conflicts
-from groundswell.store.port import MAX_COMMIT, Delete, Documents, Json, Put, Record, Write
+from groundswell.store.port import ANY, MAX_COMMIT, Delete, Documents, Json, Put, Record, Write
 
 TABLE, PARTITION = "lineage", "lineage"
 IMAGE, _CHANGE, _REVISION = "image:", "change:", "revision"
@@ -30,6 +30,8 @@ _AT_ONCE = (MAX_COMMIT - 2) // 2
 """Images in one commit: each has its record and a line of history; the revision and its change go with them."""
 _BEHIND = 200
 """Revisions after which loading everything is quicker than following."""
+_FOLLOWED = 10_000
+"""Changes that are kept: far more than somebody who is still following can be behind."""
 _FEW = 100
 """Images that are read one by one; for more, all are read."""
 
@@ -176,6 +178,17 @@ class Catalog:
             self._commit(part, {}, stored, who=who, why=why)
         self._audit("unregister", changes, who=who, why=why)
         return changes
+
+    def forget_changes(self, *, most: int = MAX_COMMIT) -> int:
+        """Drop at most `most` of the oldest changes that nobody follows any more; returns how many.
+
+        What became of an image stays, in its history.
+        """
+        newest = _change_row(max(0, self._revision() - _FOLLOWED))
+        oldest = self._store.scan(TABLE, PARTITION, prefix=_CHANGE, limit=most)
+        writes = [Delete(row=record.row, etag=ANY) for record in oldest if record.row <= newest]
+        self._store.commit(TABLE, PARTITION, writes)
+        return len(writes)
 
     def _compare(self, wanted: Mapping[str, Registration]) -> tuple[tuple[Change, ...], Mapping[str, Record]]:
         stored = self._records(sorted(wanted))

@@ -41,6 +41,7 @@ EXPECTED = {
     "sweep": ("timerTrigger", "0 * * * * *"),
     "reconcile": ("timerTrigger", "30 */5 * * * *"),
     "orphans": ("timerTrigger", "45 7 * * * *"),
+    "retention": ("timerTrigger", "0 30 2 * * *"),
 }
 """Every function, its trigger, and its route, queue or schedule."""
 

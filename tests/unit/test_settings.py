@@ -51,6 +51,8 @@ def test_defaults() -> None:
     parsed = settings.parse(MINIMAL)
     assert (parsed.slots, parsed.poll_seconds, parsed.webhook_header) == (4, 5.0, "Authorization")
     assert parsed.webhook_secret == ""
+    assert (parsed.keep_cascades_days, parsed.keep_pushes_days) == (90, 90)
+    assert (parsed.archive, parsed.keep_archive_days) == (True, 730)
 
 
 def test_identity_based_storage_needs_both_addresses() -> None:
@@ -81,11 +83,26 @@ def test_identity_based_storage_needs_both_addresses() -> None:
         ("GROUNDSWELL_POLL_SECONDS", "-1"),
         ("GROUNDSWELL_POLL_SECONDS", "nan"),
         ("GROUNDSWELL_POLL_SECONDS", "inf"),
+        ("GROUNDSWELL_KEEP_CASCADES_DAYS", "-1"),
+        ("GROUNDSWELL_KEEP_PUSHES_DAYS", "1.5"),
+        ("GROUNDSWELL_KEEP_ARCHIVE_DAYS", "99999999999"),
+        ("GROUNDSWELL_ARCHIVE", "perhaps"),
     ],
 )
 def test_a_wrong_setting_is_named(name: str, value: str) -> None:
     with pytest.raises(InputError, match=name):
         settings.parse({**MINIMAL, name: value})
+
+
+@pytest.mark.parametrize(("text", "kept"), [("no", False), ("False", False), ("Yes", True), ("true", True)])
+def test_old_things_are_kept_as_long_as_is_asked_for(text: str, kept: bool) -> None:
+    asked = {
+        "GROUNDSWELL_KEEP_CASCADES_DAYS": "0",
+        "GROUNDSWELL_KEEP_PUSHES_DAYS": "7",
+        "GROUNDSWELL_ARCHIVE": text,
+    }
+    parsed = settings.parse(MINIMAL | asked)
+    assert (parsed.keep_cascades_days, parsed.keep_pushes_days, parsed.archive) == (0, 7, kept)
 
 
 def test_the_file_is_put_under_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,6 +94,18 @@ def test_a_late_message_does_not_take_a_newer_turn_out_of_the_line(store: Sqlite
     assert not pool.in_line("c", "b", priority=1.0)
 
 
+def test_who_joins_takes_its_place_in_a_line_that_another_cascade_holds_up(store: SqliteStore) -> None:
+    pool = pools(store, slots=2)
+    pool.admit([entry("a", cascade="d")])
+    assert images(pool.admit([entry("a", priority=5.0)])) == []  # "d" builds it already
+    assert images(pool.admit([entry("a", priority=5.0, turn=2)])) == []  # in its own place again
+    assert images(pool.admit([entry("first", priority=9.0)])) == ["first"]
+    pool.release("c", "first", up_to=1)
+    assert images(pool.admit([entry("last", priority=1.0)])) == ["last"]
+    (waiting,) = pool.places().waiting.values()
+    assert (waiting.image, waiting.turn) == ("a", 2)
+
+
 def test_agent_pools_have_limits_of_their_own(store: SqliteStore) -> None:
     found = pools(store, slots=1, large=2)
     assert (found.name("large"), found.name("unknown"), found.name("")) == ("large", DEFAULT, DEFAULT)

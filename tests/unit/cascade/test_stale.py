@@ -184,6 +184,17 @@ def test_an_image_that_was_never_built_claims_no_base(make_world: MakeWorld) -> 
     assert report.unread == (f"{ref('app')}: not in its registry",)
 
 
+def test_records_that_are_gone_are_said_to_be_gone(make_world: MakeWorld) -> None:
+    world = make_world(registration("top", BASE))
+    world.broken.add("top")
+    world.push_base()
+    world.drive()
+    (listed,) = world.app.engine.records.begun_before(world.time + 1)
+    world.app.engine.records.remove(listed)
+    (found,) = look(world).images
+    assert found.detail == f"what cascade {listed.id} made of it is no longer recorded; tell the push again"
+
+
 def test_a_workload_that_was_left_behind_says_why(make_world: MakeWorld) -> None:
     world = make_world(registration("top", BASE, deployments=[workload("web"), workload("job")]))
     target = str(world.app.catalog.registration("top").deployments[0])

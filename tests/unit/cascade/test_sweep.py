@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -349,6 +350,45 @@ def test_a_cascade_that_nobody_plans_holds_nobody_up_for_ever(make_world: MakeWo
     assert world.statuses(world.cascades[0]) == {"top": "done"}
     assert world.statuses(ghost) == {"top": "superseded"}
     assert records.header(ghost).value.phase is Phase.ENDED
+
+
+@pytest.mark.parametrize("writes", range(1, 6))
+def test_what_a_crash_left_of_a_plan_is_listed_and_removed_like_all_others(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch, writes: int
+) -> None:
+    world = make_world(registration("top", BASE), registration("app", ref("top")))
+    world.push_base("sha256:base1")
+    commit, calls = world.app.store.commit, 0
+
+    def dies(table: str, *args: Any) -> list[str]:
+        nonlocal calls
+        calls += 1
+        if calls > writes:
+            raise Killed
+        return commit(table, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.app.store, "commit", dies)
+        with pytest.raises(Killed):
+            world.drive()
+    open_ones = world.app.engine.records.open()
+    world.push_base("sha256:base2")
+    world.drive(until=60)
+    world.time += PLANNING
+    world.app.sweep.cascades()
+    world.drive(until=7200)
+    assert world.statuses() == {"top": "done", "app": "done"}
+    for ghost in open_ones:
+        if world.app.engine.records.has(ghost):
+            assert ghost in world.cascades
+    world.push_base("sha256:base3")  # the book names no older one
+    world.drive(until=7200)
+    world.app.sweep.cascades()
+    world.time += 91 * 86_400.0
+    world.app.retention.run()
+    assert world.cascades == [world.cascade]
+    for ghost in open_ones:
+        assert list(world.app.store.scan("cascades", ghost)) == []
 
 
 @pytest.mark.parametrize("at", [1_767_225_600.0, 1_800_000_000.0, 1_767_225_600.0 + 32**6 - 1])

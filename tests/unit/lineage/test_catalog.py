@@ -138,6 +138,24 @@ def test_one_that_is_far_behind_loads_everything(
         assert lineage is not loaded
 
 
+def test_changes_that_nobody_follows_any_more_are_dropped_and_history_stays(
+    catalog: Catalog, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("groundswell.lineage.catalog._FOLLOWED", 3)
+    assert catalog.forget_changes() == 0
+    other = Catalog(store, lambda: 1.0)
+    with other.lineage() as lineage:
+        assert len(lineage) == 0
+    for number in range(8):
+        catalog.register([registration(f"image{number}", BASE)], who="ann")
+    assert (catalog.forget_changes(most=4), catalog.forget_changes(most=4)) == (4, 1)
+    assert catalog.forget_changes() == 0
+    assert [record.row[-1] for record in store.scan("lineage", "lineage", prefix="change:")] == ["6", "7", "8"]
+    with catalog.lineage() as lineage:
+        assert len(lineage) == 8
+    assert len(list(catalog.history("image0"))) == 1
+
+
 def test_what_is_written_while_it_loads_is_seen(catalog: Catalog, store: SqliteStore) -> None:
     other = Catalog(store, lambda: 2.0)
     other.register([registration("top", BASE)], who="bob")

@@ -1,0 +1,3 @@
+from tests.unit.cascade import conftest
+
+make_world = conftest.make_world
