@@ -214,7 +214,9 @@ class App:
 
     @cached_property
     def reconcile(self) -> Reconcile:
-        return Reconcile(queues=self.store, catalog=self.catalog, bases=self.bases, registry=self.registry)
+        return Reconcile(
+            queues=self.store, catalog=self.catalog, bases=self.bases, registry=self.registry, clock=self.clock
+        )
 
     @cached_property
     def deliveries(self) -> "Deliveries":

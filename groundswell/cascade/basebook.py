@@ -15,16 +15,26 @@ from groundswell.store.port import ANY, MAX_COMMIT, Documents, Put
 _TABLE, _PARTITION = "bases", "bases"
 _REMEMBERED = 1000
 """Tags that were moved, and whose announcement is still to come."""
+MOVING = 300.0
+"""Seconds from entering a promotion until its tag has moved, a crash between the two and the sweep included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Base:
-    """`planned` is false until the digest has gone into a cascade: `cascade` is the one before it then."""
+    """`planned` is false until the digest has gone into a cascade: `cascade` is the one before it then.
+
+    `before` is what the tag pointed to when a promotion of ours was entered, which is before the tag moves.
+    """
 
     digest: str
     cascade: str
     seen_at: float
     planned: bool = True
+    before: str = ""
+
+    def knows(self, digest: str, now: float) -> bool:
+        """Whether a tag that points to `digest` is no news: as entered, or about to move there by our own hand."""
+        return self.digest == digest or (self.before == digest and now - self.seen_at < MOVING)
 
 
 class BaseBook:
@@ -50,7 +60,7 @@ class BaseBook:
             with attempt:
                 record = self._store.get(_TABLE, _PARTITION, reference)
                 known = Base(**record.value) if record else None
-                if known is not None and known.digest == digest:
+                if known is not None and known.knows(digest, self._clock()):
                     return known
                 cascade = known.cascade if known else ""
                 base = Base(digest=digest, cascade=cascade, seen_at=self._clock(), planned=False)
@@ -69,9 +79,11 @@ class BaseBook:
                 put = Put(row=reference, value=asdict(base), etag=record.etag if record else None)
                 self._store.commit(_TABLE, _PARTITION, [put])
 
-    def promoting(self, references: Iterable[str], *, digest: str, cascade: str, bases: Iterable[str]) -> None:
+    def promoting(
+        self, references: Iterable[str], *, before: str, digest: str, cascade: str, bases: Iterable[str]
+    ) -> None:
         """These tags are about to move, by our own hand; of those that are `bases`, the book says so from now."""
-        entry = asdict(Base(digest=digest, cascade=cascade, seen_at=self._clock()))
+        entry = asdict(Base(digest=digest, cascade=cascade, seen_at=self._clock(), before=before))
         puts = [Put(row=reference, value=entry, etag=ANY) for reference in bases]
         for some in batched(puts, MAX_COMMIT, strict=False):
             self._store.commit(_TABLE, _PARTITION, some)

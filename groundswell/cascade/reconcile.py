@@ -14,6 +14,7 @@ from graph.lineage import tagged, watched
 from graph.reference import Reference
 from groundswell.cascade.basebook import Base, BaseBook
 from groundswell.cascade.push import Push, queue
+from groundswell.clock import Clock
 from groundswell.errors import InputError, PermanentError, TemporaryError
 from groundswell.lineage.catalog import Catalog
 from groundswell.registry.port import NotAllowedError, PausedError, Registry
@@ -29,7 +30,10 @@ STRIKES = 3
 
 
 class Reconcile:
-    def __init__(self, *, queues: Queues, catalog: Catalog, bases: BaseBook, registry: Registry) -> None:
+    def __init__(
+        self, *, queues: Queues, catalog: Catalog, bases: BaseBook, registry: Registry, clock: Clock
+    ) -> None:
+        self._clock = clock
         self._queues = queues
         self._catalog = catalog
         self._bases = bases
@@ -44,14 +48,17 @@ class Reconcile:
         reading = _Round(self._registry, self._told)
         with ThreadPoolExecutor(THREADS, thread_name_prefix="reconcile") as threads:
             for name, digest in zip(names, threads.map(reading.digest, names), strict=True):
-                if digest is not None and not _is(book.get(name), digest):
+                if digest is not None and not self._is(book.get(name), digest):
                     self._moved(name, digest)
+
+    def _is(self, known: Base | None, digest: str) -> bool:
+        return known is not None and known.planned and known.knows(digest, self._clock())
 
     def _moved(self, name: str, digest: str) -> None:
         known = self._bases.get(name)  # as it is now: the round takes a while
         if known is None:
             self._bases.note(name, digest=digest)  # first sight of it: nothing to compare with
-        elif not _is(known, digest):
+        elif not self._is(known, digest):
             logger.warning("a push was missed", extra={"base": name, "digest": digest})
             reference = Reference.parse(name)
             push = Push(
@@ -63,10 +70,6 @@ class Reconcile:
                 source=SOURCE,
             )
             queue(self._queues, push)
-
-
-def _is(known: Base | None, digest: str) -> bool:
-    return known is not None and known.digest == digest and known.planned
 
 
 class _Round:

@@ -248,7 +248,7 @@ class Stages:
             names = [str(reference) for reference in image.references]
             with self._catalog.lineage(age=_LINEAGE_AGE) as lineage:
                 bases = names if image.deployments else [name for name in names if lineage.stood_on(name)]
-            self._bases.promoting(names, digest=state.candidate, cascade=state.cascade, bases=bases)
+            self._bases.promoting(names, before=now, digest=state.candidate, cascade=state.cascade, bases=bases)
             self._registry.promote(_reference(image, digest=state.candidate), tags)
         # Before it is said to be promoted: a crash in between brings the command back, and both are done again.
         self._repeats.note(image, state, state.candidate)

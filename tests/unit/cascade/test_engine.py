@@ -11,6 +11,7 @@ import pytest
 
 from groundswell.build.port import MAX_NAME, Run, RunStatus
 from groundswell.cascade import engine as module
+from groundswell.cascade.basebook import MOVING
 from groundswell.cascade.codec import command_from_text, command_to_text
 from groundswell.cascade.decide import TOLD_AT_ONCE, decide_all
 from groundswell.cascade.engine import PUSHES, REBUILDS
@@ -530,7 +531,7 @@ def test_two_images_of_one_repository_have_candidates_of_their_own() -> None:
 
 def test_our_own_push_is_known_at_the_door_once(make_world: MakeWorld) -> None:
     bases = make_world(registration("top", BASE)).app.bases
-    bases.promoting(["r/a:1", "r/a:2"], digest="sha256:a", cascade="c", bases=["r/a:1"])
+    bases.promoting(["r/a:1", "r/a:2"], before="", digest="sha256:a", cascade="c", bases=["r/a:1"])
     known = bases.get("r/a:1")
     assert known is not None
     assert (known.digest, known.cascade, known.planned) == ("sha256:a", "c", True)
@@ -538,6 +539,40 @@ def test_our_own_push_is_known_at_the_door_once(make_world: MakeWorld) -> None:
     assert not bases.own("r/a:1", "sha256:other")
     assert [bases.own("r/a:1", "sha256:a") for _ in range(2)] == [True, False]
     assert bases.own("r/a:2", "sha256:a")
+
+
+def test_a_tag_that_is_about_to_move_is_not_taken_for_a_missed_push(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = make_world(registration("top", BASE), registration("app", ref("top")))
+    before = world.registry.tags[ref("top")]
+    world.push_base()
+    scan = take(world, Kind.SCAN)
+
+    def die(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.registry, "promote", die)
+        with pytest.raises(Killed):
+            world.app.engine.handle(scan)
+    known = world.app.bases.get(ref("top"))
+    assert known is not None
+    assert (known.before, known.digest != before) == (before, True)
+    queued = world.app.store.depth(PUSHES)
+    world.app.reconcile.bases()
+    assert world.app.bases.claim(ref("top"), digest=before) == known
+    assert world.app.store.depth(PUSHES) == queued
+    world.another().engine.handle(scan, again=True)
+    world.drive()
+    assert set(world.statuses().values()) == {"done"}
+    assert len(world.cascades) == 1
+    # Somebody takes it back, long after.
+    world.time += MOVING
+    world.registry.on_push = lambda reference, digest: None
+    world.registry.put(ref("top"), world.registry.images[before])
+    world.app.reconcile.bases()
+    assert world.app.store.depth(PUSHES) == 1
 
 
 def test_a_promotion_that_another_instance_hears_of_starts_nothing(make_world: MakeWorld) -> None:
