@@ -419,3 +419,48 @@ def test_replaying_what_joined(make_world: MakeWorld) -> None:
     world.app.operator.replay(world.cascade, "a", stage=Stage.BUILD, who="ann", why="mended")
     world.drive()
     assert proof(world, "a") == world.registry.tags[BASE]
+
+
+@pytest.mark.parametrize("settle", [0.0, 30.0])
+@pytest.mark.parametrize("again", [1, 2])
+def test_the_newest_digest_wins_however_slowly_an_older_one_was_read(
+    make_world: MakeWorld, settle: float, again: int
+) -> None:
+    """Between reading a digest and entering it, somebody else reads a newer one, and is done with it."""
+    world = make_world(registration("top", BASE), settle=settle)
+    world.push_base("sha256:1")
+    read, left = world.registry.digest, again
+
+    def slow(reference: Reference) -> str | None:
+        nonlocal left
+        old = read(reference)
+        if left:
+            left -= 1
+            world.registry.digest = read  # type: ignore[method-assign]
+            world.push_base(f"sha256:newer{left}")
+            for message in world.app.store.receive(PUSHES, limit=32, lease=600):
+                world.deliver(PUSHES, message.body)
+                world.app.store.delete(PUSHES, message)
+            world.registry.digest = slow  # type: ignore[method-assign]
+        return old
+
+    world.registry.digest = slow  # type: ignore[method-assign]
+    world.drive()
+    known = world.app.bases.get(BASE)
+    assert known is not None
+    assert (known.digest, known.planned) == (world.registry.tags[BASE], True)
+    assert world.statuses() == {"top": "done"}
+    assert proof(world, "top") == world.registry.tags[BASE]
+
+
+def test_a_tag_that_is_removed_while_it_is_entered(make_world: MakeWorld) -> None:
+    world = make_world(registration("top", BASE))
+    digest = world.push_base()
+    digests = iter([digest, None])
+    real, world.registry.digest = world.registry.digest, lambda _: next(digests)  # type: ignore[method-assign]
+    world.drive()
+    assert world.results() == [Result.MISSING]
+    world.registry.digest = real  # type: ignore[method-assign]
+    world.webhook(Reference.parse(BASE), digest)
+    world.drive()
+    assert world.statuses() == {"top": "done"}
