@@ -117,8 +117,8 @@ class Intake:
     def _entered(self, reference: Reference) -> Base | None:
         """The base as registry and book both have it; None when there is no such tag.
 
-        What was entered is read back once more: somebody may have entered a newer digest between our reading and our
-        entering, and of all that do this, whoever enters last sees the newest.
+        What was entered is read back once more: somebody may have entered a newer digest between our reading and
+        our entering, and of all that do this, whoever enters last sees the newest.
         """
         digest = self._registry.digest(reference)
         while digest is not None:

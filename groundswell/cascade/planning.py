@@ -6,17 +6,28 @@ of its own, which takes over what the older has not promoted.
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
-from graph.impact import Impact, impact, related
+from graph.impact import Affected, Impact, impact, related
 from groundswell.cascade.basebook import BaseBook
-from groundswell.cascade.decide import news
+from groundswell.cascade.decide import news, predecessor
 from groundswell.cascade.durations import Durations
 from groundswell.cascade.engine import Engine
 from groundswell.cascade.gathering import Gathered, Gathering, Plan, Seen
 from groundswell.cascade.ids import new_id
-from groundswell.cascade.model import BaseNews, Event, Followed, Rebuild, Renewed, Status, Superseded, Wait
+from groundswell.cascade.model import (
+    BaseNews,
+    Command,
+    Event,
+    Followed,
+    Outcome,
+    Rebuild,
+    Renewed,
+    Status,
+    Superseded,
+    Wait,
+)
 from groundswell.cascade.plan import Trigger, plan, standing_on
 from groundswell.cascade.records import Header, Phase, Pushed
 from groundswell.clock import Clock
@@ -171,10 +182,9 @@ class Planner:
                 stored = self._records.header(plan.cascade)
                 if stored.value.phase is Phase.PLANNING:
                     self._records.set_phase(stored, Phase.RUNNING)
-        self._follow(plan.cascade, followed, plan.at)
         for older in sorted(set(plan.former.values())):
             self._supersede(older, plan.cascade, {state.image for state in rebuilds})
-        self._admit(plan.cascade)
+        self._set_going(plan.cascade, plan.at)
         extra = {"cascade": plan.cascade, "base": header.base, "pushes": len(pushes), "images": len(rebuilds)}
         logger.info("cascade started", extra=extra)
 
@@ -191,9 +201,11 @@ class Planner:
         found = self._impact(pushes)
         turns = self._records.note(cascade, [_pushed(push, at) for push in pushes])
         triggers = [_trigger(push, turn) for push, turn in zip(pushes, turns, strict=True)]
-        before = {state.image for state in self._records.rebuilds(cascade)}
-        new = {affected.image for affected in found.images} - before
-        followed = self._followed(cascade, new, but=cascade) if new else {}
+        before = {state.image: state.status for state in self._records.rebuilds(cascade)}
+        new = {affected.image for affected in found.images} - before.keys()
+        # What has settled here, and is to begin again, comes after those who have begun with it since.
+        begins = new | {a.image for a in found.images if a.image in before and before[a.image].settled}
+        followed = self._followed(cascade, begins, but=cascade) if begins else {}
         standing = {
             base: news(self._engine.advance(cascade, base, Followed(at=at, by=cascade, image=affected.image)))
             for affected in found.images
@@ -203,18 +215,24 @@ class Planner:
         }
         rebuilds = self._planned(triggers, found, cascade=cascade, at=at, followed=followed, standing=standing)
         self._records.extend(cascade, [state for state in rebuilds if state.image in new], at=at)
-        self._follow(cascade, followed, at)
         urgent = any(trigger.urgent for trigger in triggers)
         for affected in found.images:  # bases first
             if affected.image not in new:
-                for event in self._news(standing_on(triggers, affected), at, urgent=urgent):
+                ahead = followed.get(affected.image, {})
+                for event in self._news(affected, ahead, standing_on(triggers, affected), at, urgent=urgent):
                     self._engine.advance(cascade, affected.image, event)
-        self._admit(cascade)
+        self._set_going(cascade, at)
         logger.info("cascade joined", extra={"cascade": cascade, "pushes": len(pushes), "new_images": len(new)})
 
-    def _news(self, triggers: Iterable[Trigger], at: float, *, urgent: bool) -> list[Event]:
-        told: list[Event] = [BaseNews(at=at, base=trigger.base, wait=trigger.wait) for trigger in triggers]
-        return [*told, Renewed(at=at, urgent=urgent)]
+    def _news(
+        self, affected: Affected, ahead: Mapping[str, int], triggers: Iterable[Trigger], at: float, *, urgent: bool
+    ) -> Iterator[Event]:
+        for other, turn in ahead.items():
+            wait = Wait(outcome=Outcome.PENDING, turn=turn)
+            yield BaseNews(at=at, base=predecessor(other, affected.image), wait=wait)
+        for trigger in triggers:
+            yield BaseNews(at=at, base=trigger.base, wait=trigger.wait)
+        yield Renewed(at=at, urgent=urgent)
 
     # Both.
 
@@ -234,7 +252,7 @@ class Planner:
         *,
         cascade: str,
         at: float,
-        followed: Mapping[str, Sequence[str]],
+        followed: Mapping[str, Collection[str]],
         standing: Mapping[str, Wait] | None = None,
     ) -> tuple[Rebuild, ...]:
         seconds = self._durations.estimates(affected.image for affected in found.images)
@@ -248,14 +266,16 @@ class Planner:
             standing=standing,
         )
 
-    def _followed(self, cascade: str, images: set[str], *, but: str = "") -> dict[str, list[str]]:
-        """By image, the other cascades that have not settled it; one still being planned is waited for.
+    def _followed(self, cascade: str, images: set[str], *, but: str = "") -> dict[str, dict[str, int]]:
+        """By image, the other cascades that have not settled it, with its turn there.
+
+        One still being planned is waited for.
 
         For a new cascade those that began earlier, for one that takes images in all that have them already.
         """
         order = self._records.open()
         others = [other for other in order if other != but] if but else order[: order.index(cascade)]
-        followed: dict[str, list[str]] = {}
+        followed: dict[str, dict[str, int]] = {}
         for other in others:
             if not self._running(other):
                 if but:
@@ -263,7 +283,7 @@ class Planner:
                 raise _still_planned(other)
             for state in self._records.rebuilds(other):
                 if state.image in images and not state.status.settled:
-                    followed.setdefault(state.image, []).append(other)
+                    followed.setdefault(state.image, {})[other] = state.turn
         return followed
 
     def _running(self, cascade: str) -> bool:
@@ -272,15 +292,28 @@ class Planner:
         except NotFoundError:
             return False
 
-    def _follow(self, cascade: str, followed: Mapping[str, Sequence[str]], at: float) -> None:
-        for image, others in followed.items():
-            for other in others:
-                self._engine.advance(other, image, Followed(at=at, by=cascade))
+    def _set_going(self, cascade: str, at: float) -> None:
+        """Let those in other cascades tell theirs here, and start what is ready: as stored, whoever wrote it."""
+        begun: list[Command] = []
+        for state in self._records.rebuilds(cascade):
+            for other in _ahead(state):
+                self._follow(other, state.image, Followed(at=at, by=cascade))
+            begun += state.outbox if state.turn == 0 else ()
+        self._engine.admit(begun)
 
-    def _admit(self, cascade: str) -> None:
-        """Set going what was written down ready, if whoever wrote it did not get to that."""
-        begun = (state for state in self._records.rebuilds(cascade) if state.turn == 0)
-        self._engine.admit(command for state in begun for command in state.outbox)
+    def _follow(self, other: str, image: str, event: Followed) -> None:
+        try:
+            self._engine.advance(other, image, event)
+        except NotFoundError:
+            return  # archived, or a base whose name only looks like that of a cascade: the sweep tells
+
+
+def _ahead(state: Rebuild) -> Iterator[str]:
+    """The cascades whose rebuild of the same image is still waited for."""
+    for base, wait in state.waits.items():
+        other = base.partition("/")[0]
+        if wait.outcome is Outcome.PENDING and base == predecessor(other, state.image):
+            yield other
 
 
 def _trigger(push: Gathered, turn: int = 0) -> Trigger:
