@@ -6,15 +6,17 @@ of its own, which takes over what the older has not promoted.
 """
 
 import logging
+import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
-from graph.impact import Affected, Impact, impact, related
+from graph.impact import Affected, Impact, beside, impact
 from groundswell.cascade.basebook import BaseBook
 from groundswell.cascade.decide import news, predecessor
 from groundswell.cascade.durations import Durations
 from groundswell.cascade.engine import Engine
-from groundswell.cascade.gathering import Gathered, Gathering, Plan, Seen
+from groundswell.cascade.gathering import Begun, Gathered, Gathering, Plan
+from groundswell.cascade.holders import Holders
 from groundswell.cascade.ids import new_id
 from groundswell.cascade.model import (
     BaseNews,
@@ -49,6 +51,7 @@ class Planner:
         *,
         engine: Engine,
         gathering: Gathering,
+        holders: Holders,
         catalog: Catalog,
         bases: BaseBook,
         durations: Durations,
@@ -57,10 +60,12 @@ class Planner:
         self._engine = engine
         self._records = engine.records
         self._gathering = gathering
+        self._holders = holders
         self._catalog = catalog
         self._bases = bases
         self._durations = durations
         self._clock = clock
+        self._lock = threading.Lock()  # threads wait here, instead of meeting each other's ETags
 
     def plan(self, reference: str) -> str:
         """Plan what waits for `reference`, and all that is related to it; interrupted anywhere, the next goes on.
@@ -76,9 +81,11 @@ class Planner:
 
     def overdue(self) -> None:
         """Plan what everybody forgot: the message was lost, or whoever planned it died."""
-        seen, now = self._gathering.look(), self._clock()
-        forgotten = [push.reference for plan in seen.plans if now - plan.at >= PATIENCE for push in plan.pushes[:1]]
-        forgotten += [push.reference for push in seen.pending.values() if now - push.due >= PATIENCE]
+        begun, now = self._gathering.begun(), self._clock()
+        forgotten = [
+            push.reference for plan in begun.plans if now - plan.at >= PATIENCE for push in plan.pushes[:1]
+        ]
+        forgotten += [push.reference for push in self._gathering.all(begun) if now - push.due >= PATIENCE]
         for reference in forgotten:
             logger.warning("a push was forgotten", extra={"base": reference})
             try:
@@ -88,25 +95,37 @@ class Planner:
 
     def planning(self) -> set[str]:
         """The cascades that plans are being carried out for."""
-        return {plan.cascade for plan in self._gathering.look().plans}
+        return {plan.cascade for plan in self._gathering.begun().plans}
 
     def _next(self, reference: str) -> Plan | None:
-        for attempt in retry_conflicts():
-            with attempt:
-                seen = self._gathering.look()
-                found = seen.plan_of(reference)
-                if found is None and (push := seen.pending.get(reference)):
-                    if self._overtaken(push):
-                        self._gathering.drop(push)
-                    else:
-                        found = self._draft(seen, reference)
-                        self._gathering.take(seen, found)
+        with self._lock:
+            for attempt in retry_conflicts():
+                with attempt:
+                    begun = self._gathering.begun()
+                    found = begun.plan_of(reference)
+                    if found is None and (push := self._gathering.waiting(reference, begun)):
+                        if self._overtaken(push):
+                            self._gathering.drop(push)
+                        else:
+                            found = self._draft(push, begun)
+                            self._gathering.take(begun, found)
         return found
 
-    def _draft(self, seen: Seen, reference: str) -> Plan:
-        with self._catalog.lineage() as lineage:
-            group = related(lineage, reference, seen.pending)
-        group = {name for name in group if not self._overtaken(seen.pending[name])}
+    def _related(self, push: Gathered, begun: Begun) -> dict[str, Gathered]:
+        """What waits and belongs with a push, itself included, by base; of what does not, little is even read."""
+        found, todo = {push.reference: push}, [push.reference]
+        while todo:
+            current = todo.pop()
+            with self._catalog.lineage() as lineage:
+                others = beside(lineage, current)
+            near = self._gathering.near(current, others - found.keys(), begun)
+            todo += near.keys() - found.keys()
+            found |= near
+        return found
+
+    def _draft(self, push: Gathered, begun: Begun) -> Plan:
+        pending = self._related(push, begun)
+        group = {name for name in pending if not self._overtaken(pending[name])}
         now = self._clock()
         joins: dict[str, str] = {}
         former: dict[str, str] = {}
@@ -118,7 +137,7 @@ class Planner:
         return Plan(
             cascade=new_id(now),
             at=now,
-            pushes=tuple(seen.pending[name] for name in sorted(group)),
+            pushes=tuple(pending[name] for name in sorted(group)),
             joins=joins,
             former=former,
         )
@@ -158,9 +177,11 @@ class Planner:
     # A cascade of its own.
 
     def _start(self, plan: Plan, pushes: Sequence[Gathered]) -> None:
-        self._enlist(plan.cascade)
         found = self._impact(pushes)
-        followed = self._followed(plan.cascade, {affected.image for affected in found.images})
+        images = {affected.image for affected in found.images}
+        self._holders.enter(plan.cascade, images)
+        self._enlist(plan.cascade)
+        followed = self._followed(plan.cascade, images, joining=False)
         triggers = [_trigger(push) for push in pushes]
         rebuilds = self._planned(triggers, found, cascade=plan.cascade, at=plan.at, followed=followed)
         first = pushes[0]
@@ -205,7 +226,8 @@ class Planner:
         new = {affected.image for affected in found.images} - before.keys()
         # What has settled here, and is to begin again, comes after those who have begun with it since.
         begins = new | {a.image for a in found.images if a.image in before and before[a.image].settled}
-        followed = self._followed(cascade, begins, but=cascade) if begins else {}
+        self._holders.enter(cascade, new)
+        followed = self._followed(cascade, begins, joining=True) if begins else {}
         standing = {
             base: news(self._engine.advance(cascade, base, Followed(at=at, by=cascade, image=affected.image)))
             for affected in found.images
@@ -266,19 +288,21 @@ class Planner:
             standing=standing,
         )
 
-    def _followed(self, cascade: str, images: set[str], *, but: str = "") -> dict[str, dict[str, int]]:
+    def _followed(self, cascade: str, images: set[str], *, joining: bool) -> dict[str, dict[str, int]]:
         """By image, the other cascades that have not settled it, with its turn there.
 
-        One still being planned is waited for.
-
-        For a new cascade those that began earlier, for one that takes images in all that have them already.
+        One still being planned is waited for, but for one that began after a cascade that is planned itself.
         """
         order = self._records.open()
-        others = [other for other in order if other != but] if but else order[: order.index(cascade)]
+        others = [other for other in order if other != cascade]
+        if len(others) > len(images):
+            holding = self._holders.of(images, since=min(others))
+            others = [other for other in others if other in holding]
+        later = set() if joining else set(order[order.index(cascade) :])
         followed: dict[str, dict[str, int]] = {}
         for other in others:
             if not self._running(other):
-                if but:
+                if other in later:
                     continue  # it will follow this one
                 raise _still_planned(other)
             for state in self._records.rebuilds(other):

@@ -286,7 +286,7 @@ def test_a_push_that_our_own_promotion_overtook_starts_nothing(make_world: MakeW
     header = world.app.engine.records.header(world.cascade).value
     assert list(header.bases) == [BASE]
     assert world.app.planner.plan(ref("top")) == ""
-    assert gathering.look().pending == {}
+    assert gathering.all(gathering.begun()) == []
 
 
 def test_a_push_whose_window_passed_unseen_is_planned_by_the_sweep(make_world: MakeWorld) -> None:
