@@ -135,7 +135,7 @@ class Planner:
             young = older.phase is Phase.RUNNING and now - older.started_at < JOINS
             (joins if young else former)[name] = older.id
         return Plan(
-            cascade=new_id(now),
+            cascade=self._new_id(now, begun),
             at=now,
             pushes=tuple(pending[name] for name in sorted(group)),
             joins=joins,
@@ -152,15 +152,25 @@ class Planner:
         known = self._bases.get(reference)
         if known is None or not known.cascade:
             return None
-        try:
-            header = self._records.header(known.cascade).value
-        except NotFoundError:
-            return None  # archived
-        if reference not in header.bases:
-            return None  # a promotion of ours
+        header = self._header(known.cascade)
+        if header is None or reference not in header.bases:
+            return None  # archived, or a promotion of ours
         if header.phase is Phase.PLANNING:
             raise _still_planned(header.id)
         return header
+
+    def _new_id(self, at: float, begun: Begun) -> str:
+        """An id that no cascade has. If another planner draws it too, only one of them can take its plan."""
+        while True:
+            cascade = new_id(at)
+            if self._header(cascade) is None and all(plan.cascade != cascade for plan in begun.plans):
+                return cascade
+
+    def _header(self, cascade: str) -> Header | None:
+        try:
+            return self._records.header(cascade).value
+        except NotFoundError:
+            return None
 
     def _carry_out(self, plan: Plan) -> None:
         goes_to = sorted(plan.pushes, key=lambda push: (plan.goes_to(push.reference), push.reference))
@@ -311,10 +321,8 @@ class Planner:
         return followed
 
     def _running(self, cascade: str) -> bool:
-        try:
-            return self._records.header(cascade).value.phase is not Phase.PLANNING
-        except NotFoundError:
-            return False
+        header = self._header(cascade)
+        return header is not None and header.phase is not Phase.PLANNING
 
     def _set_going(self, cascade: str, at: float) -> None:
         """Let those in other cascades tell theirs here, and start what is ready: as stored, whoever wrote it."""

@@ -8,6 +8,7 @@ from itertools import count
 import pytest
 
 from graph.reference import Reference
+from groundswell.cascade import planning
 from groundswell.cascade.engine import PUSHES
 from groundswell.cascade.gathering import Gathered
 from groundswell.cascade.model import Stage, Status
@@ -546,3 +547,36 @@ def test_whoever_finishes_a_plan_tells_those_that_are_waited_for(
     world.takes = {}
     world.drive()
     assert set(world.statuses(second).values()) <= {"done", "unchanged"}
+
+
+def test_no_two_cascades_have_one_id(make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ids of one second differ by chance, which a burst puts to the test."""
+    drawn = iter(["one", "one", "one", "two", "three"])
+    monkeypatch.setattr(planning, "new_id", lambda _: next(drawn))
+    world = make_world(registration("a", BASE), registration("b", NODE), registration("c", OTHER))
+    for base in (BASE, NODE, OTHER):
+        world.push_base(f"sha256:{base}", base)
+    world.drive()
+    assert sorted(world.cascades) == ["one", "three", "two"]
+    assert [sorted(world.statuses(cascade)) for cascade in ("one", "two", "three")] == [["a"], ["b"], ["c"]]
+
+
+def test_an_id_that_a_plan_holds_is_not_drawn_again(make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = iter(["one", "one", "two"])
+    monkeypatch.setattr(planning, "new_id", lambda _: next(drawn))
+    world = make_world(registration("a", BASE), registration("b", NODE))
+    with monkeypatch.context() as patch:
+
+        def die(*_: object) -> None:
+            raise Killed
+
+        patch.setattr(Records, "enlist", die)
+        world.push_base()
+        with pytest.raises(Killed):
+            world.drive()
+    world.push_base("sha256:node1", NODE)
+    world.drive(until=60)
+    assert world.cascades == ["two"]
+    world.time += 700
+    world.drive()
+    assert {cascade: sorted(world.statuses(cascade)) for cascade in world.cascades} == {"one": ["a"], "two": ["b"]}
