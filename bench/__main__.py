@@ -25,6 +25,7 @@ BENCHMARKS: dict[str, Callable[[], Result]] = {
     "engine-azurite-ops": engine.azurite_operations,
     "hop": engine.hop,
     "ingest": ingest.ingest,
+    "ingest-planning": ingest.planning,
     "makespan-exact": makespan.exact,
     "makespan-exact-worst": makespan.exact_worst,
     "makespan-noisy": makespan.noisy,

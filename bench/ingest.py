@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from bench.result import Result
+from groundswell.cascade.engine import PUSHES
 from groundswell.cascade.push import Push, queue
 from groundswell.store.sqlite import SqliteStore
 from groundswell.webhook import Ignored, parse
@@ -22,6 +23,42 @@ _SENDERS = 8
 def ingest() -> Result:
     """The 99th percentile of the webhook's answers, in seconds, against bare sends to the queue."""
     return Result(value=_answers(), unit="s", baseline="bare queue sends", baseline_value=_sends())
+
+
+def planning() -> Result:
+    """Seconds to deal with a push, of 2,000 at once that have nothing in common, against one of 250."""
+    return Result(
+        value=_planned(_BURST),
+        unit="s",
+        baseline="a push in a burst an eighth as large",
+        baseline_value=_planned(_BURST // 8),
+    )
+
+
+@cache
+def _planned(count: int) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        images = (registration(f"team{n}/app", _base(n, 0)) for n in range(count))
+        world = World(Path(folder), *images, slots=16, settle=30.0)
+        world.registry.on_push = lambda *_: None
+        for number in range(count):
+            name = _base(number, 0)
+            body = _body(f"{number}", name, world.registry.put(name, image_of([f"sha256:{number}"])))
+            event = parse(body, registry=None)
+            if not isinstance(event, Ignored):  # or there will be a cascade less
+                world.app.receive(event)
+        began = time.perf_counter()
+        while world.app.store.depth(PUSHES):
+            for message in world.app.store.receive(PUSHES, limit=32, lease=600):
+                world.deliver(PUSHES, message.body)
+                world.app.store.delete(PUSHES, message)
+            world.time += 1.0
+        seconds = time.perf_counter() - began
+        cascades = len(list(world.app.engine.records.recent(2 * count)))
+        world.close()
+    if cascades != count:
+        raise RuntimeError(f"{cascades} cascades of {count} pushes that have nothing in common")
+    return seconds / count
 
 
 @cache

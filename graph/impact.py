@@ -4,7 +4,7 @@ An impact is found once and read by the planner of a cascade (who waits for whom
 """
 
 import heapq
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from graph.lineage import Edge, EdgeKind, Lineage
@@ -57,26 +57,12 @@ def impact(lineage: Lineage, *references: str) -> Impact:
     return Impact(images=tuple(images), held=tuple(_held(lineage, references, depth)))
 
 
-def related(lineage: Lineage, reference: str, others: Collection[str]) -> set[str]:
-    """Those of `others` whose pushes belong with one of `reference`, `reference` with them.
+def beside(lineage: Lineage, reference: str) -> set[str]:
+    """The references whose push rebuilds an image that one of `reference` rebuilds too, itself included.
 
-    Tags of one repository belong together, and references that rebuild an image in common; so does whatever belongs
-    with one of these. It makes no difference which of them is asked for.
+    That is all that stands, at whatever remove, under an image which `reference` rebuilds. Of two references each
+    is beside the other, or neither.
     """
-    found, todo, left = {reference}, [reference], set(others) - {reference}
-    while todo and left:
-        current = todo.pop()
-        shared = _stood_on(lineage, current)
-        repository = current.rpartition(":")[0]
-        near = {other for other in left if other in shared or other.rpartition(":")[0] == repository}
-        found |= near
-        left -= near
-        todo += near
-    return found
-
-
-def _stood_on(lineage: Lineage, reference: str) -> set[str]:
-    """Every reference that stands, at whatever remove, under an image which `reference` rebuilds."""
     images = _reached(lineage, lineage.direct(reference))
     stack = list(images)
     while stack:

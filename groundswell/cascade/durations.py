@@ -13,6 +13,8 @@ from groundswell.store.port import ANY, MAX_COMMIT, Documents, Json, Put
 
 _TABLE, _PARTITION = "durations", "images"
 _KEPT = 7
+_FEW = 10
+"""Images that are read one by one."""
 DEFAULT_SECONDS = 60.0
 """What a rebuild is taken to last when nothing is known of any."""
 
@@ -22,9 +24,12 @@ class Durations:
         self._store = store
 
     def estimates(self, images: Iterable[str]) -> dict[str, float]:
-        """Seconds by image. One read of what is known, however many are asked for."""
-        known = {record.row: _usual(record.value["seconds"]) for record in self._store.scan(_TABLE, _PARTITION)}
+        """Seconds by image. A few that were built before are read by themselves; for others all is read, once."""
         asked = list(images)
+        stored = self._each(asked) if len(asked) <= _FEW else self._all()
+        if len(asked) <= _FEW and any(image not in stored for image in asked):
+            stored = self._all()
+        known = {image: _usual(value["seconds"]) for image, value in stored.items()}
         strangers = [image for image in asked if image not in known]
         folders = _folders(known, {folder for image in strangers for folder in _above(image)})
         guesses = {image: _nearest(image, folders) for image in strangers}
@@ -35,7 +40,7 @@ class Durations:
 
         Two at once may lose one figure: it is an estimate.
         """
-        known = {record.row: record.value for record in self._store.scan(_TABLE, _PARTITION)}
+        known = self._each(seconds) if len(seconds) <= _FEW else self._all()
         puts = [
             Put(row=image, value={"seconds": _kept(known.get(image), took), "cascade": cascade}, etag=ANY)
             for image, took in seconds.items()
@@ -43,6 +48,13 @@ class Durations:
         ]
         for some in batched(puts, MAX_COMMIT, strict=False):
             self._store.commit(_TABLE, _PARTITION, some)
+
+    def _all(self) -> dict[str, Json]:
+        return {record.row: record.value for record in self._store.scan(_TABLE, _PARTITION)}
+
+    def _each(self, images: Iterable[str]) -> dict[str, Json]:
+        found = ((image, self._store.get(_TABLE, _PARTITION, image)) for image in images)
+        return {image: record.value for image, record in found if record is not None}
 
 
 def measured(rebuilds: Iterable[Rebuild]) -> dict[str, float]:

@@ -6,7 +6,7 @@ cannot take the same push, and whoever comes after one that died carries out the
 base is not touched by it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -16,6 +16,8 @@ from groundswell.store.port import ANY, Delete, Documents, Put
 
 _TABLE, _PARTITION = "gathering", "gathering"
 _HEAD, _PUSH, _PLAN = "head", "push:", "plan:"
+_FEW = 50
+"""Pushes that are looked for one by one; for more, all are read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,15 +52,22 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """All of it at one time: what waits, by base, and the plans that are being carried out."""
+class Begun:
+    """The plans that are being carried out, as of one time."""
 
-    pending: Mapping[str, Gathered]
     plans: tuple[Plan, ...]
     etag: str | None
 
     def plan_of(self, reference: str) -> Plan | None:
         return next((plan for plan in self.plans if any(p.reference == reference for p in plan.pushes)), None)
+
+    def has(self, push: Gathered) -> bool:
+        """Whether a plan has taken this very push; a newer one of its base still waits."""
+        return any(
+            taken.reference == push.reference and taken.digest == push.digest
+            for plan in self.plans
+            for taken in plan.pushes
+        )
 
 
 class Gathering:
@@ -89,32 +98,41 @@ class Gathering:
                 self._store.commit(_TABLE, _PARTITION, [put])
         return after
 
-    def waiting(self, reference: str) -> Gathered | None:
-        """The push of a base that waits, or whose plan is being carried out."""
+    def begun(self) -> Begun:
+        head = self._store.get(_TABLE, _PARTITION, _HEAD)  # before the plans: one written since makes a conflict
+        plans = tuple(_plan(record.value) for record in self._store.scan(_TABLE, _PARTITION, prefix=_PLAN))
+        return Begun(plans=plans, etag=head.etag if head else None)
+
+    def waiting(self, reference: str, begun: Begun | None = None) -> Gathered | None:
+        """The push of a base that waits; without `begun` also one whose plan is being carried out."""
         record = self._store.get(_TABLE, _PARTITION, _PUSH + reference)
-        return Gathered(**record.value) if record else None
+        push = Gathered(**record.value) if record else None
+        return None if push is None or (begun is not None and begun.has(push)) else push
 
-    def look(self) -> Seen:
-        pending: dict[str, Gathered] = {}
-        plans: list[Plan] = []
-        etag = None
-        for record in self._store.scan(_TABLE, _PARTITION):
-            if record.row.startswith(_PUSH):
-                push = Gathered(**record.value)
-                pending[push.reference] = push
-            elif record.row.startswith(_PLAN):
-                plans.append(_plan(record.value))
-            else:
-                etag = record.etag
-        for plan in plans:
-            for push in plan.pushes:
-                if (later := pending.get(push.reference)) and later.digest == push.digest:
-                    del pending[push.reference]
-        return Seen(pending=pending, plans=tuple(plans), etag=etag)
+    def near(self, reference: str, others: Collection[str], begun: Begun) -> dict[str, Gathered]:
+        """What waits, by base: the tags of the repository of `reference`, and those of the `others` that do."""
+        repository = reference.rpartition(":")[0]
+        if len(others) > _FEW:
+            every = self.all(begun)
+            near = [p for p in every if p.reference in others or p.reference.rpartition(":")[0] == repository]
+        else:
+            near = [*self._waiting(f"{repository}:", begun)]
+            near += [push for other in others if (push := self.waiting(other, begun))]
+        return {push.reference: push for push in near}
 
-    def take(self, seen: Seen, plan: Plan) -> None:
-        """Write a plan down. Raises ConflictError when somebody wrote one since `seen`."""
-        head = Put(row=_HEAD, value={"newest": plan.cascade}, etag=seen.etag)
+    def all(self, begun: Begun) -> list[Gathered]:
+        """Everything that waits."""
+        return list(self._waiting("", begun))
+
+    def _waiting(self, prefix: str, begun: Begun) -> Iterator[Gathered]:
+        for record in self._store.scan(_TABLE, _PARTITION, prefix=_PUSH + prefix):
+            push = Gathered(**record.value)
+            if not begun.has(push):
+                yield push
+
+    def take(self, begun: Begun, plan: Plan) -> None:
+        """Write a plan down. Raises ConflictError when somebody wrote one since `begun`."""
+        head = Put(row=_HEAD, value={"newest": plan.cascade}, etag=begun.etag)
         self._store.commit(_TABLE, _PARTITION, [head, Put(row=_PLAN + plan.cascade, value=asdict(plan), etag=None)])
 
     def finish(self, plan: Plan) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from graph.reference import InvalidReferenceError, Reference
 from groundswell.cascade import unreadable
-from groundswell.cascade.basebook import BaseBook
+from groundswell.cascade.basebook import Base, BaseBook
 from groundswell.cascade.candidates import seen
 from groundswell.cascade.engine import Engine
 from groundswell.cascade.gathering import Gathered, Gathering
@@ -103,16 +103,32 @@ class Intake:
             followed, pinned = bool(lineage.direct(name)), any(lineage.held(name))
         if not followed and not pinned:
             return Result.UNKNOWN, ""
-        digest = self._registry.digest(reference)
-        if digest is None:
+        base = self._entered(reference)
+        if base is None:
             return Result.MISSING, ""
-        base = self._bases.claim(name, digest=digest)
+        digest = base.digest
         if base.planned:
             return Result.CASCADE if push.waited else Result.KNOWN, base.cascade
         if not followed:
             self._bases.planned(name, digest=digest, cascade=base.cascade)
             return Result.PINNED, ""
         return self._gather(push, name, digest)
+
+    def _entered(self, reference: Reference) -> Base | None:
+        """The base as registry and book both have it; None when there is no such tag.
+
+        What was entered is read back once more: somebody may have entered a newer digest between our reading and
+        our entering, and of all that do this, whoever enters last sees the newest.
+        """
+        digest = self._registry.digest(reference)
+        while digest is not None:
+            base = self._bases.claim(str(reference), digest=digest)
+            if base.planned:
+                return base  # nothing was entered
+            read, digest = digest, self._registry.digest(reference)
+            if digest == read:
+                return base
+        return None
 
     def _gather(self, push: Push, reference: str, digest: str) -> tuple[Result, str]:
         """Let the push wait for its window; plan it when that has passed."""

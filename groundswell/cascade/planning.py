@@ -6,17 +6,30 @@ of its own, which takes over what the older has not promoted.
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+import threading
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
-from graph.impact import Impact, impact, related
+from graph.impact import Affected, Impact, beside, impact
 from groundswell.cascade.basebook import BaseBook
-from groundswell.cascade.decide import news
+from groundswell.cascade.decide import news, predecessor
 from groundswell.cascade.durations import Durations
 from groundswell.cascade.engine import Engine
-from groundswell.cascade.gathering import Gathered, Gathering, Plan, Seen
+from groundswell.cascade.gathering import Begun, Gathered, Gathering, Plan
+from groundswell.cascade.holders import Holders
 from groundswell.cascade.ids import new_id
-from groundswell.cascade.model import BaseNews, Event, Followed, Rebuild, Renewed, Status, Superseded, Wait
+from groundswell.cascade.model import (
+    BaseNews,
+    Command,
+    Event,
+    Followed,
+    Outcome,
+    Rebuild,
+    Renewed,
+    Status,
+    Superseded,
+    Wait,
+)
 from groundswell.cascade.plan import Trigger, plan, standing_on
 from groundswell.cascade.records import Header, Phase, Pushed
 from groundswell.clock import Clock
@@ -38,6 +51,7 @@ class Planner:
         *,
         engine: Engine,
         gathering: Gathering,
+        holders: Holders,
         catalog: Catalog,
         bases: BaseBook,
         durations: Durations,
@@ -46,10 +60,12 @@ class Planner:
         self._engine = engine
         self._records = engine.records
         self._gathering = gathering
+        self._holders = holders
         self._catalog = catalog
         self._bases = bases
         self._durations = durations
         self._clock = clock
+        self._lock = threading.Lock()  # threads wait here, instead of meeting each other's ETags
 
     def plan(self, reference: str) -> str:
         """Plan what waits for `reference`, and all that is related to it; interrupted anywhere, the next goes on.
@@ -65,9 +81,11 @@ class Planner:
 
     def overdue(self) -> None:
         """Plan what everybody forgot: the message was lost, or whoever planned it died."""
-        seen, now = self._gathering.look(), self._clock()
-        forgotten = [push.reference for plan in seen.plans if now - plan.at >= PATIENCE for push in plan.pushes[:1]]
-        forgotten += [push.reference for push in seen.pending.values() if now - push.due >= PATIENCE]
+        begun, now = self._gathering.begun(), self._clock()
+        forgotten = [
+            push.reference for plan in begun.plans if now - plan.at >= PATIENCE for push in plan.pushes[:1]
+        ]
+        forgotten += [push.reference for push in self._gathering.all(begun) if now - push.due >= PATIENCE]
         for reference in forgotten:
             logger.warning("a push was forgotten", extra={"base": reference})
             try:
@@ -77,25 +95,37 @@ class Planner:
 
     def planning(self) -> set[str]:
         """The cascades that plans are being carried out for."""
-        return {plan.cascade for plan in self._gathering.look().plans}
+        return {plan.cascade for plan in self._gathering.begun().plans}
 
     def _next(self, reference: str) -> Plan | None:
-        for attempt in retry_conflicts():
-            with attempt:
-                seen = self._gathering.look()
-                found = seen.plan_of(reference)
-                if found is None and (push := seen.pending.get(reference)):
-                    if self._overtaken(push):
-                        self._gathering.drop(push)
-                    else:
-                        found = self._draft(seen, reference)
-                        self._gathering.take(seen, found)
+        with self._lock:
+            for attempt in retry_conflicts():
+                with attempt:
+                    begun = self._gathering.begun()
+                    found = begun.plan_of(reference)
+                    if found is None and (push := self._gathering.waiting(reference, begun)):
+                        if self._overtaken(push):
+                            self._gathering.drop(push)
+                        else:
+                            found = self._draft(push, begun)
+                            self._gathering.take(begun, found)
         return found
 
-    def _draft(self, seen: Seen, reference: str) -> Plan:
-        with self._catalog.lineage() as lineage:
-            group = related(lineage, reference, seen.pending)
-        group = {name for name in group if not self._overtaken(seen.pending[name])}
+    def _related(self, push: Gathered, begun: Begun) -> dict[str, Gathered]:
+        """What waits and belongs with a push, itself included, by base; of what does not, little is even read."""
+        found, todo = {push.reference: push}, [push.reference]
+        while todo:
+            current = todo.pop()
+            with self._catalog.lineage() as lineage:
+                others = beside(lineage, current)
+            near = self._gathering.near(current, others - found.keys(), begun)
+            todo += near.keys() - found.keys()
+            found |= near
+        return found
+
+    def _draft(self, push: Gathered, begun: Begun) -> Plan:
+        pending = self._related(push, begun)
+        group = {name for name in pending if not self._overtaken(pending[name])}
         now = self._clock()
         joins: dict[str, str] = {}
         former: dict[str, str] = {}
@@ -105,9 +135,9 @@ class Planner:
             young = older.phase is Phase.RUNNING and now - older.started_at < JOINS
             (joins if young else former)[name] = older.id
         return Plan(
-            cascade=new_id(now),
+            cascade=self._new_id(now, begun),
             at=now,
-            pushes=tuple(seen.pending[name] for name in sorted(group)),
+            pushes=tuple(pending[name] for name in sorted(group)),
             joins=joins,
             former=former,
         )
@@ -122,15 +152,25 @@ class Planner:
         known = self._bases.get(reference)
         if known is None or not known.cascade:
             return None
-        try:
-            header = self._records.header(known.cascade).value
-        except NotFoundError:
-            return None  # archived
-        if reference not in header.bases:
-            return None  # a promotion of ours
+        header = self._header(known.cascade)
+        if header is None or reference not in header.bases:
+            return None  # archived, or a promotion of ours
         if header.phase is Phase.PLANNING:
             raise _still_planned(header.id)
         return header
+
+    def _new_id(self, at: float, begun: Begun) -> str:
+        """An id that no cascade has. If another planner draws it too, only one of them can take its plan."""
+        while True:
+            cascade = new_id(at)
+            if self._header(cascade) is None and all(plan.cascade != cascade for plan in begun.plans):
+                return cascade
+
+    def _header(self, cascade: str) -> Header | None:
+        try:
+            return self._records.header(cascade).value
+        except NotFoundError:
+            return None
 
     def _carry_out(self, plan: Plan) -> None:
         goes_to = sorted(plan.pushes, key=lambda push: (plan.goes_to(push.reference), push.reference))
@@ -147,9 +187,11 @@ class Planner:
     # A cascade of its own.
 
     def _start(self, plan: Plan, pushes: Sequence[Gathered]) -> None:
-        self._enlist(plan.cascade)
         found = self._impact(pushes)
-        followed = self._followed(plan.cascade, {affected.image for affected in found.images})
+        images = {affected.image for affected in found.images}
+        self._holders.enter(plan.cascade, images)
+        self._enlist(plan.cascade)
+        followed = self._followed(plan.cascade, images, joining=False)
         triggers = [_trigger(push) for push in pushes]
         rebuilds = self._planned(triggers, found, cascade=plan.cascade, at=plan.at, followed=followed)
         first = pushes[0]
@@ -171,10 +213,9 @@ class Planner:
                 stored = self._records.header(plan.cascade)
                 if stored.value.phase is Phase.PLANNING:
                     self._records.set_phase(stored, Phase.RUNNING)
-        self._follow(plan.cascade, followed, plan.at)
         for older in sorted(set(plan.former.values())):
             self._supersede(older, plan.cascade, {state.image for state in rebuilds})
-        self._admit(plan.cascade)
+        self._set_going(plan.cascade, plan.at)
         extra = {"cascade": plan.cascade, "base": header.base, "pushes": len(pushes), "images": len(rebuilds)}
         logger.info("cascade started", extra=extra)
 
@@ -191,9 +232,12 @@ class Planner:
         found = self._impact(pushes)
         turns = self._records.note(cascade, [_pushed(push, at) for push in pushes])
         triggers = [_trigger(push, turn) for push, turn in zip(pushes, turns, strict=True)]
-        before = {state.image for state in self._records.rebuilds(cascade)}
-        new = {affected.image for affected in found.images} - before
-        followed = self._followed(cascade, new, but=cascade) if new else {}
+        before = {state.image: state.status for state in self._records.rebuilds(cascade)}
+        new = {affected.image for affected in found.images} - before.keys()
+        # What has settled here, and is to begin again, comes after those who have begun with it since.
+        begins = new | {a.image for a in found.images if a.image in before and before[a.image].settled}
+        self._holders.enter(cascade, new)
+        followed = self._followed(cascade, begins, joining=True) if begins else {}
         standing = {
             base: news(self._engine.advance(cascade, base, Followed(at=at, by=cascade, image=affected.image)))
             for affected in found.images
@@ -203,18 +247,24 @@ class Planner:
         }
         rebuilds = self._planned(triggers, found, cascade=cascade, at=at, followed=followed, standing=standing)
         self._records.extend(cascade, [state for state in rebuilds if state.image in new], at=at)
-        self._follow(cascade, followed, at)
         urgent = any(trigger.urgent for trigger in triggers)
         for affected in found.images:  # bases first
             if affected.image not in new:
-                for event in self._news(standing_on(triggers, affected), at, urgent=urgent):
+                ahead = followed.get(affected.image, {})
+                for event in self._news(affected, ahead, standing_on(triggers, affected), at, urgent=urgent):
                     self._engine.advance(cascade, affected.image, event)
-        self._admit(cascade)
+        self._set_going(cascade, at)
         logger.info("cascade joined", extra={"cascade": cascade, "pushes": len(pushes), "new_images": len(new)})
 
-    def _news(self, triggers: Iterable[Trigger], at: float, *, urgent: bool) -> list[Event]:
-        told: list[Event] = [BaseNews(at=at, base=trigger.base, wait=trigger.wait) for trigger in triggers]
-        return [*told, Renewed(at=at, urgent=urgent)]
+    def _news(
+        self, affected: Affected, ahead: Mapping[str, int], triggers: Iterable[Trigger], at: float, *, urgent: bool
+    ) -> Iterator[Event]:
+        for other, turn in ahead.items():
+            wait = Wait(outcome=Outcome.PENDING, turn=turn)
+            yield BaseNews(at=at, base=predecessor(other, affected.image), wait=wait)
+        for trigger in triggers:
+            yield BaseNews(at=at, base=trigger.base, wait=trigger.wait)
+        yield Renewed(at=at, urgent=urgent)
 
     # Both.
 
@@ -234,7 +284,7 @@ class Planner:
         *,
         cascade: str,
         at: float,
-        followed: Mapping[str, Sequence[str]],
+        followed: Mapping[str, Collection[str]],
         standing: Mapping[str, Wait] | None = None,
     ) -> tuple[Rebuild, ...]:
         seconds = self._durations.estimates(affected.image for affected in found.images)
@@ -248,39 +298,54 @@ class Planner:
             standing=standing,
         )
 
-    def _followed(self, cascade: str, images: set[str], *, but: str = "") -> dict[str, list[str]]:
-        """By image, the other cascades that have not settled it; one still being planned is waited for.
+    def _followed(self, cascade: str, images: set[str], *, joining: bool) -> dict[str, dict[str, int]]:
+        """By image, the other cascades that have not settled it, with its turn there.
 
-        For a new cascade those that began earlier, for one that takes images in all that have them already.
+        One still being planned is waited for, but for one that began after a cascade that is planned itself.
         """
         order = self._records.open()
-        others = [other for other in order if other != but] if but else order[: order.index(cascade)]
-        followed: dict[str, list[str]] = {}
+        others = [other for other in order if other != cascade]
+        if len(others) > len(images):
+            holding = self._holders.of(images, since=min(others))
+            others = [other for other in others if other in holding]
+        later = set() if joining else set(order[order.index(cascade) :])
+        followed: dict[str, dict[str, int]] = {}
         for other in others:
             if not self._running(other):
-                if but:
+                if other in later:
                     continue  # it will follow this one
                 raise _still_planned(other)
             for state in self._records.rebuilds(other):
                 if state.image in images and not state.status.settled:
-                    followed.setdefault(state.image, []).append(other)
+                    followed.setdefault(state.image, {})[other] = state.turn
         return followed
 
     def _running(self, cascade: str) -> bool:
+        header = self._header(cascade)
+        return header is not None and header.phase is not Phase.PLANNING
+
+    def _set_going(self, cascade: str, at: float) -> None:
+        """Let those in other cascades tell theirs here, and start what is ready: as stored, whoever wrote it."""
+        begun: list[Command] = []
+        for state in self._records.rebuilds(cascade):
+            for other in _ahead(state):
+                self._follow(other, state.image, Followed(at=at, by=cascade))
+            begun += state.outbox if state.turn == 0 else ()
+        self._engine.admit(begun)
+
+    def _follow(self, other: str, image: str, event: Followed) -> None:
         try:
-            return self._records.header(cascade).value.phase is not Phase.PLANNING
+            self._engine.advance(other, image, event)
         except NotFoundError:
-            return False
+            return  # archived, or a base whose name only looks like that of a cascade: the sweep tells
 
-    def _follow(self, cascade: str, followed: Mapping[str, Sequence[str]], at: float) -> None:
-        for image, others in followed.items():
-            for other in others:
-                self._engine.advance(other, image, Followed(at=at, by=cascade))
 
-    def _admit(self, cascade: str) -> None:
-        """Set going what was written down ready, if whoever wrote it did not get to that."""
-        begun = (state for state in self._records.rebuilds(cascade) if state.turn == 0)
-        self._engine.admit(command for state in begun for command in state.outbox)
+def _ahead(state: Rebuild) -> Iterator[str]:
+    """The cascades whose rebuild of the same image is still waited for."""
+    for base, wait in state.waits.items():
+        other = base.partition("/")[0]
+        if wait.outcome is Outcome.PENDING and base == predecessor(other, state.image):
+            yield other
 
 
 def _trigger(push: Gathered, turn: int = 0) -> Trigger:

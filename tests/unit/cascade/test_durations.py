@@ -100,6 +100,25 @@ def test_ten_thousand_are_read_at_once(
     assert reads == [module._TABLE]
 
 
+def test_a_few_are_read_by_themselves_unless_one_of_them_is_new(
+    durations: Durations, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    durations.learn("c1", {f"team/i{number}": 8.0 for number in range(30)})
+    scans: list[str] = []
+    scan = store.scan
+
+    def counted(table: str, partition: str) -> Iterator[Record]:
+        scans.append(table)
+        return scan(table, partition)
+
+    monkeypatch.setattr(store, "scan", counted)
+    assert durations.estimates(["team/i1", "team/i2"]) == {"team/i1": 8.0, "team/i2": 8.0}
+    durations.learn("c2", {"team/i1": 10.0})
+    assert scans == []
+    assert durations.estimates(["team/i2", "team/new"]) == {"team/i2": 8.0, "team/new": 8.0}
+    assert scans == [module._TABLE]
+
+
 @given(st.lists(st.floats(0.001, 1e5), min_size=1, max_size=7))
 def test_an_estimate_lies_among_what_was_measured(seconds: list[float]) -> None:
     assert module._usual(seconds) in seconds

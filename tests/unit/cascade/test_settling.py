@@ -8,10 +8,12 @@ from itertools import count
 import pytest
 
 from graph.reference import Reference
+from groundswell.cascade import planning
 from groundswell.cascade.engine import PUSHES
 from groundswell.cascade.gathering import Gathered
-from groundswell.cascade.model import Stage
+from groundswell.cascade.model import Stage, Status
 from groundswell.cascade.push import Push, Result, queue
+from groundswell.cascade.records import Records
 from groundswell.errors import TemporaryError
 from tests.support.world import BASE, HOST, QUEUES, World, image_of, ref, registration, workload
 
@@ -285,7 +287,7 @@ def test_a_push_that_our_own_promotion_overtook_starts_nothing(make_world: MakeW
     header = world.app.engine.records.header(world.cascade).value
     assert list(header.bases) == [BASE]
     assert world.app.planner.plan(ref("top")) == ""
-    assert gathering.look().pending == {}
+    assert gathering.all(gathering.begun()) == []
 
 
 def test_a_push_whose_window_passed_unseen_is_planned_by_the_sweep(make_world: MakeWorld) -> None:
@@ -419,3 +421,162 @@ def test_replaying_what_joined(make_world: MakeWorld) -> None:
     world.app.operator.replay(world.cascade, "a", stage=Stage.BUILD, who="ann", why="mended")
     world.drive()
     assert proof(world, "a") == world.registry.tags[BASE]
+
+
+@pytest.mark.parametrize("settle", [0.0, 30.0])
+@pytest.mark.parametrize("again", [1, 2])
+def test_the_newest_digest_wins_however_slowly_an_older_one_was_read(
+    make_world: MakeWorld, settle: float, again: int
+) -> None:
+    """Between reading a digest and entering it, somebody else reads a newer one, and is done with it."""
+    world = make_world(registration("top", BASE), settle=settle)
+    world.push_base("sha256:1")
+    read, left = world.registry.digest, again
+
+    def slow(reference: Reference) -> str | None:
+        nonlocal left
+        old = read(reference)
+        if left:
+            left -= 1
+            world.registry.digest = read  # type: ignore[method-assign]
+            world.push_base(f"sha256:newer{left}")
+            for message in world.app.store.receive(PUSHES, limit=32, lease=600):
+                world.deliver(PUSHES, message.body)
+                world.app.store.delete(PUSHES, message)
+            world.registry.digest = slow  # type: ignore[method-assign]
+        return old
+
+    world.registry.digest = slow  # type: ignore[method-assign]
+    world.drive()
+    known = world.app.bases.get(BASE)
+    assert known is not None
+    assert (known.digest, known.planned) == (world.registry.tags[BASE], True)
+    assert world.statuses() == {"top": "done"}
+    assert proof(world, "top") == world.registry.tags[BASE]
+
+
+def test_a_tag_that_is_removed_while_it_is_entered(make_world: MakeWorld) -> None:
+    world = make_world(registration("top", BASE))
+    digest = world.push_base()
+    digests = iter([digest, None])
+    real, world.registry.digest = world.registry.digest, lambda _: next(digests)  # type: ignore[method-assign]
+    world.drive()
+    assert world.results() == [Result.MISSING]
+    world.registry.digest = real  # type: ignore[method-assign]
+    world.webhook(Reference.parse(BASE), digest)
+    world.drive()
+    assert world.statuses() == {"top": "done"}
+
+
+def active(world: World, image: str) -> list[str]:
+    """The cascades in which an image is under way."""
+    begun = (Status.READY, Status.BUILDING, Status.VERIFYING, Status.SCANNING, Status.PROMOTING, Status.DEPLOYING)
+    return [
+        cascade
+        for cascade in world.cascades
+        if image in (states := world.states(cascade)) and states[image].status in begun
+    ]
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_what_comes_back_waits_for_a_later_cascade_that_has_begun_with_it(
+    make_world: MakeWorld, *, cancelled: bool
+) -> None:
+    """An image has one active rebuild, also when its base moves again after another cascade took the image over."""
+    images = (registration("slow", BASE), registration("x", BASE, build=[NODE]), registration("y", ref("x")))
+    world = make_world(*images)
+    world.takes = {"slow": 10_000}
+    world.push_base()
+    world.drive(until=60)
+    first = world.cascade
+    if cancelled:
+        world.app.operator.replay(first, "x", stage=Stage.BUILD, force=True, who="ann", why="again")
+        world.app.operator.cancel(first, "x", who="ann", why="no")
+    else:
+        assert world.statuses(first) == {"slow": "building", "x": "done", "y": "done"}
+    world.takes |= {"x": 50}
+    world.push_base("sha256:node1", NODE)
+    world.drive(until=60)
+    second = next(cascade for cascade in world.cascades if cascade != first)
+    assert world.statuses(second) == {"x": "building", "y": "waiting"}
+    base = world.push_base("sha256:base2")
+    world.drive(until=60)
+    assert len(world.cascades) == 2
+    assert world.states(first)["x"].reason == f"waits for {second}/x"
+    assert active(world, "x") == [second]
+    world.takes = {}
+    world.drive()
+    for cascade in (first, second):
+        assert set(world.statuses(cascade).values()) <= {"done", "unchanged"}
+    assert world.registry.images[world.registry.tags[ref("x")]].platforms[0].diff_ids[0] == "sha256:base2"
+    assert proof(world, "x", first) == base
+    assert world.app.engine.pool().running == {}
+
+
+def test_a_base_that_is_named_as_a_rebuild_elsewhere_would_be(make_world: MakeWorld) -> None:
+    """`team/app` is a base here, and not the image `app` of a cascade called `team`."""
+    world = make_world(registration("team/app", BASE), registration("app", ref("team/app")))
+    world.push_base()
+    world.drive()
+    assert world.statuses() == {"team/app": "done", "app": "done"}
+
+
+def test_whoever_finishes_a_plan_tells_those_that_are_waited_for(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker dies when its records are written, and nothing else is: no sweep is needed to go on."""
+    world = make_world(registration("a", BASE), registration("x", BASE, build=[NODE]))
+    world.takes = {"x": 10_000}
+    world.push_base("sha256:node1", NODE)
+    world.drive(until=30)
+    first = world.cascade
+    with monkeypatch.context() as patch:
+
+        def die(*_: object) -> None:
+            raise Killed
+
+        patch.setattr(Records, "set_phase", die)
+        world.push_base()
+        with pytest.raises(Killed):
+            world.drive(until=30)
+    world.time += 700
+    world.drive(until=30)
+    second = next(cascade for cascade in world.cascades if cascade != first)
+    assert (second, "x") in world.states(first)["x"].dependants
+    assert world.statuses(second) == {"a": "done", "x": "waiting"}
+    world.takes = {}
+    world.drive()
+    assert set(world.statuses(second).values()) <= {"done", "unchanged"}
+
+
+def test_no_two_cascades_have_one_id(make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ids of one second differ by chance, which a burst puts to the test."""
+    drawn = iter(["one", "one", "one", "two", "three"])
+    monkeypatch.setattr(planning, "new_id", lambda _: next(drawn))
+    world = make_world(registration("a", BASE), registration("b", NODE), registration("c", OTHER))
+    for base in (BASE, NODE, OTHER):
+        world.push_base(f"sha256:{base}", base)
+    world.drive()
+    assert sorted(world.cascades) == ["one", "three", "two"]
+    assert [sorted(world.statuses(cascade)) for cascade in ("one", "two", "three")] == [["a"], ["b"], ["c"]]
+
+
+def test_an_id_that_a_plan_holds_is_not_drawn_again(make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = iter(["one", "one", "two"])
+    monkeypatch.setattr(planning, "new_id", lambda _: next(drawn))
+    world = make_world(registration("a", BASE), registration("b", NODE))
+    with monkeypatch.context() as patch:
+
+        def die(*_: object) -> None:
+            raise Killed
+
+        patch.setattr(Records, "enlist", die)
+        world.push_base()
+        with pytest.raises(Killed):
+            world.drive()
+    world.push_base("sha256:node1", NODE)
+    world.drive(until=60)
+    assert world.cascades == ["two"]
+    world.time += 700
+    world.drive()
+    assert {cascade: sorted(world.statuses(cascade)) for cascade in world.cascades} == {"one": ["a"], "two": ["b"]}

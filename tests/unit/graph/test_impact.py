@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graph.impact import Forecast, critical_path, dependants_of, forecast, impact, related, remaining_paths
+from graph.impact import Forecast, beside, critical_path, dependants_of, forecast, impact, remaining_paths
 from graph.lineage import EdgeKind, Lineage, Node
 
 
@@ -103,21 +103,14 @@ def lineages(draw: st.DrawFn) -> tuple[Lineage, list[str]]:
     return Lineage(nodes), [*bases, *(f"r.io/{node.name}:1" for node in nodes)]
 
 
-@given(lineages(), st.data())
-def test_what_is_related_is_one_group_whoever_asks(found: tuple[Lineage, list[str]], data: st.DataObject) -> None:
+@given(lineages())
+def test_what_rebuilds_an_image_in_common_is_beside_each_other(found: tuple[Lineage, list[str]]) -> None:
     lineage, references = found
-    pending = data.draw(st.sets(st.sampled_from(references), min_size=1))
-    images = {name: {affected.image for affected in impact(lineage, name).images} for name in pending}
-
-    def near(one: str, other: str) -> bool:
-        return bool(images[one] & images[other]) or one.rpartition(":")[0] == other.rpartition(":")[0]
-
-    for reference in pending:
-        group, grown = {reference}, True
-        while grown:
-            more = {other for other in pending - group if any(near(one, other) for one in group)}
-            group, grown = group | more, bool(more)
-        assert related(lineage, reference, pending) == group
+    images = {name: {affected.image for affected in impact(lineage, name).images} for name in references}
+    for one in references:
+        assert beside(lineage, one) & set(references) == {
+            other for other in references if images[one] & images[other]
+        }
 
 
 @given(lineages(), st.data())

@@ -1,0 +1,31 @@
+"""Which cascades an image is in, so that a new one finds those it must wait for without reading all that are open.
+
+A row per image and cascade, written before the cascade is put on the list of the open ones: whoever is put there
+later finds it. A row stays when the cascade ends; the list says which count.
+"""
+
+from collections.abc import Iterable
+from itertools import batched
+
+from groundswell.store.port import ANY, MAX_COMMIT, Documents, Put
+
+_TABLE, _PARTITION = "index", "images"
+
+
+class Holders:
+    def __init__(self, store: Documents) -> None:
+        self._store = store
+
+    def enter(self, cascade: str, images: Iterable[str]) -> None:
+        """These images are about to be in the cascade. Repeating it is harmless."""
+        puts = [Put(row=f"{image}:{cascade}", value={}, etag=ANY) for image in images]
+        for some in batched(puts, MAX_COMMIT, strict=False):
+            self._store.commit(_TABLE, _PARTITION, some)
+
+    def of(self, images: Iterable[str], *, since: str) -> set[str]:
+        """The cascades that any of the images is in, of those whose ids do not sort before `since`."""
+        return {
+            record.row.rpartition(":")[2]
+            for image in images
+            for record in self._store.scan(_TABLE, _PARTITION, prefix=f"{image}:", after=f"{image}:{since[:-1]}")
+        }
