@@ -1,0 +1,59 @@
+"""Folders in memory, no pauses, and the report at the end of the run."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tenacity import wait_none
+
+from groundswell.lineage.model import Registration
+from groundswell.store import conflicts
+from tests.faults.harness import Plant
+from tests.faults.report import LINES
+
+MEMORY = Path("/dev/shm")
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who meets another's write tries again without a pause."""
+    monkeypatch.setattr(conflicts, "wait_random", lambda low, high: wait_none())
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory where there is such a thing: what is tested is the order of calls, not the disk."""
+    if not MEMORY.is_dir():
+        yield tmp_path
+        return
+    made = Path(tempfile.mkdtemp(prefix="groundswell-", dir=MEMORY))
+    yield made
+    shutil.rmtree(made)
+
+
+@pytest.fixture
+def make_plant(folder: Path) -> Iterator[Callable[..., Plant]]:
+    """Makes plants on the images given; the next one takes the place of the last."""
+    made: list[Plant] = []
+
+    def make(*images: Registration, **rest: Any) -> Plant:
+        while made:
+            made.pop().close()
+        for path in folder.iterdir():
+            path.unlink()
+        made.append(Plant(folder, *images, **rest))
+        return made[-1]
+
+    yield make
+    for plant in made:
+        plant.close()
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    if LINES:
+        terminalreporter.section("faults survived")
+        for line in LINES:
+            terminalreporter.write_line(line)

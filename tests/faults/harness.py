@@ -1,0 +1,376 @@
+"""The product on an outside that outlives it: workers that can be killed, paused and doubled, and a clock.
+
+The plant plays the Functions host: it delivers messages under a lease, at least once, gives up on one after five
+deliveries by way of the poison handlers, and runs the timers. Everything is driven through what the host calls
+(`receive`, `intake`, `engine`, `sweep`) and what people call (`operator`, `catalog`).
+"""
+
+import random
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from graph.reference import Reference
+from groundswell.cascade.engine import PUSHES, REBUILDS, ROLLOUTS, SCANS
+from groundswell.cascade.intake import Push
+from groundswell.cascade.model import Rebuild, Stage, Status
+from groundswell.cascade.records import Phase
+from groundswell.cascade.sweep import seed
+from groundswell.errors import GroundswellError
+from groundswell.lineage.model import Registration
+from groundswell.settings import Settings, parse
+from groundswell.store.port import Message
+from groundswell.store.sqlite import SqliteStore
+from groundswell.wiring import App
+from tests.faults.outside import FORMER, Outside
+from tests.faults.tap import Killed, Tap
+from tests.support.world import BASE, HOST, image_of, ref, registration, workload
+
+QUEUES = (PUSHES, REBUILDS, SCANS, ROLLOUTS)
+LEASE = 60.0
+DELIVERIES = 5
+"""maxDequeueCount of host.json."""
+TOOLS = f"{HOST}/mirror/tools:1"
+
+ACTIVE = (Status.BUILDING, Status.VERIFYING, Status.SCANNING, Status.PROMOTING, Status.DEPLOYING)
+GOOD = (Status.DONE, Status.UNCHANGED)
+
+
+def cascade_of_all_kinds() -> tuple[Registration, ...]:
+    """A diamond with a rollout at its bottom, one that the gate rejects with one blocked by it, one unchanged."""
+    return (
+        registration("top", BASE),
+        registration("left", ref("top")),
+        registration("right", ref("top")),
+        registration("bottom", ref("left"), build=[ref("right")], deployments=[workload("web")]),
+        registration("bad", ref("top")),
+        registration("blocked", ref("bad")),
+        registration("static", None, build=[ref("top")]),
+        registration("page", None, build=[ref("static")]),
+    )
+
+
+def settings_of(slots: int) -> Settings:
+    return parse(
+        {
+            "GROUNDSWELL_STORE": "sqlite:///unused",
+            "GROUNDSWELL_SLOTS": str(slots),
+            "GROUNDSWELL_POLL_SECONDS": "5",
+            "GROUNDSWELL_SETTLE_SECONDS": "0",
+        }
+    )
+
+
+def wire(
+    worker: str,
+    *,
+    store: Any,
+    outside: Callable[[str, str, Sequence[Any], dict[str, Any]], Any],
+    clock: Callable[[], float],
+    slots: int,
+    watch: Callable[[str, str, str, bool], None],
+) -> tuple[App, Tap]:
+    """An App whose every call passes a tap, and the host's own view of the store's queues."""
+
+    def tap(port: str, call: Callable[..., Any]) -> Tap:
+        return Tap(port, call, lambda port, verb, done: watch(worker, port, verb, done))
+
+    def on_store(verb: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        return getattr(store, verb)(*args, **kwargs)
+
+    def on(port: str) -> Callable[..., Any]:
+        return lambda verb, args, kwargs: outside(port, verb, args, kwargs)
+
+    app = App(settings_of(slots), clock)
+    ports = {port: tap(port, on(port)) for port in ("registry", "builder", "scanner", "deployer")}
+    vars(app).update(store=tap("store", on_store), **ports)
+    return app, tap("host", on_store)
+
+
+class Worker:
+    """One process of the app. `skew` is how far its clock is off, in seconds."""
+
+    def __init__(self, plant: "Plant", name: str, skew: float = 0.0) -> None:
+        self.plant = plant
+        self.name = name
+        self.skew = skew
+        self.deaths = 0
+        self.boot()
+
+    def boot(self) -> None:
+        """A new process: nothing of the former one is left but what is stored."""
+        self.app, self.host = wire(
+            self.name,
+            store=self.plant.store,
+            outside=self.plant.on_outside,
+            clock=lambda: self.plant.time + self.skew,
+            slots=self.plant.slots,
+            watch=self.plant.watched,
+        )
+
+    def survive(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except Killed:
+            self.deaths += 1
+            self.boot()
+
+    def turn(self, rng: random.Random | None = None) -> bool:
+        """Take one message and deal with it; False when there is none."""
+        queues = rng.sample(QUEUES, len(QUEUES)) if rng else QUEUES
+        for queue in queues:
+            taken: list[Message] = []
+
+            def take(queue: str = queue, taken: list[Message] = taken) -> None:
+                taken += self.plant.store.receive(queue, limit=1, lease=LEASE)
+                if taken:
+                    self.plant.watched(self.name, "host", "receive", True)
+                    self.deal(queue, taken[0])
+
+            self.survive(take)
+            if taken:
+                return True
+        return False
+
+    def deal(self, queue: str, message: Message) -> None:
+        """Deliver as the host does: an error shows the message again in five seconds, the fifth gives it up."""
+        try:
+            if message.dequeue_count > self.plant.deliveries:
+                self.give_up(queue, message.body)
+            else:
+                self.handle(queue, message.body)
+        except GroundswellError as exc:
+            self.plant.refused.append(f"{queue}: {exc}")
+            lost = message.dequeue_count >= self.plant.deliveries + DELIVERIES
+            self.plant.store.renew(queue, message, lease=0.0 if lost else 5.0)
+            if not lost:
+                return
+        try:
+            self.host.delete(queue, message)
+        except GroundswellError:
+            pass  # the lease was lost: the message is another's now
+
+    def handle(self, queue: str, body: str) -> None:
+        (self.app.intake if queue == PUSHES else self.app.engine).handle(body)
+
+    def give_up(self, queue: str, body: str) -> None:
+        (self.app.intake if queue == PUSHES else self.app.engine).poisoned(body)
+
+    def timer(self, act: Callable[[], None]) -> None:
+        """A timer that fails is run again at its next time."""
+        try:
+            self.survive(act)
+        except GroundswellError as exc:
+            self.plant.refused.append(f"timer: {exc}")
+
+    def sweep(self) -> None:
+        self.timer(lambda: self.app.sweep.cascades())
+        self.timer(lambda: self.app.sweep.slots())
+
+    def reconcile(self) -> None:
+        self.timer(lambda: self.app.sweep.bases())
+
+
+class Plant:
+    """`fault` is told of every call of a worker: (worker, port, verb, whether it took effect)."""
+
+    def __init__(
+        self, folder: Path, *images: Registration, slots: int = 2, workers: Sequence[str] = ("a",), **rest: Any
+    ) -> None:
+        self.time = 1_800_000_000.0
+        self.slots = slots
+        self.deliveries = rest.pop("deliveries", DELIVERIES)
+        self.fault: Callable[[str, str, str, bool], None] | None = None
+        self.post: Callable[[str, str], Iterable[float]] = lambda reference, digest: [0.0]
+        self.calls = 0
+        self.faults = 0
+        self.pushes = 0
+        self.refused: list[str] = []
+        self.outside = Outside(now=self.time, **rest)
+        self.store = SqliteStore(folder / "store.db", clock=lambda: self.time)
+        self.eye, _ = wire(
+            "eye",
+            store=self.store,
+            outside=self.on_outside,
+            clock=lambda: self.time,
+            slots=slots,
+            watch=lambda *_: None,
+        )
+        for base in (BASE, TOOLS):
+            self.push(base, 0)
+        self.register(*images)
+        self.outside.webhooks.clear()
+        self.workers = [Worker(self, name) for name in workers]
+        self._swept, self._reconciled = self.time, self.time
+
+    def close(self) -> None:
+        self.store.close()
+
+    def on_outside(self, port: str, verb: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        return self.outside.call(port, verb, args, kwargs, self.time)
+
+    def watched(self, worker: str, port: str, verb: str, done: bool) -> None:
+        self.calls += 1
+        if self.fault is not None:
+            self.fault(worker, port, verb, done)
+
+    # What people and registries do.
+
+    def register(self, *images: Registration) -> None:
+        """Register images, bases first; one that is new is in the registry, and runs, as it was before."""
+        self.eye.catalog.register(images, who="test")
+        for image in images:
+            self.outside.know(image)
+            if ref(image.name) not in self.outside.tags:
+                made = self.outside.compose(image.repository)
+                assert made is not None
+                self.outside.put(ref(image.name), made)
+            for target in image.deployments:
+                self.outside.running.setdefault(str(target), FORMER)
+        seed(self.eye.bases, self.eye.catalog, self.eye.registry, [image.name for image in images])
+
+    def push(self, base: str = BASE, version: int = 1) -> str:
+        self.time += 1.0
+        return self.outside.put(base, image_of([f"sha256:{base}-{version}"]))
+
+    def deliver_webhooks(self) -> None:
+        """Each event reaches the app after the delays that `post` names: none, one, or several."""
+        due, self.outside.webhooks = self.outside.webhooks, []
+        for reference, digest in due:
+            for delay in self.post(reference, digest):
+                self.announce(reference, digest, delay)
+
+    def announce(self, reference: str, digest: str, delay: float = 0.0) -> None:
+        parsed = Reference.parse(reference)
+        self.pushes += 1
+        push = Push(
+            id=f"e-{self.pushes}",
+            registry=parsed.registry,
+            repository=parsed.repository,
+            tag=parsed.tag or "",
+            digest=digest,
+            source="webhook",
+        )
+        if delay:
+            self.store.send(PUSHES, push.to_text(), delay=delay)
+        else:
+            self.eye.receive(push)
+
+    # Going on.
+
+    def timers(self, worker: Worker) -> None:
+        if self.time - self._swept >= 60.0:
+            self._swept = self.time
+            worker.sweep()
+        if self.time - self._reconciled >= 300.0:
+            self._reconciled = self.time
+            worker.reconcile()
+
+    def drive(self, *, rng: random.Random | None = None, until: float = 172_800.0) -> None:
+        """Deliver, wait and sweep until nothing is left to do, or `until` seconds have passed."""
+        end, step = self.time + until, 1.0
+        while self.time < end:
+            self.deliver_webhooks()
+            worker = rng.choice(self.workers) if rng else self.workers[0]
+            self.timers(worker)
+            if worker.turn(rng):
+                step = 1.0
+                self.check()
+                continue
+            if self.idle():
+                worker.reconcile()
+                if self.idle():
+                    return
+            self.time += step
+            step = min(20.0, step * 1.5)
+
+    def idle(self) -> bool:
+        waiting = any(self.store.depth(queue) for queue in QUEUES)
+        return not waiting and not self.outside.webhooks and not self.unsettled()
+
+    def run_for(self, worker: Worker, turns: int) -> None:
+        """Some turns of one worker, without waiting."""
+        for _ in range(turns):
+            self.deliver_webhooks()
+            if not worker.turn():
+                return
+
+    # Looking.
+
+    def rebuilds(self) -> list[Rebuild]:
+        """All there are, the newest cascades first."""
+        records = self.eye.engine.records
+        return [state for header in records.recent(1000) for state in records.rebuilds(header.id)]
+
+    def unsettled(self) -> list[str]:
+        records = self.eye.engine.records
+        ids = dict.fromkeys([*records.open(), *(header.id for header in records.recent(1000))])
+        states = (state for cascade in ids for state in records.rebuilds(cascade))
+        return [f"{s.cascade}/{s.image} {s.status}" for s in states if not s.status.settled]
+
+    def newest(self) -> dict[str, Rebuild]:
+        """The last rebuild of each image."""
+        found: dict[str, Rebuild] = {}
+        for state in self.rebuilds():
+            found.setdefault(state.image, state)
+        return found
+
+    def check(self) -> None:
+        """What must hold at every moment."""
+        states = self.rebuilds()
+        building = [state for state in states if state.status is Status.BUILDING]
+        assert len(building) <= self.slots, f"{len(building)} builds at once on {self.slots} slots"
+        taken = self.eye.engine.pool().running
+        assert len(taken) <= self.slots, f"{len(taken)} of {self.slots} slots given"
+        active: dict[str, Rebuild] = {}
+        for state in states:
+            if state.status in ACTIVE:
+                other = active.setdefault(state.image, state)
+                assert other is state, (
+                    f"{state.image} is {state.status} in {state.cascade} and {other.status} in {other.cascade}"
+                )
+        assert not self.outside.violations, self.outside.violations
+
+    def check_end(self) -> None:
+        """Nothing is left over: no work, no slots, no place in line, no open cascade."""
+        self.check()
+        assert not self.unsettled()
+        places = self.eye.engine.pool()
+        assert not places.running, places.running
+        assert not places.waiting, places.waiting
+        records = self.eye.engine.records
+        for header in records.recent(1000):
+            assert (header.phase, header.open) == (Phase.ENDED, 0), header
+        for state in self.rebuilds():
+            assert state.reason or state.status in GOOD, f"{state.image} is {state.status} and nobody knows why"
+
+    def check_content(self, excused: Iterable[str] = ()) -> None:
+        """Every image stands on what its bases are now, unless its last rebuild ended otherwise, with a reason."""
+        newest = self.newest()
+        for repository in self.outside.recipes:
+            state = newest.get(repository)
+            deployed = state is not None and state.status is Status.FAILED and state.failed_stage is Stage.DEPLOY
+            if repository in excused or (state is not None and state.status not in GOOD and not deployed):
+                continue
+            made = self.outside.compose(repository)
+            assert made is not None
+            there = self.outside.tags[ref(repository)]
+            assert there == made.digest, (
+                f"{repository} is not on its newest bases: {state and (state.cascade, state.status, state.reason)}"
+            )
+
+    def end(self) -> dict[str, Any]:
+        """The end of it all, to be compared with another's."""
+        newest = self.newest()
+        return {
+            "statuses": {image: str(state.status) for image, state in sorted(newest.items())},
+            "tags": {tag: digest for tag, digest in self.outside.tags.items() if ":gs-" not in tag},
+            "running": dict(self.outside.running),
+        }
+
+    def heal(self) -> None:
+        """All that is broken outside is mended, and no more faults come."""
+        self.fault = None
+        self.post = lambda reference, digest: [0.0]
+        for broken in (self.outside.broken, self.outside.vulnerable, self.outside.unhealthy):
+            broken.clear()

@@ -1,0 +1,198 @@
+"""The outside in one value: a registry, a build service, a scanner and a cluster, which outlive any worker.
+
+Each keeps what the real service promises: a digest names content, a tag points to one digest, a run of one name
+happens once and goes on by itself, a scan judges a digest. What must never be seen from here (a tag put to a digest
+that no scan has passed, a workload patched to what was never promoted) is noted as a violation when it happens.
+
+The methods are named PORT_VERB; `call` is how a port reaches them. The value is pickled as a whole where several
+processes share it (`shared.py`).
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from graph.reference import Reference
+from groundswell.build.port import BuildRequest, Run, RunStatus
+from groundswell.deploy.port import Health, Rollout, Workload
+from groundswell.errors import NotFoundError
+from groundswell.lineage.model import Registration
+from groundswell.registry.port import Image, Tag
+from groundswell.scan.port import Finding, Report, Severity
+from tests.support.world import HOST, digest_of, image_of
+
+FORMER = f"{HOST}/old@sha256:old"
+"""What every workload runs at first."""
+
+
+@dataclass
+class Job:
+    """A run as the build service knows it."""
+
+    request: BuildRequest
+    image: Image | None
+    ends: float
+    status: RunStatus = RunStatus.RUNNING
+
+
+@dataclass
+class Outside:
+    now: float = 0.0
+    tags: dict[str, str] = field(default_factory=dict)
+    images: dict[str, Image] = field(default_factory=dict)
+    recipes: dict[str, tuple[str | None, tuple[str, ...]]] = field(default_factory=dict)
+    """By repository: the base it runs on, and those it takes files from."""
+    static: set[str] = field(default_factory=set)
+    """Repositories that take nothing from their build bases that changes."""
+    jobs: dict[str, Job] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    passed: set[str] = field(default_factory=set)
+    scans: Counter[str] = field(default_factory=Counter)
+    running: dict[str, str] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
+    vulnerable: set[str] = field(default_factory=set)
+    unhealthy: set[str] = field(default_factory=set)
+    webhooks: list[tuple[str, str]] = field(default_factory=list)
+    """Events on their way, (reference, digest), the oldest first."""
+    promotions: list[tuple[str, str]] = field(default_factory=list)
+    repeated: list[tuple[str, str]] = field(default_factory=list)
+    """Promotions of a digest to a tag that pointed to it already."""
+    patches: list[tuple[str, str]] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
+
+    def call(self, port: str, verb: str, args: Sequence[Any], kwargs: dict[str, Any], now: float) -> Any:
+        """What a port's verb answers at the time `now`."""
+        self.now = max(self.now, now)
+        self._work()
+        return getattr(self, f"{port}_{verb}")(*args, **kwargs)
+
+    # What tests do to it.
+
+    def put(self, reference: str, image: Image) -> str:
+        """Push an image from outside the product; its webhook sets out."""
+        self.images[image.digest] = image
+        if self.tags.get(reference) != image.digest:
+            self.tags[reference] = image.digest
+        self.webhooks.append((reference, image.digest))
+        return image.digest
+
+    def know(self, registration: Registration) -> None:
+        self.recipes[registration.repository] = (registration.runtime, registration.build)
+
+    def compose(self, repository: str) -> Image | None:
+        """What a build of the repository makes of the bases as they are now; None where one is missing."""
+        runtime, build = self.recipes[repository]
+        below: tuple[str, ...] = ()
+        if runtime is not None:
+            base = self.images.get(self._at(Reference.parse(runtime)) or "")
+            if base is None:
+                return None
+            below = base.platforms[0].diff_ids
+        taken = [self._at(Reference.parse(each)) or "" for each in build]
+        own = digest_of(repository, *(() if repository in self.static else taken))
+        return image_of([*below, own])
+
+    def lively(self) -> set[str]:
+        """Ids of the runs that go on."""
+        return {run for run, job in self.jobs.items() if not job.status.ended}
+
+    def built(self) -> Counter[str]:
+        """Runs by repository."""
+        return Counter(job.request.repository for job in self.jobs.values())
+
+    def _at(self, reference: Reference) -> str | None:
+        return reference.digest or self.tags.get(str(reference))
+
+    def _work(self) -> None:
+        """Runs end by themselves, looked at or not."""
+        for job in self.jobs.values():
+            if job.status.ended or self.now < job.ends:
+                continue
+            repository = job.request.repository
+            if repository in self.broken or job.image is None:
+                job.status = RunStatus.FAILED
+                continue
+            job.status = RunStatus.SUCCEEDED
+            self.put(f"{job.request.registry}/{repository}:{job.request.tag}", job.image)
+
+    # The registry.
+
+    def registry_digest(self, reference: Reference) -> str | None:
+        return self._at(reference)
+
+    def registry_image(self, reference: Reference) -> Image | None:
+        return self.images.get(self._at(reference) or "")
+
+    def registry_tagged(self, registry: str, repository: str) -> tuple[Tag, ...]:
+        prefix = f"{registry}/{repository}:"
+        return tuple(
+            Tag(name=tag.removeprefix(prefix), digest=digest)
+            for tag, digest in self.tags.items()
+            if tag.startswith(prefix)
+        )
+
+    def registry_promote(self, candidate: Reference, tags: Sequence[str]) -> None:
+        digest = candidate.digest or ""
+        if digest not in self.images:
+            raise NotFoundError(f"{candidate} is not there")
+        if digest not in self.passed:
+            self.violations.append(f"{candidate} promoted without a scan that passed it")
+        for tag in tags:
+            reference = str(candidate.without_digest().with_tag(tag))
+            if self.tags.get(reference) == digest:
+                self.repeated.append((reference, digest))
+            self.promotions.append((reference, digest))
+            self.put(reference, self.images[digest])
+
+    # The build service.
+
+    def builder_start(self, request: BuildRequest) -> Run:
+        for run, job in self.jobs.items():
+            if job.request.name == request.name:
+                return Run(id=run, status=job.status)
+        run = f"r{len(self.jobs)}"
+        ends = self.now + self.seconds.get(request.repository, 20.0)
+        self.jobs[run] = Job(request=request, image=self.compose(request.repository), ends=ends)
+        return Run(id=run, status=RunStatus.QUEUED)
+
+    def builder_observe(self, registry: str, run_id: str) -> Run:
+        return Run(id=run_id, status=self.jobs[run_id].status)
+
+    def builder_cancel(self, registry: str, run_id: str) -> None:
+        if not self.jobs[run_id].status.ended:
+            self.jobs[run_id].status = RunStatus.CANCELED
+
+    def builder_forget(self, registry: str, name: str) -> None:
+        pass
+
+    def builder_log(self, registry: str, run_id: str) -> str:
+        return "boom\n"
+
+    # The scanner.
+
+    def scanner_scan(self, reference: Reference) -> Report:
+        digest = reference.digest or ""
+        bad = Finding(id="CVE-1", package="p", installed="1", fixed="2", severity=Severity.CRITICAL)
+        findings = (bad,) if reference.repository in self.vulnerable else ()
+        self.scans[digest] += 1
+        (self.passed.discard if findings else self.passed.add)(digest)
+        return Report(scanner="fake", digest=digest, os="debian 12", findings=findings)
+
+    # The cluster.
+
+    def deployer_observe(self, workload: Workload) -> Rollout:
+        image = self.running.get(str(workload))
+        if image is None:
+            raise NotFoundError(f"{workload} does not exist")
+        sick = workload.name in self.unhealthy and image != FORMER
+        health = Health.FAILED if sick else Health.HEALTHY
+        return Rollout(image=image, health=health, reason="crash loop" if sick else "")
+
+    def deployer_patch(self, workload: Workload, image: str, *, cause: str) -> None:
+        repository, _, digest = image.partition("@")
+        ours = any(tag.rpartition(":")[0] == repository and known == digest for tag, known in self.promotions)
+        if image != FORMER and not ours:
+            self.violations.append(f"{workload} patched to {image}, which was never promoted")
+        self.patches.append((str(workload), image))
+        self.running[str(workload)] = image
