@@ -11,10 +11,19 @@ from tenacity import wait_none
 
 from groundswell.lineage.model import Registration
 from groundswell.store import conflicts
+from tests.faults.effort import SOAK
 from tests.faults.harness import Plant
 from tests.faults.report import LINES
 
 MEMORY = Path("/dev/shm")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Each of these tests is many: they have more time than others, and in a soak all they want."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.timeout(0 if SOAK else 280))
 
 
 @pytest.fixture(autouse=True)

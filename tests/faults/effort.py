@@ -1,6 +1,7 @@
 """How much is tried: a fixed little in CI, and in a soak as much as fits into the seconds given, by chance.
 
-`make soak` sets SOAK_SECONDS; every test takes its share of them. A failure names its seed: SOAK_SEED=N begins there.
+`make soak` sets SOAK_SECONDS; every test takes its share of them. A failure names its seed:
+SOAK_SEED=N begins there.
 """
 
 import os

@@ -5,6 +5,7 @@ deliveries by way of the poison handlers, and runs the timers. Everything is dri
 (`receive`, `intake`, `engine`, `sweep`) and what people call (`operator`, `catalog`).
 """
 
+import contextlib
 import random
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from groundswell.cascade.intake import Push
 from groundswell.cascade.model import Rebuild, Stage, Status
 from groundswell.cascade.records import Phase
 from groundswell.cascade.sweep import seed
-from groundswell.errors import GroundswellError
+from groundswell.errors import GroundswellError, NotFoundError
 from groundswell.lineage.model import Registration
 from groundswell.settings import Settings, parse
 from groundswell.store.port import Message
@@ -117,6 +118,8 @@ class Worker:
 
     def turn(self, rng: random.Random | None = None) -> bool:
         """Take one message and deal with it; False when there is none."""
+        if self.plant.time < self.plant.store_back:
+            return False
         queues = rng.sample(QUEUES, len(QUEUES)) if rng else QUEUES
         for queue in queues:
             taken: list[Message] = []
@@ -145,10 +148,8 @@ class Worker:
             self.plant.store.renew(queue, message, lease=0.0 if lost else 5.0)
             if not lost:
                 return
-        try:
+        with contextlib.suppress(NotFoundError):  # the lease was lost: the message is another's now
             self.host.delete(queue, message)
-        except GroundswellError:
-            pass  # the lease was lost: the message is another's now
 
     def handle(self, queue: str, body: str) -> None:
         (self.app.intake if queue == PUSHES else self.app.engine).handle(body)
@@ -164,11 +165,11 @@ class Worker:
             self.plant.refused.append(f"timer: {exc}")
 
     def sweep(self) -> None:
-        self.timer(lambda: self.app.sweep.cascades())
-        self.timer(lambda: self.app.sweep.slots())
+        self.timer(self.app.sweep.cascades)
+        self.timer(self.app.sweep.slots)
 
     def reconcile(self) -> None:
-        self.timer(lambda: self.app.sweep.bases())
+        self.timer(self.app.sweep.bases)
 
 
 class Plant:
@@ -186,6 +187,7 @@ class Plant:
         self.faults = 0
         self.pushes = 0
         self.refused: list[str] = []
+        self.store_back = 0.0  # when the store answers the host again
         self.outside = Outside(now=self.time, **rest)
         self.store = SqliteStore(folder / "store.db", clock=lambda: self.time)
         self.eye, _ = wire(
@@ -259,6 +261,8 @@ class Plant:
     # Going on.
 
     def timers(self, worker: Worker) -> None:
+        if self.time < min(self._swept, self._reconciled):  # the clock went back
+            self._swept = self._reconciled = self.time
         if self.time - self._swept >= 60.0:
             self._swept = self.time
             worker.sweep()
@@ -266,19 +270,25 @@ class Plant:
             self._reconciled = self.time
             worker.reconcile()
 
-    def drive(self, *, rng: random.Random | None = None, until: float = 172_800.0) -> None:
-        """Deliver, wait and sweep until nothing is left to do, or `until` seconds have passed."""
+    def drive(
+        self, *, rng: random.Random | None = None, worker: Worker | None = None, until: float = 172_800.0
+    ) -> None:
+        """Deliver, wait and sweep until nothing is left to do, or `until` seconds have passed.
+
+        By `worker` alone, by any of them as chance has it, or else by the first.
+        """
+        alone = worker or self.workers[0]
         end, step = self.time + until, 1.0
         while self.time < end:
             self.deliver_webhooks()
-            worker = rng.choice(self.workers) if rng else self.workers[0]
-            self.timers(worker)
-            if worker.turn(rng):
+            now = rng.choice(self.workers) if rng and worker is None else alone
+            self.timers(now)
+            if now.turn(rng):
                 step = 1.0
                 self.check()
                 continue
             if self.idle():
-                worker.reconcile()
+                now.reconcile()
                 if self.idle():
                     return
             self.time += step
@@ -368,9 +378,28 @@ class Plant:
             "running": dict(self.outside.running),
         }
 
-    def heal(self) -> None:
-        """All that is broken outside is mended, and no more faults come."""
+    def replay(self) -> int:
+        """What ended badly is replayed by a person until all is well; returns how many replays it took."""
+        count = 0
+        for _ in range(5):
+            bad = [s for s in self.newest().values() if s.status in (Status.FAILED, Status.CANCELLED)]
+            if not bad:
+                break
+            for cascade in sorted({state.cascade for state in bad}):
+                count += len(self.eye.operator.replay_failed(cascade, who="ann", why="mended").done)
+            self.drive()
+        return count
+
+    def heal_services(self) -> None:
+        """No more faults come."""
         self.fault = None
         self.post = lambda reference, digest: [0.0]
+        self.store_back = 0.0
+        for worker in self.workers:
+            worker.skew = 0.0
+
+    def heal(self) -> None:
+        """No more faults come, and what builds, scans and rollouts met is mended."""
+        self.heal_services()
         for broken in (self.outside.broken, self.outside.vulnerable, self.outside.unhealthy):
             broken.clear()
