@@ -103,7 +103,7 @@ class Worker:
         self.app, self.host = wire(
             self.name,
             store=self.plant.store,
-            outside=self.plant.on_outside,
+            outside=self.plant.called,
             clock=lambda: self.plant.time + self.skew,
             slots=self.plant.slots,
             watch=self.plant.watched,
@@ -179,6 +179,7 @@ class Plant:
         self, folder: Path, *images: Registration, slots: int = 2, workers: Sequence[str] = ("a",), **rest: Any
     ) -> None:
         self.time = 1_800_000_000.0
+        self.folder = folder
         self.slots = slots
         self.deliveries = rest.pop("deliveries", DELIVERIES)
         self.fault: Callable[[str, str, str, bool], None] | None = None
@@ -189,11 +190,12 @@ class Plant:
         self.refused: list[str] = []
         self.store_back = 0.0  # when the store answers the host again
         self.outside = Outside(now=self.time, **rest)
+        self.elsewhere: Callable[..., Any] | None = None  # where the outside is shared with other processes
         self.store = SqliteStore(folder / "store.db", clock=lambda: self.time)
         self.eye, _ = wire(
             "eye",
             store=self.store,
-            outside=self.on_outside,
+            outside=self.called,
             clock=lambda: self.time,
             slots=slots,
             watch=lambda *_: None,
@@ -208,7 +210,9 @@ class Plant:
     def close(self) -> None:
         self.store.close()
 
-    def on_outside(self, port: str, verb: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    def called(self, port: str, verb: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        if self.elsewhere is not None:
+            return self.elsewhere(port, verb, args, kwargs)
         return self.outside.call(port, verb, args, kwargs, self.time)
 
     def watched(self, worker: str, port: str, verb: str, done: bool) -> None:

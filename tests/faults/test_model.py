@@ -26,7 +26,8 @@ from hypothesis.stateful import (
 from groundswell.audit import entries
 from groundswell.cascade.codec import command_from_text
 from groundswell.cascade.engine import PUSHES
-from groundswell.cascade.model import Kind, Stage
+from groundswell.cascade.intake import Push
+from groundswell.cascade.model import Kind, Rebuild, Stage
 from groundswell.errors import InputError, NotFoundError, TemporaryError
 from groundswell.lineage.model import Registration
 from tests.faults.effort import SECONDS, SOAK
@@ -95,6 +96,11 @@ class Cascades(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if hasattr(self, "plant"):
+            TRIED["cascades"] += len({state.cascade for state in self.plant.rebuilds()})
+            TRIED["promotions"] += len(self.plant.outside.promotions)
+            TRIED["replays"] += self.acts
+            for state in self.plant.rebuilds():
+                TRIED[str(state.status)] += 1
             try:
                 self.come_to_an_end()
             finally:
@@ -106,10 +112,16 @@ class Cascades(RuleBasedStateMachine):
 
     # Outside.
 
-    @rule(base=st.sampled_from([BASE, BASE, TOOLS]), again=st.booleans())
-    def push(self, base: str, again: bool) -> None:
+    @rule(
+        base=st.sampled_from([BASE, BASE, TOOLS]),
+        again=st.sampled_from([False, False, True]),
+        turns=st.sampled_from([0, 0, 10, 25, 50]),
+    )
+    def push(self, base: str, again: bool, turns: int) -> None:
+        """A new digest or the same one again; the host goes on working, or takes its time."""
         self.version += not again
         self.plant.push(base, self.version)
+        self.work(turns)
 
     @rule(which=picks, times=st.sampled_from([0, 1, 1, 1, 2]))
     @precondition(lambda self: self.plant.outside.webhooks)
@@ -135,6 +147,10 @@ class Cascades(RuleBasedStateMachine):
     # The host.
 
     @rule(which=picks, times=st.sampled_from([1, 1, 1, 2]))
+    @precondition(lambda self: self.inbox)
+    def deliver_any(self, which: int, times: int) -> None:
+        self.deliver(which, times)
+
     def deliver(self, which: int, times: int) -> None:
         self.receive()
         if not self.inbox:
@@ -166,8 +182,9 @@ class Cascades(RuleBasedStateMachine):
         finally:
             self.plant.fault = None
 
-    @rule(turns=st.integers(1, 12))
+    @rule(turns=st.sampled_from([3, 10, 25, 50]))
     def work(self, turns: int) -> None:
+        """As the host does, for a while."""
         for _ in range(turns):
             self.plant.deliver_webhooks()
             self.deliver(0, 1)
@@ -182,29 +199,34 @@ class Cascades(RuleBasedStateMachine):
 
     # People.
 
-    @rule(which=picks, stage=st.none() | st.sampled_from(Stage))
-    def replay(self, which: int, stage: Stage | None) -> None:
-        states = self.plant.rebuilds()
-        if states:
-            state = states[which % len(states)]
-            self.act(lambda o: o.replay(state.cascade, state.image, stage=stage, who="ann", why="because"), 1)
+    @rule(which=picks, stage=st.none() | st.sampled_from(Stage), turns=st.sampled_from([0, 0, 10, 50]))
+    @precondition(lambda self: self.of(ended=True))
+    def replay(self, which: int, stage: Stage | None, turns: int) -> None:
+        state = self.pick(which, ended=True)
+        self.act(lambda o: o.replay(state.cascade, state.image, stage=stage, who="ann", why="because"), 1)
+        self.work(turns)
 
     @rule(which=picks, stage=st.none() | st.sampled_from(Stage))
+    @precondition(lambda self: self.of(ended=True))
     def replay_many(self, which: int, stage: Stage | None) -> None:
-        cascades = sorted({state.cascade for state in self.plant.rebuilds()})
-        if cascades:
-            cascade = cascades[which % len(cascades)]
-            if stage is None:
-                self.act(lambda o: o.replay_failed(cascade, who="ann", why="because"), 0)
-            else:
-                self.act(lambda o: o.replay_all(cascade, stage=stage, who="ann", why="because"), 0)
+        cascade = self.pick(which, ended=True).cascade
+        if stage is None:
+            self.act(lambda o: o.replay_failed(cascade, who="ann", why="because"), 0)
+        else:
+            self.act(lambda o: o.replay_all(cascade, stage=stage, who="ann", why="because"), 0)
 
     @rule(which=picks)
+    @precondition(lambda self: self.of(ended=False))
     def cancel(self, which: int) -> None:
-        states = self.plant.rebuilds()
-        if states:
-            state = states[which % len(states)]
-            self.act(lambda o: o.cancel(state.cascade, state.image, who="ann", why="because"), 1)
+        state = self.pick(which, ended=False)
+        self.act(lambda o: o.cancel(state.cascade, state.image, who="ann", why="because"), 1)
+
+    def of(self, *, ended: bool) -> list[Rebuild]:
+        return [state for state in self.plant.rebuilds() if state.status.settled == ended]
+
+    def pick(self, which: int, *, ended: bool) -> Rebuild:
+        states = self.of(ended=ended)
+        return states[which % len(states)]
 
     @rule(data=st.data(), name=st.sampled_from(NAMES))
     def register(self, data: st.DataObject, name: str) -> None:
@@ -258,12 +280,19 @@ class Cascades(RuleBasedStateMachine):
     def handle_again(self, queue: str, body: str) -> None:
         """Handle a message that was acted on: nothing may change. (One that only looked may look again.)"""
         TRIED["faults"] += 1
-        acted_on = queue == PUSHES or self.acted_on(body)
+        acted_on = self.known(body) if queue == PUSHES else self.acted_on(body)
         before = self.picture()
         self.handle(queue, body)
         if acted_on:
             after = self.picture()
             assert after == before, f"acted on twice: {body}"
+
+    def known(self, body: str) -> bool:
+        """A push is a hint: it is dealt with when what the registry says now has been."""
+        push = Push.from_text(body)
+        reference = f"{push.registry}/{push.repository}:{push.tag}"
+        base = self.plant.eye.bases.get(reference)
+        return base is not None and base.planned and base.digest == self.plant.outside.tags.get(reference)
 
     def acted_on(self, body: str) -> bool:
         command = command_from_text(body)
@@ -342,4 +371,5 @@ def test_the_invariants_hold_whatever_happens() -> None:
             suppress_health_check=list(HealthCheck),
         ),
     )
+    print(TRIED)
     tell("the model", schedules=TRIED["schedules"], faults=TRIED["faults"], more=f"{TRIED['steps']} steps")
