@@ -13,8 +13,8 @@ from typing import Any
 
 from graph.reference import Reference
 from groundswell.cascade.engine import PUSHES, REBUILDS, ROLLOUTS, SCANS
-from groundswell.cascade.intake import Push
 from groundswell.cascade.model import Rebuild, Stage, Status
+from groundswell.cascade.push import Push
 from groundswell.cascade.records import Phase
 from groundswell.cascade.sweep import seed
 from groundswell.errors import GroundswellError, NotFoundError
@@ -83,9 +83,17 @@ def wire(
         return lambda verb, args, kwargs: outside(port, verb, args, kwargs)
 
     app = App(settings_of(slots), clock)
-    ports = {port: tap(port, on(port)) for port in ("registry", "builder", "scanner", "deployer")}
+    ports = {port: tap(port, on(port)) for port in ("registry", "revisions", "builder", "scanner", "deployer")}
     vars(app).update(store=tap("store", on_store), **ports)
     return app, tap("host", on_store)
+
+
+def deliver(app: App, queue: str, body: str, *, again: bool) -> None:
+    """What the queue triggers do; `again` when an earlier delivery did not end."""
+    if queue == PUSHES:
+        app.intake.handle(body)
+    else:
+        app.engine.handle(body, again=again)
 
 
 class Worker:
@@ -141,7 +149,7 @@ class Worker:
             if message.dequeue_count > self.plant.deliveries:
                 self.give_up(queue, message.body)
             else:
-                self.handle(queue, message.body)
+                self.handle(queue, message.body, again=message.dequeue_count > 1)
         except GroundswellError as exc:
             self.plant.refused.append(f"{queue}: {exc}")
             lost = message.dequeue_count >= self.plant.deliveries + DELIVERIES
@@ -151,8 +159,8 @@ class Worker:
         with contextlib.suppress(NotFoundError):  # the lease was lost: the message is another's now
             self.host.delete(queue, message)
 
-    def handle(self, queue: str, body: str) -> None:
-        (self.app.intake if queue == PUSHES else self.app.engine).handle(body)
+    def handle(self, queue: str, body: str, *, again: bool = False) -> None:
+        deliver(self.app, queue, body, again=again)
 
     def give_up(self, queue: str, body: str) -> None:
         (self.app.intake if queue == PUSHES else self.app.engine).poisoned(body)

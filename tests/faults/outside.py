@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graph.reference import Reference
-from groundswell.build.port import BuildRequest, Run, RunStatus
+from groundswell.build.port import BuildRequest, Run, RunStatus, Source
 from groundswell.deploy.port import Health, Rollout, Workload
 from groundswell.errors import NotFoundError
 from groundswell.lineage.model import Registration
 from groundswell.registry.port import Image, Tag
 from groundswell.scan.port import Finding, Report, Severity
-from tests.support.world import HOST, digest_of, image_of
+from tests.support.world import HOST, commit_of, digest_of, image_of
 
 FORMER = f"{HOST}/old@sha256:old"
 """What every workload runs at first."""
@@ -45,6 +45,8 @@ class Outside:
     """By repository: the base it runs on, and those it takes files from."""
     static: set[str] = field(default_factory=set)
     """Repositories that take nothing from their build bases that changes."""
+    sources: Counter[str] = field(default_factory=Counter)
+    """By repository, how often its source has changed."""
     jobs: dict[str, Job] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     passed: set[str] = field(default_factory=set)
@@ -90,7 +92,7 @@ class Outside:
                 return None
             below = base.platforms[0].diff_ids
         taken = [self._at(Reference.parse(each)) or "" for each in build]
-        own = digest_of(repository, *(() if repository in self.static else taken))
+        own = digest_of(repository, str(self.sources[repository]), *(() if repository in self.static else taken))
         return image_of([*below, own])
 
     def lively(self) -> set[str]:
@@ -145,12 +147,17 @@ class Outside:
             self.promotions.append((reference, digest))
             self.put(reference, self.images[digest])
 
+    # The git server.
+
+    def revisions_revision(self, source: Source) -> str:
+        return commit_of(source.path, str(self.sources[source.path]))
+
     # The build service.
 
     def builder_start(self, request: BuildRequest) -> Run:
         for run, job in self.jobs.items():
             if job.request.name == request.name:
-                return Run(id=run, status=job.status)
+                return Run(id=run, status=job.status, resumed=True)
         run = f"r{len(self.jobs)}"
         ends = self.now + self.seconds.get(request.repository, 20.0)
         self.jobs[run] = Job(request=request, image=self.compose(request.repository), ends=ends)

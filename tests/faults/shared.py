@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from graph.reference import Reference
-from groundswell.cascade.engine import PUSHES
-from groundswell.cascade.intake import Push
+from groundswell.cascade.push import Push
 from groundswell.errors import GroundswellError, NotFoundError
 from groundswell.store.sqlite import SqliteStore
-from tests.faults.harness import QUEUES, wire
+from tests.faults.harness import QUEUES, deliver, wire
 from tests.faults.outside import Outside
 
 LEASE = 60.0
@@ -110,7 +109,7 @@ def _events(site: Site) -> list[tuple[str, str]]:
 def _turn(app: Any, store: SqliteStore, queue: str) -> bool:
     for message in store.receive(queue, limit=1, lease=LEASE):
         try:
-            (app.intake if queue == PUSHES else app.engine).handle(message.body)
+            deliver(app, queue, message.body, again=message.dequeue_count > 1)
         except GroundswellError:
             store.renew(queue, message, lease=5.0)
             return True

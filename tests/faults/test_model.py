@@ -26,8 +26,8 @@ from hypothesis.stateful import (
 from groundswell.audit import entries
 from groundswell.cascade.codec import command_from_text
 from groundswell.cascade.engine import PUSHES
-from groundswell.cascade.intake import Push
 from groundswell.cascade.model import Kind, Rebuild, Stage
+from groundswell.cascade.push import Push
 from groundswell.errors import InputError, NotFoundError, TemporaryError
 from groundswell.lineage.model import Registration
 from tests.faults.effort import SECONDS, SOAK
@@ -82,6 +82,7 @@ class Cascades(RuleBasedStateMachine):
         self.folder = Path(mkdtemp(prefix="groundswell-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None))
         self.inbox: list[tuple[str, Any]] = []
         self.past: list[tuple[str, str]] = []
+        self.cuts: set[str] = set()
         self.version = 0
         self.acts = 0
         self.unsure = 0
@@ -156,16 +157,16 @@ class Cascades(RuleBasedStateMachine):
         if not self.inbox:
             return
         queue, message = self.inbox.pop(which % len(self.inbox))
-        self.handle(queue, message.body)
+        self.worker.handle(queue, message.body, again=message.id in self.cuts)
         if times == 2:
             self.handle_again(queue, message.body)
         self.plant.store.delete(queue, message)
         self.past = [*self.past[-30:], (queue, message.body)]
 
-    @rule(which=picks)
+    @rule(which=picks, again=st.booleans())
     @precondition(lambda self: self.past)
-    def deliver_one_of_the_past(self, which: int) -> None:
-        self.handle_again(*self.past[which % len(self.past)])
+    def deliver_one_of_the_past(self, which: int, again: bool) -> None:
+        self.handle_again(*self.past[which % len(self.past)], again=again)
 
     @rule(which=picks, call=st.integers(0, 14), fault=st.sampled_from(["killed", "error", "lost answer"]))
     def deliver_and_cut(self, which: int, call: int, fault: str) -> None:
@@ -176,7 +177,9 @@ class Cascades(RuleBasedStateMachine):
         queue, message = self.inbox[which % len(self.inbox)]
         self.cut(call, fault)
         try:
-            self.worker.survive(lambda: self.worker.handle(queue, message.body))
+            again = message.id in self.cuts
+            self.cuts.add(message.id)
+            self.worker.survive(lambda: self.worker.handle(queue, message.body, again=again))
         except TemporaryError:
             pass
         finally:
@@ -260,9 +263,6 @@ class Cascades(RuleBasedStateMachine):
             while got := self.plant.store.receive(queue, limit=32, lease=FOR_EVER):
                 self.inbox += [(queue, message) for message in got]
 
-    def handle(self, queue: str, body: str) -> None:
-        self.worker.handle(queue, body)
-
     def cut(self, call: int, fault: str) -> None:
         left = call
 
@@ -277,12 +277,12 @@ class Cascades(RuleBasedStateMachine):
 
         self.plant.fault = watch
 
-    def handle_again(self, queue: str, body: str) -> None:
+    def handle_again(self, queue: str, body: str, *, again: bool = False) -> None:
         """Handle a message that was acted on: nothing may change. (One that only looked may look again.)"""
         TRIED["faults"] += 1
         acted_on = self.known(body) if queue == PUSHES else self.acted_on(body)
         before = self.picture()
-        self.handle(queue, body)
+        self.worker.handle(queue, body, again=again)
         if acted_on:
             after = self.picture()
             assert after == before, f"acted on twice: {body}"
@@ -307,7 +307,7 @@ class Cascades(RuleBasedStateMachine):
         return {
             "rebuilds": self.plant.rebuilds(),
             "slots": set(self.plant.eye.engine.pool().running),
-            "tags": dict(outside.tags),
+            "tags": {tag: digest for tag, digest in outside.tags.items() if ":gs-" not in tag},
             "runs": len(outside.jobs),
             "patches": list(outside.patches),
             "promotions": len(outside.promotions),
