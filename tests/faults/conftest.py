@@ -3,12 +3,14 @@
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tenacity import wait_none
 
+from groundswell.cascade import reconcile
 from groundswell.lineage.model import Registration
 from groundswell.store import conflicts
 from tests.faults.effort import SOAK
@@ -26,9 +28,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(0 if SOAK else 280))
 
 
+class OneByOne(Executor):
+    """Threads that are none, so that the order of calls is the same every time."""
+
+    def __init__(self, *_: Any, **__: Any) -> None: ...
+
+    def submit(self, act: Callable[..., Any], /, *args: Any, **rest: Any) -> Future[Any]:
+        done: Future[Any] = Future()
+        done.set_result(act(*args, **rest))
+        return done
+
+
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who meets another's write tries again without a pause."""
+    """Who meets another's write tries again without a pause, and what is asked at once is asked one by one."""
+    monkeypatch.setattr(reconcile, "ThreadPoolExecutor", OneByOne)
     monkeypatch.setattr(conflicts, "wait_random", lambda low, high: wait_none())
 
 

@@ -6,6 +6,7 @@ deliveries by way of the poison handlers, and runs the timers. Everything is dri
 """
 
 import contextlib
+import json
 import random
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -15,8 +16,8 @@ from graph.reference import Reference
 from groundswell.cascade.engine import PUSHES, REBUILDS, ROLLOUTS, SCANS
 from groundswell.cascade.model import Rebuild, Stage, Status
 from groundswell.cascade.push import Push
+from groundswell.cascade.reconcile import seed
 from groundswell.cascade.records import Phase
-from groundswell.cascade.sweep import seed
 from groundswell.errors import GroundswellError, NotFoundError
 from groundswell.lineage.model import Registration
 from groundswell.settings import Settings, parse
@@ -58,6 +59,7 @@ def settings_of(slots: int) -> Settings:
             "GROUNDSWELL_SLOTS": str(slots),
             "GROUNDSWELL_POLL_SECONDS": "5",
             "GROUNDSWELL_SETTLE_SECONDS": "0",
+            "GROUNDSWELL_REGISTRIES": json.dumps({HOST: {"subscription": "s", "resource_group": "g", "name": "n"}}),
         }
     )
 
@@ -177,7 +179,10 @@ class Worker:
         self.timer(self.app.sweep.slots)
 
     def reconcile(self) -> None:
-        self.timer(self.app.sweep.bases)
+        self.timer(self.app.reconcile.bases)
+
+    def stop_orphans(self) -> None:
+        self.timer(self.app.orphans.stop)
 
 
 class Plant:
@@ -213,7 +218,7 @@ class Plant:
         self.register(*images)
         self.outside.webhooks.clear()
         self.workers = [Worker(self, name) for name in workers]
-        self._swept, self._reconciled = self.time, self.time
+        self._swept = self._reconciled = self._stopped = self.time
 
     def close(self) -> None:
         self.store.close()
@@ -274,13 +279,16 @@ class Plant:
 
     def timers(self, worker: Worker) -> None:
         if self.time < min(self._swept, self._reconciled):  # the clock went back
-            self._swept = self._reconciled = self.time
+            self._swept = self._reconciled = self._stopped = self.time
         if self.time - self._swept >= 60.0:
             self._swept = self.time
             worker.sweep()
         if self.time - self._reconciled >= 300.0:
             self._reconciled = self.time
             worker.reconcile()
+        if self.time - self._stopped >= 3600.0:
+            self._stopped = self.time
+            worker.stop_orphans()
 
     def drive(
         self, *, rng: random.Random | None = None, worker: Worker | None = None, until: float = 172_800.0
@@ -300,6 +308,7 @@ class Plant:
                 self.check()
                 continue
             if self.idle():
+                now.sweep()
                 now.reconcile()
                 if self.idle():
                     return

@@ -48,6 +48,7 @@ class Outside:
     sources: Counter[str] = field(default_factory=Counter)
     """By repository, how often its source has changed."""
     jobs: dict[str, Job] = field(default_factory=dict)
+    forgotten: set[str] = field(default_factory=set)
     seconds: dict[str, float] = field(default_factory=dict)
     passed: set[str] = field(default_factory=set)
     scans: Counter[str] = field(default_factory=Counter)
@@ -171,7 +172,14 @@ class Outside:
             self.jobs[run_id].status = RunStatus.CANCELED
 
     def builder_forget(self, registry: str, name: str) -> None:
-        pass
+        self.forgotten.add(name)
+
+    def builder_named(self, registry: str) -> dict[str, Run]:
+        return {
+            job.request.name: Run(id=run, status=job.status)
+            for run, job in self.jobs.items()
+            if job.request.name not in self.forgotten
+        }
 
     def builder_log(self, registry: str, run_id: str) -> str:
         return "boom\n"

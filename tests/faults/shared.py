@@ -94,7 +94,7 @@ def work(folder: Path, name: str, slots: int) -> None:
         if clock() - reconciled > 300.0:
             reconciled = clock()
             with contextlib.suppress(GroundswellError):
-                app.sweep.bases()
+                app.reconcile.bases()
         if not any(_turn(app, store, queue) for queue in QUEUES):
             time.sleep(0.002)  # a worker polls; nothing is asserted here
 
