@@ -357,9 +357,7 @@ class Plant:
         for state in states:
             if state.status in ACTIVE:
                 other = active.setdefault(state.image, state)
-                assert other is state, (
-                    f"{state.image} is {state.status} in {state.cascade} and {other.status} in {other.cascade}"
-                )
+                assert other is state, f"{state.image} is active twice:\n{_told(state)}\n{_told(other)}"
         assert not self.outside.violations, self.outside.violations
 
     def check_end(self) -> None:
@@ -424,3 +422,10 @@ class Plant:
         self.heal_services()
         for broken in (self.outside.broken, self.outside.vulnerable, self.outside.unhealthy):
             broken.clear()
+
+
+def _told(state: Rebuild) -> str:
+    """A rebuild's history, for people who look for a fault."""
+    began = state.history[0].at if state.history else 0.0
+    lines = [f"  {moment.at - began:8.1f} {moment.status} {moment.reason}" for moment in state.history]
+    return "\n".join([f"{state.cascade}/{state.image}, from {began:.1f}:", *lines])
