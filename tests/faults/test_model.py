@@ -278,9 +278,12 @@ class Cascades(RuleBasedStateMachine):
         self.plant.fault = watch
 
     def handle_again(self, queue: str, body: str, *, again: bool = False) -> None:
-        """Handle a message that was acted on: nothing may change. (One that only looked may look again.)"""
+        """Handle a message that was acted on: nothing may change.
+
+        One that only looked may look again, and so may one that is said to be delivered `again`.
+        """
         TRIED["faults"] += 1
-        acted_on = self.known(body) if queue == PUSHES else self.acted_on(body)
+        acted_on = not again and (self.known(body) if queue == PUSHES else self.acted_on(body))
         before = self.picture()
         self.worker.handle(queue, body, again=again)
         if acted_on:
