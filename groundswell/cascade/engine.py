@@ -20,11 +20,12 @@ from itertools import batched
 
 from groundswell.cascade import schedule, unreadable
 from groundswell.cascade.codec import command_from_text, command_to_text
-from groundswell.cascade.decide import TOLD_AT_ONCE, decide, decide_all
+from groundswell.cascade.decide import TOLD_AT_ONCE, decide, decide_all, follow, predecessor
 from groundswell.cascade.model import (
     BaseNews,
     Command,
     Event,
+    Followed,
     Kind,
     Outcome,
     Rebuild,
@@ -36,6 +37,7 @@ from groundswell.cascade.model import (
 from groundswell.cascade.polling import Polling
 from groundswell.cascade.pools import Places, Pools
 from groundswell.cascade.records import Records, Stored
+from groundswell.cascade.rivals import came_back, goes_first, rivals
 from groundswell.clock import Clock
 from groundswell.errors import NotFoundError, PermanentError, TemporaryError
 from groundswell.store.conflicts import retry_conflicts
@@ -375,11 +377,26 @@ class Engine:
         entries = []
         for command in step:
             state = self._stored(command).value
-            if state.turn == command.turn:
-                entries.append(self._entry(state))
-            else:
+            if state.turn != command.turn:
                 logger.info("stale command dropped", extra=_fields(command))
+            elif not (came_back(state) and self._gives_way(state)):
+                entries.append(self._entry(state))
         return _builds(self._pools.admit(entries))
+
+    def _gives_way(self, state: Rebuild) -> bool:
+        """Let one of a rebuild and its rivals in other cascades wait for the other; whether it is this one."""
+        at, gives_way = self._clock(), False
+        for other in rivals(self.records, state):
+            first, then = (state, other) if goes_first(state, other) else (other, state)
+            wait = follow(self.advance(first.cascade, first.image, Followed(at=at, by=then.cascade)))
+            if wait.outcome is Outcome.PENDING:
+                self.advance(
+                    then.cascade,
+                    then.image,
+                    BaseNews(at=at, base=predecessor(first.cascade, first.image), wait=wait),
+                )
+                gives_way = gives_way or then is state
+        return gives_way
 
     def _entry(self, state: Rebuild) -> schedule.Entry:
         return schedule.Entry(

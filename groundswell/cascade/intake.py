@@ -16,10 +16,11 @@ from groundswell.cascade.basebook import Base, BaseBook
 from groundswell.cascade.candidates import seen
 from groundswell.cascade.engine import Engine
 from groundswell.cascade.gathering import Gathered, Gathering
+from groundswell.cascade.model import Status
 from groundswell.cascade.planning import Planner
 from groundswell.cascade.push import Push, Result, queue
 from groundswell.clock import Clock, inverted
-from groundswell.errors import PermanentError, TemporaryError
+from groundswell.errors import NotFoundError, PermanentError, TemporaryError
 from groundswell.lineage.catalog import Catalog
 from groundswell.registry.port import Registry
 from groundswell.store.port import ANY, MAX_COMMIT, Delete, Put, Store
@@ -101,9 +102,10 @@ class Intake:
         name = str(reference)
         with self._catalog.lineage() as lineage:
             followed, pinned = bool(lineage.direct(name)), any(lineage.held(name))
+            publisher = lineage.publisher(name)
         if not followed and not pinned:
             return Result.UNKNOWN, ""
-        base = self._entered(reference)
+        base = self._entered(reference, publisher)
         if base is None:
             return Result.MISSING, ""
         digest = base.digest
@@ -114,13 +116,15 @@ class Intake:
             return Result.PINNED, ""
         return self._gather(push, name, digest)
 
-    def _entered(self, reference: Reference) -> Base | None:
+    def _entered(self, reference: Reference, publisher: str | None) -> Base | None:
         """The base as registry and book both have it; None when there is no such tag.
 
         What was entered is read back once more: somebody may have entered a newer digest between our reading and
         our entering, and of all that do this, whoever enters last sees the newest.
         """
         digest = self._registry.digest(reference)
+        if publisher is not None and digest is not None:
+            self._wait_for_promotion(str(reference), publisher, digest)
         while digest is not None:
             base = self._bases.claim(str(reference), digest=digest)
             if base.planned:
@@ -129,6 +133,21 @@ class Intake:
             if digest == read:
                 return base
         return None
+
+    def _wait_for_promotion(self, reference: str, image: str, digest: str) -> None:
+        """Raises TemporaryError while we are about to move the tag: what it was at before is no news.
+
+        The book is written before the registry, and says already what will be there.
+        """
+        known = self._bases.get(reference)
+        if known is None or not known.cascade or known.digest == digest:
+            return
+        try:
+            state = self._engine.records.rebuild(known.cascade, image).value
+        except NotFoundError:
+            return
+        if state.status is Status.PROMOTING and state.candidate == known.digest:
+            raise TemporaryError(f"{reference} is being promoted by cascade {state.cascade}")
 
     def _gather(self, push: Push, reference: str, digest: str) -> tuple[Result, str]:
         """Let the push wait for its window; plan it when that has passed."""

@@ -143,9 +143,12 @@ class Planner:
         )
 
     def _overtaken(self, push: Gathered) -> bool:
-        """Whether its tag has moved on since, by a promotion of ours: that is told to those who stand on it."""
+        """Whether nothing is left to plan for it: it went into a cascade meanwhile, or its tag has moved on since.
+
+        By a promotion of ours, that is, which is told to those who stand on it.
+        """
         known = self._bases.get(push.reference)
-        return known is not None and known.planned and known.digest != push.digest
+        return known is not None and known.planned
 
     def _older(self, reference: str) -> Header | None:
         """The cascade that the base's push before this one went into."""
@@ -304,6 +307,8 @@ class Planner:
         One still being planned is waited for, but for one that began after a cascade that is planned itself.
         """
         order = self._records.open()
+        if not joining and cascade not in order:
+            raise TemporaryError(f"cascade {cascade} was planned by another worker, and has ended", delay=1.0)
         others = [other for other in order if other != cascade]
         if len(others) > len(images):
             holding = self._holders.of(images, since=min(others))

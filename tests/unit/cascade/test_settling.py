@@ -280,7 +280,9 @@ def test_a_push_that_our_own_promotion_overtook_starts_nothing(make_world: MakeW
     world = make_world(registration("top", BASE), registration("app", ref("top")))
     gathering, bases = world.app.gathering, world.app.bases
     gathering.add(Gathered(reference=ref("top"), digest="sha256:gone", source="test", due=world.time))
-    gathering.add(Gathered(reference=BASE, digest=world.registry.tags[BASE], source="test", due=world.time))
+    digest = world.push_base()
+    bases.claim(BASE, digest=digest)
+    gathering.add(Gathered(reference=BASE, digest=digest, source="test", due=world.time))
     bases.note(ref("top"), digest=world.registry.tags[ref("top")])
     assert world.app.planner.plan(BASE)
     world.drive()
