@@ -190,16 +190,14 @@ class Records:
             for attempt in retry_conflicts():
                 with attempt:
                     rows = {_IMAGE + item.image: item for item in some}
-                    new = [
-                        Put(row=row, value=rebuild_to_json(item), etag=None)
-                        for row, item in rows.items()
-                        if self._store.get(_CASCADES, cascade, row) is None
-                    ]
-                    if not new:
+                    missing = [row for row in rows if self._store.get(_CASCADES, cascade, row) is None]
+                    if not missing:
                         continue
+                    new = [Put(row=row, value=rebuild_to_json(rows[row]), etag=None) for row in missing]
+                    unsettled = sum(not rows[row].status.settled for row in missing)  # one may come in blocked
                     with self._turns:
                         stored = self.header(cascade)
-                        counted = self._count(stored, len(new), at)
+                        counted = self._count(stored, unsettled, at)
                         header = replace(counted, total=counted.total + len(new))
                         self._put_header(stored, header, new)
 

@@ -13,7 +13,7 @@ from groundswell.cascade.engine import PUSHES
 from groundswell.cascade.gathering import Gathered
 from groundswell.cascade.model import Stage, Status
 from groundswell.cascade.push import Push, Result, queue
-from groundswell.cascade.records import Records
+from groundswell.cascade.records import Phase, Records
 from groundswell.errors import TemporaryError
 from tests.support.world import BASE, HOST, QUEUES, World, image_of, ref, registration, workload
 
@@ -582,3 +582,24 @@ def test_an_id_that_a_plan_holds_is_not_drawn_again(make_world: MakeWorld, monke
     world.time += 700
     world.drive()
     assert {cascade: sorted(world.statuses(cascade)) for cascade in world.cascades} == {"one": ["a"], "two": ["b"]}
+
+
+def test_an_image_that_comes_in_blocked_is_not_counted_as_open(make_world: MakeWorld) -> None:
+    world = make_world(registration("x", BASE), registration("z", BASE))
+    world.takes = {"z": 10_000}
+    world.broken.add("x")
+    world.push_base()
+    world.drive(until=60)
+    assert world.statuses() == {"x": "failed", "z": "building"}
+    world.register(registration("app", ref("x")))
+    world.drive(until=60)
+    world.push_base("sha256:base2")
+    world.drive(until=60)
+    assert world.statuses() == {"x": "failed", "z": "building", "app": "blocked"}
+    assert world.app.engine.records.header(world.cascade).value.open == 1
+    world.takes = {}
+    world.broken.clear()
+    world.app.operator.replay(world.cascade, "x", who="ann", why="mended")
+    world.drive()
+    header = world.app.engine.records.header(world.cascade).value
+    assert (header.phase, header.open, header.total) == (Phase.ENDED, 0, 3)
