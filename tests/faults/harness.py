@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from graph.reference import Reference
+from groundswell.build.port import BuildRequest
 from groundswell.cascade.engine import PUSHES, REBUILDS, ROLLOUTS, SCANS
 from groundswell.cascade.model import Rebuild, Stage, Status
 from groundswell.cascade.push import Push
@@ -136,7 +137,9 @@ class Worker:
 
             def take(queue: str = queue, taken: list[Message] = taken) -> None:
                 taken += self.plant.store.receive(queue, limit=1, lease=LEASE)
-                if taken:
+                if taken and self.plant.lose():
+                    self.plant.store.delete(queue, taken[0])
+                elif taken:
                     self.plant.watched(self.name, "host", "receive", True)
                     self.deal(queue, taken[0])
 
@@ -151,7 +154,8 @@ class Worker:
             if message.dequeue_count > self.plant.deliveries:
                 self.give_up(queue, message.body)
             else:
-                self.handle(queue, message.body, again=message.dequeue_count > 1)
+                for _ in range(2 if self.plant.twice else 1):
+                    self.handle(queue, message.body, again=message.dequeue_count > 1)
         except GroundswellError as exc:
             self.plant.refused.append(f"{queue}: {exc}")
             lost = message.dequeue_count >= self.plant.deliveries + DELIVERIES
@@ -197,9 +201,12 @@ class Plant:
         self.deliveries = rest.pop("deliveries", DELIVERIES)
         self.fault: Callable[[str, str, str, bool], None] | None = None
         self.post: Callable[[str, str], Iterable[float]] = lambda reference, digest: [0.0]
+        self.lose: Callable[[], bool] = lambda: False
+        self.twice = False
         self.calls = 0
         self.faults = 0
         self.pushes = 0
+        self.changed: set[str] = set()  # images that were registered anew, so that their lineage is another now
         self.refused: list[str] = []
         self.store_back = 0.0  # when the store answers the host again
         self.outside = Outside(now=self.time, **rest)
@@ -224,6 +231,8 @@ class Plant:
         self.store.close()
 
     def called(self, port: str, verb: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        if (port, verb) == ("builder", "start"):
+            self.check_turn(args[0])
         if self.elsewhere is not None:
             return self.elsewhere(port, verb, args, kwargs)
         return self.outside.call(port, verb, args, kwargs, self.time)
@@ -233,12 +242,27 @@ class Plant:
         if self.fault is not None:
             self.fault(worker, port, verb, done)
 
+    def check_turn(self, request: BuildRequest) -> None:
+        """Nothing is built before the bases that it stands on in its cascade are promoted, or found unchanged."""
+        cascade = request.tag.split("-")[1]  # gs-CASCADE-...
+        states = {state.image: state for state in self.eye.engine.records.rebuilds(cascade)}
+        below = set(states[request.repository].waits)
+        if request.repository not in self.changed:
+            runtime, build = self.outside.recipes[request.repository]
+            below |= {name for name in states if ref(name) in (runtime, *build)}
+        for base in below.intersection(states):
+            seen = {moment.status for moment in states[base].history}
+            if not states[base].promoted and Status.UNCHANGED not in seen:
+                self.outside.violations.append(f"{request.repository} built before {base}, {states[base].status}")
+
     # What people and registries do.
 
     def register(self, *images: Registration) -> None:
         """Register images, bases first; one that is new is in the registry, and runs, as it was before."""
         self.eye.catalog.register(images, who="test")
         for image in images:
+            if image.repository in self.outside.recipes:
+                self.changed.add(image.repository)
             self.outside.know(image)
             if ref(image.name) not in self.outside.tags:
                 made = self.outside.compose(image.repository)
@@ -413,6 +437,7 @@ class Plant:
         """No more faults come."""
         self.fault = None
         self.post = lambda reference, digest: [0.0]
+        self.lose = lambda: False
         self.store_back = 0.0
         for worker in self.workers:
             worker.skew = 0.0

@@ -47,6 +47,8 @@ class Outside:
     """Repositories that take nothing from their build bases that changes."""
     sources: Counter[str] = field(default_factory=Counter)
     """By repository, how often its source has changed."""
+    cached: set[str] = field(default_factory=set)
+    """Repositories whose builds take everything from the cache, old bases too, unless told not to."""
     jobs: dict[str, Job] = field(default_factory=dict)
     forgotten: set[str] = field(default_factory=set)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -161,7 +163,10 @@ class Outside:
                 return Run(id=run, status=job.status, resumed=True)
         run = f"r{len(self.jobs)}"
         ends = self.now + self.seconds.get(request.repository, 20.0)
-        self.jobs[run] = Job(request=request, image=self.compose(request.repository), ends=ends)
+        image = self.compose(request.repository)
+        if request.repository in self.cached and not request.no_cache:
+            image = self.images[self.tags[f"{request.registry}/{request.repository}:1"]]
+        self.jobs[run] = Job(request=request, image=image, ends=ends)
         return Run(id=run, status=RunStatus.QUEUED)
 
     def builder_observe(self, registry: str, run_id: str) -> Run:

@@ -9,7 +9,7 @@ from groundswell.errors import TemporaryError
 from tests.faults.effort import seeds
 from tests.faults.harness import TOOLS, Plant
 from tests.faults.report import tell
-from tests.faults.scenario import MakePlant, plant_of_all_kinds, undisturbed
+from tests.faults.scenario import MakePlant, check_once, plant_of_all_kinds, undisturbed
 
 
 def test_events_dropped_doubled_and_late_lead_to_the_same_end(make_plant: MakePlant) -> None:
@@ -34,6 +34,49 @@ def test_events_dropped_doubled_and_late_lead_to_the_same_end(make_plant: MakePl
         assert ends[0] == ends[1], f"seed {seed}"
         schedules += 1
     tell("events: 30 % dropped, 30 % doubled, 30 % late", schedules=schedules, faults=faults)
+
+
+def test_messages_that_get_lost_are_sent_again_by_the_sweep(make_plant: MakePlant) -> None:
+    whole = undisturbed(make_plant)
+    schedules = faults = 0
+    for seed in seeds(25, 0.05):
+        plant = plant_of_all_kinds(make_plant)
+        losses = Losses(plant, random.Random(seed))
+        plant.drive()
+        plant.check_end()
+        assert plant.end() == whole.end, f"seed {seed}"
+        schedules, faults = schedules + 1, faults + losses.count
+    tell("messages lost, one in eight", schedules=schedules, faults=faults)
+
+
+class Losses:
+    """Some of the first hundred messages are gone before anybody deals with them."""
+
+    def __init__(self, plant: Plant, rng: random.Random) -> None:
+        self.rng = rng
+        self.seen = self.count = 0
+        plant.lose = self
+
+    def __call__(self) -> bool:
+        self.seen += 1
+        lost = self.seen < 100 and self.rng.random() < 0.125
+        self.count += lost
+        return lost
+
+
+def test_messages_doubled_are_acted_on_once(make_plant: MakePlant) -> None:
+    whole = undisturbed(make_plant)
+    schedules = faults = 0
+    for seed in seeds(15, 0.04):
+        plant = plant_of_all_kinds(make_plant)
+        plant.twice = True
+        plant.outside.seconds = {name: random.Random(seed).uniform(1, 90) for name in whole.built}
+        plant.drive(rng=random.Random(seed))
+        plant.check_end()
+        assert plant.end() == whole.end, f"seed {seed}"
+        check_once(plant, whole.built, losses=0, told=f"seed {seed}")
+        schedules, faults = schedules + 1, faults + plant.calls
+    tell("every message doubled, in any order", schedules=schedules, faults=faults)
 
 
 class Post:
