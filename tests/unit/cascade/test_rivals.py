@@ -4,13 +4,16 @@ from collections.abc import Callable
 
 import pytest
 
+from groundswell.cascade.basebook import MOVING
 from groundswell.cascade.engine import PUSHES
 from groundswell.cascade.gathering import Gathered
-from groundswell.cascade.model import Stage
+from groundswell.cascade.model import Rebuild, Stage, Status
 from groundswell.cascade.push import Result
 from groundswell.cascade.records import Records
+from groundswell.cascade.rivals import goes_first
 from groundswell.errors import TemporaryError
 from groundswell.lineage.model import Registration
+from groundswell.store.port import ANY, Delete
 from tests.support.world import BASE, HOST, World, image_of, ref, registration
 
 type MakeWorld = Callable[..., World]
@@ -95,6 +98,22 @@ def test_what_comes_back_alone_waits_for_nobody(make_world: MakeWorld) -> None:
     assert world.statuses(older) == {"x": "done"}
 
 
+@pytest.mark.parametrize(
+    ("status", "older", "expected"),
+    [
+        (Status.READY, True, True),
+        (Status.READY, False, False),
+        (Status.WAITING, False, True),
+        (Status.BUILDING, True, False),
+        (Status.HELD, True, False),
+    ],
+)
+def test_who_has_begun_goes_first_and_else_the_older(status: Status, older: bool, expected: bool) -> None:
+    back = Rebuild(cascade="b", image="x", status=Status.READY, waits={})
+    other = Rebuild(cascade="c" if older else "a", image="x", status=status, waits={})
+    assert goes_first(back, other) is expected
+
+
 def test_a_push_that_was_dealt_with_is_not_planned_again(make_world: MakeWorld) -> None:
     """A worker that stood still since it read the book, and lets the push wait when all is over."""
     world = make_world(registration("top", BASE))
@@ -122,12 +141,30 @@ def test_the_digest_before_a_promotion_under_way_is_no_push(
     world.push_base()
     world.drive(until=30)
     assert world.statuses()["top"] == "promoting"
+    world.time += MOVING  # the registry is away for long
     world.app.reconcile.bases()
     world.drive(until=30)
     monkeypatch.setattr(world.registry, "promote", promote)
     world.drive()
     assert len(world.cascades) == 1
     assert world.statuses() == {"top": "done", "app": "done"}
+
+
+@pytest.mark.parametrize("known", ["archived", "never seen", "ended"])
+def test_a_tag_of_ours_that_somebody_moves_is_a_push(make_world: MakeWorld, known: str) -> None:
+    world = make_world(registration("top", BASE), registration("app", ref("top")))
+    world.push_base()
+    world.drive()
+    match known:
+        case "archived":
+            world.app.store.commit("cascades", world.cascade, [Delete(row="image:top", etag=ANY)])
+        case "never seen":
+            world.app.store.commit("bases", "bases", [Delete(row=ref("top"), etag=ANY)])
+    world.time += MOVING
+    world.registry.put(ref("top"), image_of(["sha256:base1", "sha256:by-hand"]))
+    world.drive()
+    assert len(world.cascades) == 2
+    assert world.statuses() == {"app": "done"}
 
 
 def test_a_planner_that_stood_still_until_its_cascade_had_ended_starts_nothing(
