@@ -8,8 +8,9 @@ BIN := .venv/bin
 STORE ?= sqlite
 ARGS ?=
 ONLY ?=
+SECONDS ?= 600
 
-.PHONY: help setup demo up test check format bench lock clean distclean
+.PHONY: help setup demo up test soak check format bench lock clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +31,9 @@ ifeq ($(strip $(ARGS)),)
 else
 	@$(BIN)/python -m pytest $(ARGS)
 endif
+
+soak: setup ## the faults it must survive, by chance and for longer (SECONDS=600; SOAK_SEED=N begins there)
+	@SOAK_SECONDS=$(SECONDS) $(BIN)/python -m pytest tests/faults --timeout=0 $(ARGS)
 
 check: setup ## format, lint, types, import layers, locks in step with pyproject.toml
 	$(BIN)/ruff format --check .

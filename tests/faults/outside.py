@@ -60,6 +60,8 @@ class Outside:
     unhealthy: set[str] = field(default_factory=set)
     webhooks: list[tuple[str, str]] = field(default_factory=list)
     """Events on their way, (reference, digest), the oldest first."""
+    stable: set[tuple[str, str]] = field(default_factory=set)
+    """What stable tags pointed to, at any time: repository and digest."""
     promotions: list[tuple[str, str]] = field(default_factory=list)
     repeated: list[tuple[str, str]] = field(default_factory=list)
     """Promotions of a digest to a tag that pointed to it already."""
@@ -77,6 +79,9 @@ class Outside:
     def put(self, reference: str, image: Image) -> str:
         """Push an image from outside the product; its webhook sets out."""
         self.images[image.digest] = image
+        repository, _, tag = reference.rpartition(":")
+        if not tag.startswith("gs-"):
+            self.stable.add((repository, image.digest))
         if self.tags.get(reference) != image.digest:
             self.tags[reference] = image.digest
         self.webhooks.append((reference, image.digest))
@@ -211,8 +216,7 @@ class Outside:
 
     def deployer_patch(self, workload: Workload, image: str, *, cause: str) -> None:
         repository, _, digest = image.partition("@")
-        ours = any(tag.rpartition(":")[0] == repository and known == digest for tag, known in self.promotions)
-        if image != FORMER and not ours:
-            self.violations.append(f"{workload} patched to {image}, which was never promoted")
+        if image != FORMER and (repository, digest) not in self.stable:
+            self.violations.append(f"{workload} patched to {image}, which no stable tag ever pointed to")
         self.patches.append((str(workload), image))
         self.running[str(workload)] = image
