@@ -19,7 +19,6 @@ from groundswell.cascade.engine import Engine, Work
 from groundswell.cascade.freezebook import FreezeBook
 from groundswell.cascade.gathering import Gathering
 from groundswell.cascade.goodbook import GoodBook
-from groundswell.cascade.holders import Holders
 from groundswell.cascade.intake import Intake
 from groundswell.cascade.model import Kind
 from groundswell.cascade.operate import Operator
@@ -196,7 +195,6 @@ class App:
         return Planner(
             engine=self.engine,
             gathering=self.gathering,
-            holders=Holders(self.store),
             catalog=self.catalog,
             bases=self.bases,
             durations=self.durations,

@@ -16,7 +16,6 @@ from groundswell.cascade.decide import news, predecessor
 from groundswell.cascade.durations import Durations
 from groundswell.cascade.engine import Engine
 from groundswell.cascade.gathering import Begun, Gathered, Gathering, Plan
-from groundswell.cascade.holders import Holders
 from groundswell.cascade.ids import new_id
 from groundswell.cascade.model import (
     BaseNews,
@@ -51,7 +50,6 @@ class Planner:
         *,
         engine: Engine,
         gathering: Gathering,
-        holders: Holders,
         catalog: Catalog,
         bases: BaseBook,
         durations: Durations,
@@ -60,7 +58,7 @@ class Planner:
         self._engine = engine
         self._records = engine.records
         self._gathering = gathering
-        self._holders = holders
+        self._holders = engine.records.holders
         self._catalog = catalog
         self._bases = bases
         self._durations = durations

@@ -13,6 +13,7 @@ from itertools import batched
 from typing import Any
 
 from groundswell.cascade.codec import rebuild_from_json, rebuild_to_json
+from groundswell.cascade.holders import Holders
 from groundswell.cascade.model import Rebuild
 from groundswell.cascade.recent import Recent
 from groundswell.clock import inverted
@@ -102,6 +103,7 @@ class Listed:
 class Records:
     def __init__(self, store: Documents) -> None:
         self._store = store
+        self.holders = Holders(store)
         self._rebuilds: Recent[tuple[str, str], Stored[Rebuild]] = Recent(_REMEMBERED)
         self._settled: Recent[tuple[str, str], int] = Recent(_REMEMBERED)  # the turn of each
         self._headers: Recent[str, Stored[Header]] = Recent(100)
@@ -287,6 +289,7 @@ class Records:
             self._store.commit(_CASCADES, listed.id, [Delete(row=_HEADER, etag=listed.header.etag)])
         images = self._store.scan(_CASCADES, listed.id, prefix=_IMAGE)
         for part in batched(images, MAX_COMMIT, strict=False):
+            self.holders.leave(listed.id, [record.row.removeprefix(_IMAGE) for record in part])
             self._store.commit(_CASCADES, listed.id, [Delete(row=record.row, etag=ANY) for record in part])
         self._store.commit(_INDEX, _BY_TIME, [Delete(row=listed.row, etag=ANY)])
 

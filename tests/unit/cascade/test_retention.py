@@ -65,6 +65,7 @@ def test_an_old_cascade_goes_into_the_archive_and_the_newest_stays(make_world: M
     assert retention(world).run() == Cleared(cascades=1, pushes=pushes)
     assert world.cascades == [newer]
     assert rows(world, "cascades", older) == []
+    assert rows(world, "index", "images") == [f"app:{newer}", f"top:{newer}"]
     kept = {state.image: state for state in world.app.archive.rebuilds(older)}
     assert kept == {image: summary(state) for image, state in before.items()}
     top = kept["top"]
