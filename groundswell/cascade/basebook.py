@@ -23,6 +23,7 @@ MOVING = 300.0
 class Base:
     """`planned` is false until the digest has gone into a cascade: `cascade` is the one before it then.
 
+    `push` is the id of the push that told the digest.
     `before` is what the tag pointed to when a promotion of ours was entered, which is before the tag moves.
     """
 
@@ -31,6 +32,7 @@ class Base:
     seen_at: float
     planned: bool = True
     before: str = ""
+    push: str = ""
 
     def knows(self, digest: str, now: float) -> bool:
         """Whether a tag that points to `digest` is no news: as entered, or about to move there by our own hand."""
@@ -51,8 +53,8 @@ class BaseBook:
         """Every entry, by reference."""
         return {record.row: Base(**record.value) for record in self._store.scan(_TABLE, _PARTITION)}
 
-    def claim(self, reference: str, *, digest: str) -> Base:
-        """Enter a digest, if it is new, as one to be planned; returns what the book says now.
+    def claim(self, reference: str, *, digest: str, push: str = "") -> Base:
+        """Enter a digest that a push told, if it is new, as one to be planned; returns what the book says now.
 
         Until that is done, the entry names the cascade that the digest before it went into.
         """
@@ -63,7 +65,7 @@ class BaseBook:
                 if known is not None and known.knows(digest, self._clock()):
                     return known
                 cascade = known.cascade if known else ""
-                base = Base(digest=digest, cascade=cascade, seen_at=self._clock(), planned=False)
+                base = Base(digest=digest, cascade=cascade, seen_at=self._clock(), planned=False, push=push)
                 put = Put(row=reference, value=asdict(base), etag=record.etag if record else None)
                 self._store.commit(_TABLE, _PARTITION, [put])
         return base

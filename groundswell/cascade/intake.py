@@ -105,18 +105,18 @@ class Intake:
             publisher = lineage.publisher(name)
         if not followed and not pinned:
             return Result.UNKNOWN, ""
-        base = self._entered(reference, publisher)
+        base = self._entered(reference, publisher, push)
         if base is None:
             return Result.MISSING, ""
         digest = base.digest
         if base.planned:
-            return Result.CASCADE if push.waited else Result.KNOWN, base.cascade
+            return _told(base, push), base.cascade
         if not followed:
             self._bases.planned(name, digest=digest, cascade=base.cascade)
             return Result.PINNED, ""
-        return self._gather(push, name, digest)
+        return self._gather(push, name, base)
 
-    def _entered(self, reference: Reference, publisher: str | None) -> Base | None:
+    def _entered(self, reference: Reference, publisher: str | None, push: Push) -> Base | None:
         """The base as registry and book both have it; None when there is no such tag.
 
         What was entered is read back once more: somebody may have entered a newer digest between our reading and
@@ -126,7 +126,7 @@ class Intake:
         if publisher is not None and digest is not None:
             self._wait_for_promotion(str(reference), publisher, digest)
         while digest is not None:
-            base = self._bases.claim(str(reference), digest=digest)
+            base = self._bases.claim(str(reference), digest=digest, push=push.id)
             if base.planned:
                 return base  # nothing was entered
             read, digest = digest, self._registry.digest(reference)
@@ -149,23 +149,22 @@ class Intake:
         if state.status is Status.PROMOTING and state.candidate == known.digest:
             raise TemporaryError(f"{reference} is being promoted by cascade {state.cascade}")
 
-    def _gather(self, push: Push, reference: str, digest: str) -> tuple[Result, str]:
+    def _gather(self, push: Push, reference: str, base: Base) -> tuple[Result, str]:
         """Let the push wait for its window; plan it when that has passed."""
         now = self._clock()
         window = 0.0 if push.urgent else self._settle(reference)
         wanted = Gathered(
             reference=reference,
-            digest=digest,
+            digest=base.digest,
             source=push.source,
             due=now + window,
             urgent=push.urgent,
             forced=push.force,
         )
         known = self._gathering.waiting(reference)
-        new = known is None or known.digest != digest
         due = wanted.due if known is None else min(known.due, wanted.due)
         if due > now and not push.waited:
-            if not new:
+            if known is not None and known.digest == base.digest:
                 return Result.KNOWN, ""
             # Sent first: where a push is seen to wait, somebody is on the way to plan it.
             queue(self._store, replace(push, waited=True, tries=0), delay=due - now)
@@ -173,8 +172,7 @@ class Intake:
             return Result.SETTLING, ""
         self._gathering.add(wanted)
         cascade = self._planner.plan(reference)
-        told = cascade or self._bases.claim(reference, digest=digest).cascade
-        return Result.CASCADE if new or push.waited or push.tries else Result.KNOWN, told
+        return _told(base, push), cascade or self._bases.claim(reference, digest=base.digest).cascade
 
     def _log(self, push: Push, result: Result, cascade: str) -> None:
         """One line a push: what becomes of it later takes the place of what was said first."""
@@ -193,6 +191,11 @@ class Intake:
         writes = [Delete(row=record.row, etag=ANY) for record in old]
         self._store.commit(_TABLE, _PARTITION, writes)
         return len(writes)
+
+
+def _told(base: Base, push: Push) -> Result:
+    """Of all that tell a digest, the push that entered it is the one that went into a cascade."""
+    return Result.CASCADE if push.waited or push.id == base.push else Result.KNOWN
 
 
 def _fields(push: Push) -> dict[str, object]:

@@ -125,6 +125,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
             "GROUNDSWELL_REGISTRIES": json.dumps(
                 {acr.registry.login_server: {"subscription": "s", "resource_group": "g", "name": "acr"}}
             ),
+            "GROUNDSWELL_SETTLE_SECONDS": "0",
             "GROUNDSWELL_WEBHOOK_HEADER": "X-Secret",
             "GROUNDSWELL_WEBHOOK_SECRET": SECRET,
             "GROUNDSWELL_FUNCTION_KEY": KEY,

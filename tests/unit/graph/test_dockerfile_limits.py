@@ -93,14 +93,14 @@ SHAPES = {
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_megabyte_of_anything_ends_soon(shape: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     try:
         assert resolve(SHAPES[shape]).unresolved == ()
     except DockerfileError as exc:
         assert exc.line >= 1
         assert "\n" not in str(exc)
         assert len(str(exc)) < 2100
-    assert time.perf_counter() - began < SECONDS
+    assert time.process_time() - began < SECONDS
 
 
 @settings(deadline=None)
@@ -124,12 +124,12 @@ def test_any_bytes_are_resolved_or_refused(data: bytes, head: bytes) -> None:
 )
 def test_any_bytes_over_and_over_end_soon(piece: bytes, head: bytes) -> None:
     text = (head + piece * (SIZE // len(piece))).decode(errors="surrogateescape")
-    began = time.perf_counter()
+    began = time.process_time()
     try:
         assert resolve(text).frontend is None
     except DockerfileError as exc:
         assert exc.reason
-    assert time.perf_counter() - began < SECONDS
+    assert time.process_time() - began < SECONDS
 
 
 _PIECES = [
