@@ -15,9 +15,11 @@ from groundswell.local.bases import Variant, build_base
 from groundswell.local.oci import OciImage, make_image
 from groundswell.local.push import Login, push
 from groundswell.local.trivy import binary
-from groundswell.scan.gate import Policy, judge
-from groundswell.scan.port import Severity
+from groundswell.scan.gate import judge
+from groundswell.scan.policy import Policy
+from groundswell.scan.port import Report, Severity
 from groundswell.scan.trivy import TrivyScanner
+from groundswell.scan.verdict import Verdict
 from tests.support.layers import layer
 from tests.support.login_registry import login_registry
 from tests.support.packages import make_packages
@@ -57,6 +59,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield World(login=login, packages=packages, folder=folder, trivy=binary())
 
 
+def judged(report: Report, policy: Policy | None = None, base_layers: tuple[str, ...] | None = None) -> Verdict:
+    subject = Reference(registry="r.example.com", repository="tests/image", tag=None, digest=report.digest)
+    return judge([report], policy or Policy(), subject=subject, now=NOW, base_layers=base_layers)
+
+
 def test_findings_with_their_repair_and_layer(world: World) -> None:
     image = build_base(world.packages, Variant.VULNERABLE)
     reference = world.pushed(image)
@@ -68,16 +75,20 @@ def test_findings_with_their_repair_and_layer(world: World) -> None:
     assert (critical.installed, critical.fixed) == (Variant.VULNERABLE, Variant.FIXED)
     assert critical.layer.startswith("sha256:")
     assert found["CVE-2026-90003"].fixed == ""
-    assert judge(report, Policy()).reasons == (
+    assert critical.purl.startswith("pkg:deb/debian/zlib1g@")
+    assert ("zlib1g", str(Variant.VULNERABLE)) in {(each.name, each.version) for each in report.packages or ()}
+    assert judged(report, base_layers=(critical.layer,)).reasons[0].endswith(", from its base")
+    assert judged(report, base_layers=()).reasons[0].endswith(", from its own layers")
+    assert judged(report).reasons == (
         f"CVE-2026-90001 (CRITICAL) in zlib1g {Variant.VULNERABLE}: fixed in {Variant.FIXED}",
     )
 
 
 def test_the_update_repairs_it(world: World) -> None:
     report = world.scanner().scan(world.base(Variant.FIXED))
-    assert judge(report, Policy()).passed
+    assert judged(report).passed
     assert "CVE-2026-90003" in {finding.id for finding in report.findings}  # CRITICAL, but not fixable yet
-    assert not judge(report, Policy(fixable_only=False)).passed
+    assert not judged(report, Policy(fixable_only=False)).passed
 
 
 def test_scans_side_by_side_agree(world: World) -> None:
@@ -91,8 +102,8 @@ def test_a_lone_static_program_has_no_system(world: World) -> None:
     reference = world.pushed(make_image([layer({"app": "a program"})], config={}))
     report = world.scanner().scan(reference)
     assert (report.os, report.findings) == ("", ())
-    assert not judge(report, Policy()).passed
-    assert judge(report, Policy(allow_no_os=True)).passed
+    assert not judged(report).passed
+    assert judged(report, Policy(allow_no_os=True)).passed
 
 
 @pytest.mark.parametrize(
