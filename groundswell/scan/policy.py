@@ -15,7 +15,7 @@ from typing import Any
 
 from groundswell.scan.port import Finding, Package, Severity
 from groundswell.scan.purl import Purl
-from groundswell.scan.vex import Statement, statements
+from groundswell.scan.vex import Statement, newest_first, statements
 
 type Gate = Mapping[str, Any]
 """A policy as written; whatever is left out is said elsewhere or has its default."""
@@ -102,8 +102,8 @@ def policy(gate: Gate) -> Policy:
         max_database_age=_seconds(gate["max_database_age"]) if "max_database_age" in gate else None,
         allow=tuple(_allowance(entry) for entry in gate.get("allow", ())),
         never=tuple(_ban(entry) for entry in gate.get("never", ())),
-        vex=tuple(
-            each for document in gate.get("vex", ()) for each in statements(document["document"], end(document))
+        vex=newest_first(
+            each for entry in gate.get("vex", ()) for each in statements(entry["document"], end(entry))
         ),
     )
 

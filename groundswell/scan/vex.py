@@ -6,7 +6,7 @@ newest counts. Products and components are matched by package URL alone: an iden
 image or to a package in it clears nothing.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +59,11 @@ def statements(document: Mapping[str, Any], expires: float) -> tuple[Statement, 
         ]
     except TemporaryError as exc:
         raise InputError(f"not an OpenVEX document: {exc}") from exc
+    return newest_first(found)
+
+
+def newest_first(found: Iterable[Statement]) -> tuple[Statement, ...]:
+    """In the order in which they count; of two that are as old as each other, the one that clears nothing."""
     return tuple(sorted(found, key=lambda statement: (-statement.at, statement.clears)))
 
 

@@ -1,4 +1,4 @@
-"""Reading other scanners' reports, of real shape (in `reports`), and all that is refused instead of called clean."""
+"""Other scanners' reports: some of real shape (in `reports`), and all that is refused instead of called clean."""
 
 import copy
 import json
