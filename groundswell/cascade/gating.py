@@ -39,8 +39,8 @@ class Gate:
         Raises what the scanner raises: without a scan there is no verdict.
         """
         subject = _at(image, state.candidate)
-        policy = self._policies.policy(self._registered(image))
         report = self._scanner.scan(subject)
+        policy = self._policies.policy(self._registered(image))
 
         def hear(current: Sequence[Report] | None) -> Verdict:
             return judge(
