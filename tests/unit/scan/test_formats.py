@@ -104,6 +104,12 @@ def test_a_suppression_needs_a_reason_and_to_be_accepted(suppression: Document) 
     assert parsed("sarif", document).findings[2].cleared == ""
 
 
+def test_a_result_without_a_place_is_in_the_image() -> None:
+    document = load("generic.sarif")
+    document["runs"][0]["results"] = [{"ruleId": "SCAN-3", "locations": [{}, {"physicalLocation": {}}]}]
+    assert parsed("sarif", document).findings[0].package == "the image"
+
+
 def test_an_image_named_by_its_hash() -> None:
     document = load("generic.sarif")
     document["runs"][0]["artifacts"] = [{"hashes": {"sha-256": "AB" * 32}}]
@@ -159,6 +165,8 @@ def test_aqua_without_a_system(system: str) -> None:
 
 
 def test_aqua_names_the_image_by_its_config() -> None:
+    with pytest.raises(PermanentError, match="but about no digest"):
+        parsed("aqua", {**load("aqua"), "metadata": {}, "digest": None})
     document = {**load("aqua"), "metadata": {}}
     with pytest.raises(PermanentError, match="is not about"):
         parsed("aqua", document)
