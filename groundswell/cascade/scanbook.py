@@ -23,17 +23,17 @@ class ScanBook:
     def find(self, image: str, digest: str, like: Report) -> Report | None:
         """The kept scan of `digest`, when the scanner and the advisories of `like` made it."""
         record = self._store.get(_TABLE, image, like.scanner)
-        if record is None or like.database_at is None:
+        if record is None or (record.value["digest"], record.value["database_at"]) != (digest, like.database_at):
             return None
         value = record.value
-        if (value["digest"], value["database_at"]) != (digest, like.database_at):
-            return None
         findings = tuple(Finding(**{**each, "severity": Severity(each["severity"])}) for each in value["findings"])
         packages = None if value["packages"] is None else tuple(Package(**each) for each in value["packages"])
         return Report(**{**value, "findings": findings, "packages": packages})
 
     def keep(self, image: str, report: Report) -> None:
-        """Keep `report` in place of the image's last. One that is too large to store is not kept."""
+        """Keep `report` in place of the image's last, unless it could not be compared or is too large to store."""
+        if report.database_at is None:
+            return
         lean = replace(report, findings=tuple(replace(finding, title="") for finding in report.findings))
         try:
             self._store.commit(_TABLE, image, [Put(row=report.scanner, value=asdict(lean), etag=ANY)])

@@ -31,7 +31,7 @@ class Policies:
         return record.value if record else {"version": 1, "global": {}, "teams": {}, "vex": []}
 
     def set(self, document: Document, *, who: str, why: str) -> bool:
-        """Put `document` in force; False when it is already.
+        """Put `document` in force; False when it is already. The audit trail is written first.
 
         Raises InputError without a reason, ConflictError when somebody else set one meanwhile, PermanentError when
         it is too large to store.
@@ -41,11 +41,6 @@ class Policies:
         record = self._record()
         if record is not None and record.value == document:
             return False
-        put = Put(row=_ROW, value=document, etag=record.etag if record else None)
-        try:
-            self._store.commit(_TABLE, _PARTITION, [put])
-        except ConflictError as exc:
-            raise ConflictError("somebody else set a policy meanwhile; look at it, then set yours again") from exc
         audit.record(
             self._store,
             at=self._clock(),
@@ -56,6 +51,11 @@ class Policies:
             before=_told(record.value) if record else {},
             after=_told(document),
         )
+        put = Put(row=_ROW, value=document, etag=record.etag if record else None)
+        try:
+            self._store.commit(_TABLE, _PARTITION, [put])
+        except ConflictError as exc:
+            raise ConflictError("somebody else set a policy meanwhile; look at it, then set yours again") from exc
         return True
 
     def merged(self, image: Registration) -> Merged:

@@ -243,7 +243,6 @@ class FakeScanner:
             os="debian 12",
             findings=findings,
             scanned_at=self.world.time,
-            database_at=self.world.time // 86400 * 86400,
         )
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -11,7 +12,6 @@ from groundswell import wiring
 from groundswell.cli import common, findings, main
 from groundswell.errors import InputError, NotFoundError
 from groundswell.scan.port import Finding, Severity
-from groundswell.scan.verdict import Line, Verdict
 from tests.support.world import BASE, World, registration
 
 POLICY = """\
@@ -21,6 +21,7 @@ teams:
   platform: {severity: HIGH, allow: [{id: CVE-9, reason: r, expires: 2030-01-01}]}
 vex: [{file: a.json, expires: 2030-01-01}]
 """
+BEFORE = {"passed": True, "digest": "d", "scanner": "s", "os": "o", "reasons": [], "counts": {"LOW": 1}}
 VEX = {"@context": "https://openvex.dev/ns", "timestamp": "2026-11-01T00:00:00Z", "statements": []}
 
 
@@ -48,6 +49,7 @@ def run(*args: str) -> Result:
 
 def test_a_policy_is_put_in_force_and_shown(world: World, policy: Path) -> None:
     assert run("policy", "show").output == "version: 1\nvex: []\n"
+    world.time += 1.0
     assert "in force from the next scan on" in run("policy", "set", str(policy), "--reason", "first").output
     assert "nothing to change" in run("policy", "set", str(policy), "--reason", "again").output
     shown = run("policy", "show").output
@@ -131,32 +133,20 @@ def test_a_verdict_that_passed_and_what_is_not_kept(world: World, monkeypatch: p
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("changes", "said"),
     [
-        (Line(id="never", package="p", installed="1", fixed="", severity="CRITICAL", why="banned"), "p 1; banned"),
-        (
-            Line(id="C", package="p", installed="1", fixed="", severity="LOW", blame="base", why="w"),
-            ", from its base;",
-        ),
-        (
-            Line(id="C", package="p", installed="1", fixed="", severity="LOW", blame="image"),
-            ", from its own layers;",
-        ),
-        (Line(id="C", package="p", installed="1", fixed="", severity="LOW", blame="both"), "its base and its own"),
-        (
-            Line(id="C", package="p", installed="1", fixed="", severity="LOW", state="fixed"),
-            "        fixed   C LOW",
-        ),
+        ({"id": "never", "why": "banned"}, "never LOW in p 1; banned"),
+        ({"blame": "base"}, ", from its base;"),
+        ({"blame": "image"}, ", from its own layers;"),
+        ({"blame": "both"}, ", from its base and its own layers;"),
+        ({"state": "fixed"}, "        fixed   CVE-1 LOW"),
     ],
 )
-def test_a_finding_in_a_line(line: Line, said: str) -> None:
-    verdict = Verdict(
-        passed=True, digest="d", scanner="s", os="o", reasons=(), counts={"LOW": 1}, findings=(line,), compared="c"
-    )
-    tally = {"new": 0, "carried": 0, "fixed": 0}
-    assert said in list(findings.lines({**verdict.to_json(), "tally": tally}))[-1]
+def test_a_finding_in_a_line(changes: dict[str, Any], said: str) -> None:
+    fields = {"id": "CVE-1", "package": "p", "installed": "1", "fixed": "", "severity": "LOW", **changes}
+    verdict = {**BEFORE, "findings": [fields], "compared": "c", "tally": {"new": 0, "carried": 0, "fixed": 0}}
+    assert said in list(findings.lines(verdict))[-1]
 
 
 def test_a_verdict_of_before_has_no_more_to_say() -> None:
-    old = {"passed": True, "digest": "d", "scanner": "s", "os": "o", "reasons": [], "counts": {"LOW": 1}}
-    assert list(findings.lines(old)) == []
+    assert list(findings.lines(BEFORE)) == []
