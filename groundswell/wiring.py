@@ -18,6 +18,7 @@ from groundswell.cascade.durations import Durations
 from groundswell.cascade.engine import Engine, Work
 from groundswell.cascade.freezebook import FreezeBook
 from groundswell.cascade.gathering import Gathering
+from groundswell.cascade.gating import Gate
 from groundswell.cascade.goodbook import GoodBook
 from groundswell.cascade.intake import Intake
 from groundswell.cascade.model import Kind
@@ -29,9 +30,11 @@ from groundswell.cascade.push import Push, queue
 from groundswell.cascade.reconcile import Reconcile
 from groundswell.cascade.repeats import Repeats
 from groundswell.cascade.retention import Policy, Retention
+from groundswell.cascade.scanbook import ScanBook
 from groundswell.cascade.stages import Stages
 from groundswell.cascade.sweep import Sweep
 from groundswell.lineage.catalog import Catalog
+from groundswell.lineage.policies import Policies
 from groundswell.settings import Settings
 from groundswell.store.connect import open_store
 from groundswell.store.port import Store
@@ -113,6 +116,20 @@ class App:
         )
 
     @cached_property
+    def policies(self) -> Policies:
+        return Policies(self.store, self.clock)
+
+    @cached_property
+    def gate(self) -> Gate:
+        return Gate(
+            scanner=self.scanner,
+            policies=self.policies,
+            catalog=self.catalog,
+            scans=ScanBook(self.store),
+            clock=self.clock,
+        )
+
+    @cached_property
     def deployer(self) -> "Deployer":
         from groundswell.deploy.kubernetes import KubernetesDeployer
 
@@ -159,7 +176,7 @@ class App:
             ),
             registry=self.registry,
             builder=self.builder,
-            scanner=self.scanner,
+            gate=self.gate,
             deployer=self.deployer,
             freezes=self.freezes,
             clock=self.clock,

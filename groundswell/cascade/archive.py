@@ -22,7 +22,7 @@ _TOGETHER = 100
 _FIRST_YEAR = 2026
 """No cascade is older than the product."""
 _MOMENTS, _REASONS, _REASON = 10, 5, 1000
-"""Of each rebuild: moments besides the first, reasons of its verdict, characters of one."""
+"""Of each rebuild: moments besides the first, of each part of its verdict, characters of one."""
 
 
 class Archive:
@@ -75,8 +75,9 @@ def summary(state: Rebuild) -> Rebuild:
     """What is kept of a rebuild: how it ended, run, digests, proof and verdict; the long texts are cut."""
     history = state.history if len(state.history) <= _MOMENTS else (state.history[0], *state.history[-_MOMENTS:])
     verdict = dict(state.verdict)
-    if "reasons" in verdict:
-        verdict["reasons"] = verdict["reasons"][:_REASONS]
+    for part in ("reasons", "findings", "fixed", "notes"):
+        if part in verdict:
+            verdict[part] = verdict[part][:_REASONS]
     return replace(
         state,
         waits={},

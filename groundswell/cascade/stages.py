@@ -16,6 +16,7 @@ from groundswell.cascade.deadlines import ROLLOUT
 from groundswell.cascade.engine import Work
 from groundswell.cascade.evidence import build_bases
 from groundswell.cascade.freezebook import FreezeBook
+from groundswell.cascade.gating import Gate, base_layers
 from groundswell.cascade.holds import missing
 from groundswell.cascade.model import (
     AlreadyBuilt,
@@ -47,8 +48,6 @@ from groundswell.lineage.catalog import Catalog
 from groundswell.lineage.model import Registration, from_json, to_json
 from groundswell.registry.chain import prove, same_content
 from groundswell.registry.port import Image, Registry
-from groundswell.scan.gate import judge
-from groundswell.scan.port import Scanner
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +65,7 @@ class Stages:
         repeats: Repeats,
         registry: Registry,
         builder: Builder,
-        scanner: Scanner,
+        gate: Gate,
         deployer: Deployer,
         freezes: FreezeBook,
         clock: Clock,
@@ -76,7 +75,7 @@ class Stages:
         self._repeats = repeats
         self._registry = registry
         self._builder = builder
-        self._scanner = scanner
+        self._gate = gate
         self._deployer = deployer
         self._freezes = freezes
         self._clock = clock
@@ -182,6 +181,7 @@ class Stages:
             reference, content = base
             result = prove(built, content)
             proof |= {"base": reference, "base_digest": content.digest, "layers": asdict(result)}
+            proof["base_layers"] = base_layers(built, content)
             if not result.proven:
                 reason = f"not built on {reference}@{content.digest}: {'; '.join(result.reasons)}"
                 return Disproved(at=self._clock(), proof=proof, reason=reason)
@@ -218,8 +218,7 @@ class Stages:
 
     def scan(self, _: Command, state: Rebuild) -> Event:
         image = from_json(state.spec)
-        report = self._scanner.scan(_reference(image, digest=state.candidate))
-        verdict = judge(report, image.policy)
+        verdict = self._gate.verdict(image, state)
         return Scanned(
             at=self._clock(),
             passed=verdict.passed,

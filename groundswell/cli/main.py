@@ -17,6 +17,7 @@ from groundswell.cli import (
     hold,
     impact,
     lineage,
+    policy,
     push,
     pushes,
     replay,
@@ -49,6 +50,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(lineage.app, name="lineage")
+app.add_typer(policy.app, name="policy")
 app.add_typer(runs.app, name="runs")
 app.add_typer(freeze.app, name="freeze")
 app.command("cascades")(cascades.cascades)

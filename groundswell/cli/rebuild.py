@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from groundswell.cli import findings
+
 if TYPE_CHECKING:
     from groundswell.cascade.model import Rebuild
 
@@ -63,6 +65,7 @@ def scan(verdict: Mapping[str, Any]) -> Iterator[str]:
     yield f"scan of {verdict['digest']} by {verdict['scanner']} ({verdict['os'] or 'no OS'}): {found}"
     yield "passed" if verdict["passed"] else "rejected"
     yield from verdict["reasons"]
+    yield from findings.lines(verdict)
 
 
 def _tags(state: "Rebuild") -> Iterator[str]:

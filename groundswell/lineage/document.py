@@ -4,6 +4,7 @@ The JSON Schema beside this file is the one description of the format: editors c
 we. Aliases are refused: a few lines of them can stand for gigabytes.
 """
 
+import datetime as dt
 import json
 import re
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -45,13 +46,19 @@ def parse(text: str, *, name: str = "lineage.yaml") -> tuple[Entry, ...]:
 
     Raises InputError with one line per complaint, each `NAME:LINE: what is wrong`.
     """
+    document, lines = checked(text, name, _validator())
+    return tuple(_entries(document, lines, name))
+
+
+def checked(text: str, name: str, schema: Validator) -> tuple[Any, "_Lines"]:
+    """A YAML (or JSON) document that `schema` takes, and where its values stand. Raises InputError as `parse`."""
     if len(text.encode()) > MAX_BYTES:
         raise InputError(f"{name}: larger than {MAX_BYTES // 1024 // 1024} MiB; split it into several files")
     document, lines = _load(text, name)
-    errors = sorted(_validator().iter_errors(document), key=lambda error: lines.of(tuple(error.absolute_path)))
+    errors = sorted(schema.iter_errors(document), key=lambda error: lines.of(tuple(error.absolute_path)))
     if errors:
         raise InputError("\n".join(f"{name}:{_line(error, lines)}: {_say(error)}" for error in errors[:20]))
-    return tuple(_entries(document, lines, name))
+    return document, lines
 
 
 def check_git(url: str, where: str) -> None:
@@ -87,8 +94,17 @@ def _unique(_: Validator, wanted: bool, items: Any, of: Any) -> Iterator[Validat
         yield ValidationError(f"{items!r} has non-unique elements")
 
 
+def _format(_: Validator, kind: str, text: Any, of: Any) -> Iterator[ValidationError]:  # noqa: ARG001  # a keyword's signature
+    """Days that a pattern takes, but no calendar has."""
+    if kind == "date" and isinstance(text, str):
+        try:
+            dt.date.fromisoformat(text)
+        except ValueError:
+            yield ValidationError(f"{text!r} is no day, such as 2026-12-31")
+
+
 validator: Callable[[Mapping[str, Any]], Validator] = extend(  # type: ignore[no-untyped-call]  # without annotations
-    Draft202012Validator, {"pattern": _pattern, "uniqueItems": _unique}
+    Draft202012Validator, {"format": _format, "pattern": _pattern, "uniqueItems": _unique}
 )
 """What holds documents against the JSON Schema it is given. Patterns are read as JSON Schema has them."""
 
@@ -96,6 +112,16 @@ validator: Callable[[Mapping[str, Any]], Validator] = extend(  # type: ignore[no
 @cache
 def _validator() -> Validator:
     return validator(schema())
+
+
+class _Loader(yaml.SafeLoader):
+    """Leaves days as they are written: `2026-12-31` is a text in JSON, and so it is here."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 
 
 class _Lines:
@@ -122,9 +148,9 @@ def _load(text: str, name: str) -> tuple[Any, _Lines]:
                 raise InputError(f"{name}:{line}: aliases (*{event.anchor}) are not allowed; write the value out")
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         if node is None:
-            raise InputError(f"{name}:1: the file is empty; it needs `version: 1` and `images:`")
+            raise InputError(f"{name}:1: the file is empty; it needs `version: 1`")
         _walk(node, (), lines, name)
-        return yaml.safe_load(text), lines
+        return _Loader(text).get_single_data(), lines
     except yaml.MarkedYAMLError as exc:
         mark = exc.problem_mark or exc.context_mark
         where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name

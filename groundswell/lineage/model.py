@@ -9,8 +9,7 @@ from graph.lineage import Node
 from graph.reference import Reference
 from groundswell.build.port import Source
 from groundswell.deploy.port import Kind, Workload
-from groundswell.scan.gate import Policy
-from groundswell.scan.port import Severity
+from groundswell.scan.policy import Policy, policy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +59,8 @@ class Registration:
 
     @property
     def policy(self) -> Policy:
-        """The gate; the default is "no fixable CRITICAL"."""
-        return Policy(
-            threshold=Severity[self.gate.get("severity", "CRITICAL")],
-            fixable_only=bool(self.gate.get("fixable_only", True)),
-            allow_no_os=self.gate.get("os") == "none",
-        )
+        """The gate as far as the registration says it; teams' and global policies come on top (`policies.py`)."""
+        return policy(self.gate)
 
 
 def to_json(registration: Registration) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The scan port: one scanner looks at one image digest and reports what it found."""
 
+import datetime as dt
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
@@ -21,7 +22,9 @@ class Severity(IntEnum):
 class Finding:
     """One vulnerability in one installed package.
 
-    `fixed` is the version that repairs it, empty when there is none yet; `layer` the diff_id it came with.
+    `fixed` is the version that repairs it, empty when there is none yet; `fix_known` is False when the report does
+    not say whether there is one. `layer` is the diff_id it came with, `purl` the package URL. `cleared` is the
+    scanner's own reason why it does not apply to this image.
     """
 
     id: str
@@ -31,20 +34,47 @@ class Finding:
     severity: Severity
     title: str = ""
     layer: str = ""
+    fix_known: bool = True
+    purl: str = ""
+    cleared: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """One installed package; `version` is empty when the scanner does not know it."""
+
+    name: str
+    version: str
+    layer: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """A scan that worked. `digest` is what was scanned; `os` as the scanner recognised it (`debian 12.5`).
 
-    `os` is empty when the image holds no trace of an operating system (a lone static program): whether that may
-    pass is the gate's to say.
+    `os` is empty when the image holds no trace of an operating system (a lone static program), and when the format
+    has no place for it (`says_os` is False): whether either may pass is the gate's to say. `packages` is None when
+    the format does not list them. `scanned_at` and `database_at` (of the advisories) are seconds since the epoch,
+    None when the report does not say.
     """
 
     scanner: str
     digest: str
     os: str
     findings: tuple[Finding, ...]
+    packages: tuple[Package, ...] | None = None
+    scanned_at: float | None = None
+    database_at: float | None = None
+    says_os: bool = True
+
+    @property
+    def label(self) -> str:
+        """The scanner as people are shown it, with the age of what it knew."""
+        if self.database_at is None:
+            return self.scanner
+        return (
+            f"{self.scanner}, database of {dt.datetime.fromtimestamp(self.database_at, dt.UTC):%Y-%m-%dT%H:%M:%SZ}"
+        )
 
 
 class Scanner(Protocol):

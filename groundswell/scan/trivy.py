@@ -74,8 +74,13 @@ class TrivyScanner:
             folder = Path(name)
             status = self._run(image, folder, self._environment(reference.registry, folder))
             content = self._report(image, folder, status)
-        scanner = f"trivy, database of {contents.updated_at:%Y-%m-%dT%H:%M:%SZ}"
-        report = parse(content, digest=reference.digest, buckets=contents.buckets, scanner=scanner)
+        report = parse(
+            content,
+            digest=reference.digest,
+            buckets=contents.buckets,
+            scanned_at=started,
+            database_at=contents.updated_at.timestamp(),
+        )
         if bool(report.findings) != (status == _FOUND):
             raise TemporaryError(
                 f"Trivy ended with {status} but reported {len(report.findings)} findings", delay=_RETRY

@@ -17,8 +17,10 @@ from groundswell.local.debs import fetch_packages
 from groundswell.local.paths import ROOT, home
 from groundswell.local.push import Login, push
 from groundswell.local.trivy import binary
-from groundswell.scan.gate import Policy, Verdict, judge
+from groundswell.scan.gate import judge
+from groundswell.scan.policy import Policy
 from groundswell.scan.trivy import TrivyScanner
+from groundswell.scan.verdict import Verdict
 from tests.support.login_registry import login_registry
 from tests.support.scanning import NOW, make_database
 
@@ -65,7 +67,7 @@ class Builds:
         login = (self.login.user, self.login.password)
         scanner = TrivyScanner(binary(), self.folder / "trivy", lambda _: login, now=lambda: NOW)
         reference = Reference(registry=self.login.registry, repository=name, tag=None, digest=digest)
-        return judge(scanner.scan(reference), Policy())
+        return judge([scanner.scan(reference)], Policy(), subject=reference, now=NOW)
 
     def _buildah(self, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         place = self.folder.parent / "storage"

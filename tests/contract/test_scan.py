@@ -1,6 +1,7 @@
 """The scan port's promises, kept by the real Trivy against a real registry and the local stack's database."""
 
 import os
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -15,9 +16,13 @@ from groundswell.local.bases import Variant, build_base
 from groundswell.local.oci import OciImage, make_image
 from groundswell.local.push import Login, push
 from groundswell.local.trivy import binary
-from groundswell.scan.gate import Policy, judge
-from groundswell.scan.port import Severity
+from groundswell.scan.formats import read
+from groundswell.scan.gate import judge
+from groundswell.scan.policy import Policy
+from groundswell.scan.port import Finding, Report, Severity
+from groundswell.scan.source import Source
 from groundswell.scan.trivy import TrivyScanner
+from groundswell.scan.verdict import Verdict
 from tests.support.layers import layer
 from tests.support.login_registry import login_registry
 from tests.support.packages import make_packages
@@ -57,6 +62,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield World(login=login, packages=packages, folder=folder, trivy=binary())
 
 
+def judged(report: Report, policy: Policy | None = None, base_layers: tuple[str, ...] | None = None) -> Verdict:
+    subject = Reference(registry="r.example.com", repository="tests/image", tag=None, digest=report.digest)
+    return judge([report], policy or Policy(), subject=subject, now=NOW, base_layers=base_layers)
+
+
 def test_findings_with_their_repair_and_layer(world: World) -> None:
     image = build_base(world.packages, Variant.VULNERABLE)
     reference = world.pushed(image)
@@ -68,16 +78,20 @@ def test_findings_with_their_repair_and_layer(world: World) -> None:
     assert (critical.installed, critical.fixed) == (Variant.VULNERABLE, Variant.FIXED)
     assert critical.layer.startswith("sha256:")
     assert found["CVE-2026-90003"].fixed == ""
-    assert judge(report, Policy()).reasons == (
+    assert critical.purl.startswith("pkg:deb/debian/zlib1g@")
+    assert ("zlib1g", str(Variant.VULNERABLE)) in {(each.name, each.version) for each in report.packages or ()}
+    assert judged(report, base_layers=(critical.layer,)).reasons[0].endswith(", from its base")
+    assert judged(report, base_layers=()).reasons[0].endswith(", from its own layers")
+    assert judged(report).reasons == (
         f"CVE-2026-90001 (CRITICAL) in zlib1g {Variant.VULNERABLE}: fixed in {Variant.FIXED}",
     )
 
 
 def test_the_update_repairs_it(world: World) -> None:
     report = world.scanner().scan(world.base(Variant.FIXED))
-    assert judge(report, Policy()).passed
+    assert judged(report).passed
     assert "CVE-2026-90003" in {finding.id for finding in report.findings}  # CRITICAL, but not fixable yet
-    assert not judge(report, Policy(fixable_only=False)).passed
+    assert not judged(report, Policy(fixable_only=False)).passed
 
 
 def test_scans_side_by_side_agree(world: World) -> None:
@@ -91,8 +105,8 @@ def test_a_lone_static_program_has_no_system(world: World) -> None:
     reference = world.pushed(make_image([layer({"app": "a program"})], config={}))
     report = world.scanner().scan(reference)
     assert (report.os, report.findings) == ("", ())
-    assert not judge(report, Policy()).passed
-    assert judge(report, Policy(allow_no_os=True)).passed
+    assert not judged(report).passed
+    assert judged(report, Policy(allow_no_os=True)).passed
 
 
 @pytest.mark.parametrize(
@@ -165,3 +179,35 @@ def test_an_image_that_is_not_there(world: World) -> None:
 def test_the_password_of_a_scan_is_not_left_in_our_environment(world: World) -> None:
     world.scanner().scan(world.base(Variant.FIXED))
     assert not [name for name in os.environ if name.startswith("TRIVY_")]
+
+
+@pytest.mark.parametrize(("format_", "options"), [("sarif", []), ("cyclonedx", ["--scanners", "vuln"])])
+def test_trivys_other_formats_say_the_same(world: World, format_: str, options: list[str]) -> None:
+    """The same image by the same Trivy, read from the formats that any scanner may write."""
+    reference = world.base(Variant.VULNERABLE)
+    image = f"{reference.registry}/{reference.repository}@{reference.digest}"
+    command = [
+        *(str(world.trivy), "image", "--quiet", "--format", format_, "--cache-dir", str(world.folder / "cache")),
+        *("--skip-db-update", "--skip-java-db-update", "--offline-scan", "--image-src", "remote", *options, image),
+    ]
+    environment = {
+        "PATH": os.defpath,
+        "HOME": str(world.folder),
+        "SSL_CERT_FILE": str(world.login.ca),
+        "TRIVY_USERNAME": world.login.user,
+        "TRIVY_PASSWORD": world.login.password,
+    }
+    done = subprocess.run(command, env=environment, capture_output=True, check=True, timeout=120)
+    report = read(format_, done.stdout, Source(scanner="trivy", digest=reference.digest or "", made_at=NOW))
+    own = world.scanner().scan(reference)
+
+    def told(findings: tuple[Finding, ...]) -> set[tuple[str, str, str, Severity]]:
+        return {(each.id, each.package, each.fixed, each.severity) for each in findings}
+
+    assert told(report.findings) == told(own.findings)
+    assert all(finding.fix_known for finding in report.findings)
+    if format_ == "cyclonedx":
+        assert report.os == own.os
+        assert {(each.package, each.layer) for each in report.findings} == {
+            (each.package, each.layer) for each in own.findings
+        }

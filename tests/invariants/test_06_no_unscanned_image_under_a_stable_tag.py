@@ -1,5 +1,6 @@
 """Invariant 6: no stable tag points to an unscanned or rejected image; deployed is by digest, after promotion."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -8,8 +9,9 @@ from graph.reference import Reference
 from groundswell.cascade.model import Command, Event, Rebuild, RolloutsPlanned
 from groundswell.cascade.stages import Stages
 from groundswell.deploy.port import Workload
-from groundswell.scan.gate import Policy, Verdict
+from groundswell.scan.policy import Policy
 from groundswell.scan.port import Report
+from groundswell.scan.verdict import Verdict
 from tests.invariants.mutations import MakeWorld, Mutation, fails_when
 from tests.support.world import BASE, HOST, FakeDeployer, FakeRegistry, World, ref, registration, workload
 
@@ -59,12 +61,12 @@ def watch_patches(world: World, patched: list[str]) -> None:
 
 
 def everything_passes_the_gate(patch: pytest.MonkeyPatch) -> None:
-    def lenient(report: Report, policy: Policy) -> Verdict:
+    def lenient(reports: Sequence[Report], policy: Policy, **_: object) -> Verdict:
         return Verdict(
-            passed=True, digest=report.digest, scanner=report.scanner, os=report.os, reasons=(), counts={}
+            passed=True, digest=reports[0].digest, scanner="", os="", reasons=(), counts={}, tally={"refused": 0}
         )
 
-    patch.setattr("groundswell.cascade.stages.judge", lenient)
+    patch.setattr("groundswell.cascade.gating.judge", lenient)
 
 
 def it_is_promoted_before_it_is_scanned(patch: pytest.MonkeyPatch) -> None:

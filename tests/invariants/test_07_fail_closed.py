@@ -1,6 +1,9 @@
 """Invariant 7: a scanner that errors, times out, or does not recognise the image's system is not a pass."""
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import pytest
 
@@ -8,8 +11,10 @@ from graph.reference import Reference
 from groundswell.cascade.model import Command, Event, Rebuild, Scanned
 from groundswell.cascade.stages import Stages
 from groundswell.errors import GroundswellError, PermanentError, TemporaryError
-from groundswell.scan.gate import Policy, Verdict, judge
+from groundswell.scan.gate import judge
+from groundswell.scan.policy import Policy
 from groundswell.scan.port import Report
+from groundswell.scan.verdict import Verdict
 from tests.invariants.mutations import MakeWorld, Mutation, fails_when
 from tests.support.world import BASE, World, ref, registration
 
@@ -19,14 +24,21 @@ def holds(make_world: MakeWorld) -> None:
         world = make_world(registration("top", BASE))
         world.scanner.down = error
         assert what_becomes(world) == "failed", f"the scanner says: {error}"
-    world = make_world(registration("top", BASE))
-    scan = world.scanner.scan
+    for said, changes in WORTHLESS.items():
+        world = make_world(registration("top", BASE))
+        world.scanner.scan = partial(changed, world.scanner.scan, changes)  # type: ignore[method-assign]
+        assert what_becomes(world) == "rejected", f"no findings, and {said}"
 
-    def sees_no_system(reference: Reference) -> Report:
-        return replace(scan(reference), os="", findings=())
 
-    world.scanner.scan = sees_no_system  # type: ignore[method-assign]
-    assert what_becomes(world) == "rejected", "no findings, and no system"
+WORTHLESS: Mapping[str, Mapping[str, Any]] = {
+    "no system": {"os": ""},
+    "of another image": {"digest": "sha256:another"},
+    "of long ago": {"scanned_at": 0.0},
+}
+
+
+def changed(scan: Callable[[Reference], Report], changes: Mapping[str, Any], reference: Reference) -> Report:
+    return replace(scan(reference), findings=(), **changes)
 
 
 def what_becomes(world: World) -> str:
@@ -65,16 +77,37 @@ def a_timeout_is_a_pass(patch: pytest.MonkeyPatch) -> None:
 
 
 def no_system_is_a_pass(patch: pytest.MonkeyPatch) -> None:
-    def trusting(report: Report, policy: Policy) -> Verdict:
-        return judge(report, replace(policy, allow_no_os=True))
+    def trusting(reports: Sequence[Report], policy: Policy, **rest: Any) -> Verdict:
+        return judge(reports, replace(policy, allow_no_os=True), **rest)
 
-    patch.setattr("groundswell.cascade.stages.judge", trusting)
+    patch.setattr("groundswell.cascade.gating.judge", trusting)
+
+
+def another_image_s_report_is_a_pass(patch: pytest.MonkeyPatch) -> None:
+    def trusting(reports: Sequence[Report], policy: Policy, *, subject: Reference, **rest: Any) -> Verdict:
+        digest = subject.digest or ""
+        return judge([replace(report, digest=digest) for report in reports], policy, subject=subject, **rest)
+
+    patch.setattr("groundswell.cascade.gating.judge", trusting)
+
+
+def a_stale_scan_is_a_pass(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("groundswell.scan.gate._stale", lambda *_: ())
 
 
 def test_it_holds(make_world: MakeWorld) -> None:
     holds(make_world)
 
 
-@pytest.mark.parametrize("mutation", [an_error_is_a_pass, a_timeout_is_a_pass, no_system_is_a_pass])
+@pytest.mark.parametrize(
+    "mutation",
+    [
+        an_error_is_a_pass,
+        a_timeout_is_a_pass,
+        no_system_is_a_pass,
+        another_image_s_report_is_a_pass,
+        a_stale_scan_is_a_pass,
+    ],
+)
 def test_it_can_fail(make_world: MakeWorld, mutation: Mutation) -> None:
     fails_when(mutation, holds, make_world)

@@ -20,6 +20,7 @@ from tests.support.world import BASE, World, registration
 type Change = Callable[[str], object]
 """What a person does, with the reason given."""
 
+POLICY = {"version": 1, "global": {"severity": "HIGH"}, "teams": {}, "vex": []}
 YEARS = 10 * 365 * 86_400.0
 
 
@@ -31,6 +32,7 @@ def changes(world: World) -> dict[str, Change]:
         "register": lambda why: app.catalog.register([new], who="ann", why=why),
         "change": lambda why: app.catalog.register([replace(new, owner="shop")], who="ann", why=why),
         "unregister": lambda why: app.catalog.unregister(["new"], who="ann", why=why),
+        "policy": lambda why: app.policies.set(POLICY, who="ann", why=why),
         "push": lambda why: announce(app.store, BASE, urgent=False, who="ann", why=why, clock=app.clock),
         "replay": lambda why: app.operator.replay(cascade, "top", stage=Stage.BUILD, who="ann", why=why),
         "cancel": lambda why: app.operator.cancel(cascade, "top", who="ann", why=why),
@@ -79,7 +81,7 @@ def nobody_gets_by_without_a_reason(make_world: MakeWorld) -> None:
             except InputError as refusal:
                 told.append(str(refusal))
     assert [reason for reason in told if "needs a reason" in reason] == told
-    assert len(told) == 4
+    assert len(told) == 5
     assert (trail_of(world), world.statuses()) == before
 
 

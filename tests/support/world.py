@@ -237,7 +237,13 @@ class FakeScanner:
         self.scanned.append(reference.digest)
         bad = Finding(id="CVE-1", package="p", installed="1", fixed="2", severity=Severity.CRITICAL)
         findings = (bad,) if reference.repository in self.world.vulnerable else ()
-        return Report(scanner="fake", digest=reference.digest, os="debian 12", findings=findings)
+        return Report(
+            scanner="fake",
+            digest=reference.digest,
+            os="debian 12",
+            findings=findings,
+            scanned_at=self.world.time,
+        )
 
 
 @dataclass

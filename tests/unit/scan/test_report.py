@@ -51,7 +51,7 @@ def packages(kind: str, type_: str = "debian") -> dict[str, Any]:
 
 def read(content: dict[str, Any] | bytes) -> Report:
     raw = content if isinstance(content, bytes) else json.dumps(content).encode()
-    return parse(raw, digest=DIGEST, buckets=BUCKETS, scanner="trivy")
+    return parse(raw, digest=DIGEST, buckets=BUCKETS)
 
 
 def test_findings_are_taken_over() -> None:

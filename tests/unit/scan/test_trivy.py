@@ -60,7 +60,7 @@ def nothing_is_left(tmp_path: Path, scanner: Scan) -> object:
 def test_a_clean_report(scanner: Scan) -> None:
     result = scanner(f"echo '{report()}' > $report").scan(IMAGE)
     assert (result.digest, result.os, result.findings) == (DIGEST, "debian 12.5", ())
-    assert result.scanner == "trivy, database of 2026-11-20T12:00:00Z"
+    assert result.label == "trivy, database of 2026-11-20T12:00:00Z"
 
 
 def test_findings_have_an_exit_status_of_their_own(scanner: Scan) -> None:

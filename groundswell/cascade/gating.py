@@ -1,0 +1,108 @@
+"""The scan stage's part between the scanner and the gate: which policy, and what to compare with.
+
+What production runs is scanned only when that can matter: when something is refused. A candidate that passes is
+compared with a scan that is there anyway, or with none.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from graph.reference import Reference
+from groundswell.cascade.model import Rebuild
+from groundswell.cascade.scanbook import ScanBook
+from groundswell.clock import Clock
+from groundswell.errors import NotFoundError, PermanentError, TemporaryError
+from groundswell.lineage.catalog import Catalog
+from groundswell.lineage.model import Registration
+from groundswell.lineage.policies import Policies
+from groundswell.registry.port import Image
+from groundswell.scan.gate import judge
+from groundswell.scan.policy import Mode
+from groundswell.scan.port import Report, Scanner
+from groundswell.scan.verdict import Verdict
+
+
+class Gate:
+    def __init__(
+        self, *, scanner: Scanner, policies: Policies, catalog: Catalog, scans: ScanBook, clock: Clock
+    ) -> None:
+        self._scanner = scanner
+        self._policies = policies
+        self._catalog = catalog
+        self._scans = scans
+        self._clock = clock
+
+    def verdict(self, image: Registration, state: Rebuild) -> Verdict:
+        """Scan the candidate of `state` and judge it, under the policy that its image has now.
+
+        Raises what the scanner raises: without a scan there is no verdict.
+        """
+        subject = _at(image, state.candidate)
+        report = self._scanner.scan(subject)
+        policy = self._policies.policy(self._registered(image))
+
+        def hear(current: Sequence[Report] | None) -> Verdict:
+            return judge(
+                [report],
+                policy,
+                subject=subject,
+                now=self._clock(),
+                current=current,
+                base_layers=layers_of_base(state.proof),
+            )
+
+        kept = self._scans.find(image.name, state.previous, report) if state.previous else None
+        verdict = hear([kept] if kept else None)
+        note = ""
+        if kept is None and state.previous and verdict.tally["refused"]:
+            current, note = self._production(image, state, needed=policy.mode is Mode.NO_WORSE)
+            verdict = hear([current] if current else None)
+        if verdict.passed:
+            self._scans.keep(image.name, report)
+        return replace(verdict, notes=(*verdict.notes, note)) if note else verdict
+
+    def _registered(self, image: Registration) -> Registration:
+        """The image as it is registered now: a person may have changed its gate since it was built."""
+        try:
+            return self._catalog.registration(image.name)
+        except NotFoundError:
+            return image
+
+    def _production(self, image: Registration, state: Rebuild, *, needed: bool) -> tuple[Report | None, str]:
+        """A scan of what production runs, or why there is none: then everything counts as new.
+
+        Raises TemporaryError when the verdict may hang on it: it is tried again.
+        """
+        try:
+            report = self._scanner.scan(_at(image, state.previous))
+        except TemporaryError as exc:
+            if needed:
+                raise
+            return None, f"what production runs could not be scanned to compare with: {exc}"
+        except PermanentError as exc:
+            return None, f"what production runs cannot be scanned to compare with: {exc}"
+        self._scans.keep(image.name, report)
+        return report, ""
+
+
+def base_layers(built: Image, base: Image) -> list[str]:
+    """The diff_ids of the base, for the platforms of the image that stands on it."""
+    platforms = {platform.platform for platform in built.platforms}
+    return list(
+        dict.fromkeys(
+            layer for platform in base.platforms if platform.platform in platforms for layer in platform.diff_ids
+        )
+    )
+
+
+def layers_of_base(proof: Mapping[str, Any]) -> Collection[str] | None:
+    """The base's diff_ids as a proof has them: none without a base, None when an older proof does not say."""
+    if proof and "base" not in proof:
+        return ()
+    layers: Collection[str] | None = proof.get("base_layers")
+    return layers
+
+
+def _at(image: Registration, digest: str) -> Reference:
+    return Reference(registry=image.registry, repository=image.repository, tag=None, digest=digest)
