@@ -67,8 +67,8 @@ def seen(world: World) -> dict[str, Any]:
 def a_known_digest_is_new(patch: pytest.MonkeyPatch) -> None:
     claim = BaseBook.claim
 
-    def forgetful(self: BaseBook, reference: str, *, digest: str) -> Base:
-        return replace(claim(self, reference, digest=digest), planned=False)
+    def forgetful(self: BaseBook, reference: str, *, digest: str, push: str = "") -> Base:
+        return replace(claim(self, reference, digest=digest, push=push), planned=False)
 
     patch.setattr(BaseBook, "claim", forgetful)
 
