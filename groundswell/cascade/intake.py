@@ -172,7 +172,8 @@ class Intake:
             return Result.SETTLING, ""
         self._gathering.add(wanted)
         cascade = self._planner.plan(reference)
-        return _told(base, push), cascade or self._bases.claim(reference, digest=base.digest).cascade
+        told = cascade or self._bases.claim(reference, digest=base.digest).cascade
+        return (_told(base, push), told) if told else (Result.UNKNOWN, "")
 
     def _log(self, push: Push, result: Result, cascade: str) -> None:
         """One line a push: what becomes of it later takes the place of what was said first."""

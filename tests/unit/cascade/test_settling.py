@@ -603,3 +603,32 @@ def test_an_image_that_comes_in_blocked_is_not_counted_as_open(make_world: MakeW
     world.drive()
     header = world.app.engine.records.header(world.cascade).value
     assert (header.phase, header.open, header.total) == (Phase.ENDED, 0, 3)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_push_that_nothing_stands_on_any_more_when_it_is_planned(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch, *, late: bool
+) -> None:
+    world = make_world(registration("a", BASE), registration("c", OTHER), settle=30.0)
+    world.push_base()
+    world.drive(until=5)
+    plan = world.app.planner.plan
+
+    def move(reference: str) -> str:
+        world.app.catalog.register([registration("a", OTHER)], who="ann")
+        return plan(reference)
+
+    if late:  # while it is being planned
+        monkeypatch.setattr(world.app.planner, "plan", move)
+    else:
+        world.app.catalog.register([registration("a", OTHER)], who="ann")
+    world.drive()
+    assert world.results() == [Result.UNKNOWN]
+    world.time += 100
+    world.app.sweep.cascades()
+    assert world.app.engine.records.open() == []
+    assert world.cascades == []
+    assert world.app.gathering.all(world.app.gathering.begun()) == []
+    known = world.app.bases.get(BASE)
+    assert known is not None
+    assert known.planned
