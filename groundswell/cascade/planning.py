@@ -181,7 +181,9 @@ class Planner:
             started = self._start(plan, pushes) if cascade == plan.cascade else self._join(cascade, pushes, plan.at)
             for push in pushes:
                 went[push.reference] = cascade if started else ""
-                self._bases.planned(push.reference, digest=push.digest, cascade=went[push.reference])
+                self._bases.planned(
+                    push.reference, digest=push.digest, seen_at=push.seen_at, cascade=went[push.reference]
+                )
         self._gathering.finish(plan)
         return went
 
