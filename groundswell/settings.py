@@ -156,11 +156,21 @@ def _limits(values: Mapping[str, str], name: str) -> dict[str, int]:
 
 
 def _windows(values: Mapping[str, str], name: str) -> dict[str, float]:
-    windows = _json(values, name)
+    windows = {_glob(name, base): seconds for base, seconds in _json(values, name).items()}
     for glob, seconds in windows.items():
         if type(seconds) not in (int, float) or not 0 <= seconds <= _LONGEST_WINDOW:
             raise InputError(f"setting {name}: {glob} must have seconds, a day's at most, not {seconds!r}")
     return dict(windows)
+
+
+def _glob(name: str, base: str) -> str:
+    """A glob as it is, a reference in the one form that is looked up."""
+    if any(character in base for character in "*?["):
+        return base
+    try:
+        return str(Reference.parse(base).without_digest())
+    except InvalidReferenceError as exc:
+        raise InputError(f"setting {name}: {base!r} is neither a reference nor a glob of it: {exc}") from exc
 
 
 def _window(values: Mapping[str, str], name: str) -> float:

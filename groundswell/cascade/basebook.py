@@ -99,13 +99,18 @@ class BaseBook:
         self._own.drop(reference)
         return True
 
-    def planned(self, reference: str, *, digest: str, cascade: str) -> None:
-        """The digest went into `cascade`; a newer one that is still to be planned comes after that."""
+    def planned(self, reference: str, *, digest: str, cascade: str, seen_at: float = 0.0) -> None:
+        """The digest went into `cascade`; a newer one that is still to be planned comes after that.
+
+        A tag may move on and back: `seen_at` says which entry of the digest is meant, 0 the one that there is.
+        """
         for attempt in retry_conflicts():
             with attempt:
                 record = self._store.get(_TABLE, _PARTITION, reference)
-                newest = record is not None and record.value["digest"] == digest
-                if record is None or (record.value["planned"] and not newest):
+                if record is None:
+                    return
+                newest = record.value["digest"] == digest and seen_at in (0.0, record.value["seen_at"])
+                if record.value["planned"] and not newest:
                     return
                 after = {**record.value, "cascade": cascade, "planned": newest}
                 if after != record.value:

@@ -22,7 +22,10 @@ _FEW = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gathered:
-    """The newest push of a base. `due` is when the window of the first one has passed (seconds since the epoch)."""
+    """The newest push of a base. `due` is when the window of the first one has passed (seconds since the epoch).
+
+    A tag may move on and back: of two pushes of one digest, `seen_at` (of the book's entry) tells which is which.
+    """
 
     reference: str
     digest: str
@@ -30,6 +33,10 @@ class Gathered:
     due: float
     urgent: bool = False
     forced: bool = False
+    seen_at: float = 0.0
+
+    def is_the_same_as(self, other: "Gathered") -> bool:
+        return (self.reference, self.digest, self.seen_at) == (other.reference, other.digest, other.seen_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,11 +70,7 @@ class Begun:
 
     def has(self, push: Gathered) -> bool:
         """Whether a plan has taken this very push; a newer one of its base still waits."""
-        return any(
-            taken.reference == push.reference and taken.digest == push.digest
-            for plan in self.plans
-            for taken in plan.pushes
-        )
+        return any(taken.is_the_same_as(push) for plan in self.plans for taken in plan.pushes)
 
 
 class Gathering:
@@ -144,7 +147,7 @@ class Gathering:
     def drop(self, push: Gathered) -> None:
         """This push waits no more; a newer one of its base does."""
         record = self._store.get(_TABLE, _PARTITION, _PUSH + push.reference)
-        if record is None or record.value["digest"] != push.digest:
+        if record is None or not push.is_the_same_as(Gathered(**record.value)):
             return
         try:
             self._store.commit(_TABLE, _PARTITION, [Delete(row=record.row, etag=record.etag)])

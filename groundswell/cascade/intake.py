@@ -108,11 +108,10 @@ class Intake:
         base = self._entered(reference, publisher, push)
         if base is None:
             return Result.MISSING, ""
-        digest = base.digest
         if base.planned:
             return _told(base, push), base.cascade
         if not followed:
-            self._bases.planned(name, digest=digest, cascade=base.cascade)
+            self._bases.planned(name, digest=base.digest, cascade=base.cascade)
             return Result.PINNED, ""
         return self._gather(push, name, base)
 
@@ -157,6 +156,7 @@ class Intake:
             reference=reference,
             digest=base.digest,
             source=push.source,
+            seen_at=base.seen_at,
             due=now + window,
             urgent=push.urgent,
             forced=push.force,
@@ -164,7 +164,7 @@ class Intake:
         known = self._gathering.waiting(reference)
         due = wanted.due if known is None else min(known.due, wanted.due)
         if due > now and not push.waited:
-            if known is not None and known.digest == base.digest:
+            if known is not None and known.is_the_same_as(wanted):
                 return Result.KNOWN, ""
             # Sent first: where a push is seen to wait, somebody is on the way to plan it.
             queue(self._store, replace(push, waited=True, tries=0), delay=due - now)
@@ -172,7 +172,8 @@ class Intake:
             return Result.SETTLING, ""
         self._gathering.add(wanted)
         cascade = self._planner.plan(reference)
-        return _told(base, push), cascade or self._bases.claim(reference, digest=base.digest).cascade
+        told = cascade or self._bases.claim(reference, digest=base.digest).cascade
+        return (_told(base, push), told) if told else (Result.UNKNOWN, "")
 
     def _log(self, push: Push, result: Result, cascade: str) -> None:
         """One line a push: what becomes of it later takes the place of what was said first."""

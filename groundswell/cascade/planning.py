@@ -73,8 +73,7 @@ class Planner:
         """
         went = ""
         while (found := self._next(reference)) is not None:
-            self._carry_out(found)
-            went = found.goes_to(reference)
+            went = self._carry_out(found)[reference]
         return went
 
     def overdue(self) -> None:
@@ -173,22 +172,28 @@ class Planner:
         except NotFoundError:
             return None
 
-    def _carry_out(self, plan: Plan) -> None:
+    def _carry_out(self, plan: Plan) -> dict[str, str]:
+        """Returns the cascade that each push went into; empty when nothing stands on it any more."""
+        went: dict[str, str] = {}
         goes_to = sorted(plan.pushes, key=lambda push: (plan.goes_to(push.reference), push.reference))
         for cascade, group in groupby(goes_to, key=lambda push: plan.goes_to(push.reference)):
             pushes = list(group)
-            if cascade == plan.cascade:
-                self._start(plan, pushes)
-            else:
-                self._join(cascade, pushes, plan.at)
+            started = self._start(plan, pushes) if cascade == plan.cascade else self._join(cascade, pushes, plan.at)
             for push in pushes:
-                self._bases.planned(push.reference, digest=push.digest, cascade=cascade)
+                went[push.reference] = cascade if started else ""
+                self._bases.planned(
+                    push.reference, digest=push.digest, seen_at=push.seen_at, cascade=went[push.reference]
+                )
         self._gathering.finish(plan)
+        return went
 
     # A cascade of its own.
 
-    def _start(self, plan: Plan, pushes: Sequence[Gathered]) -> None:
+    def _start(self, plan: Plan, pushes: Sequence[Gathered]) -> bool:
+        """Whether there is anything to start: images may have been registered anew since the push came."""
         found = self._impact(pushes)
+        if not found.images and self._header(plan.cascade) is None:
+            return False
         images = {affected.image for affected in found.images}
         self._holders.enter(plan.cascade, images)
         self._enlist(plan.cascade)
@@ -219,6 +224,7 @@ class Planner:
         self._set_going(plan.cascade, plan.at)
         extra = {"cascade": plan.cascade, "base": header.base, "pushes": len(pushes), "images": len(rebuilds)}
         logger.info("cascade started", extra=extra)
+        return True
 
     def _supersede(self, older: str, newer: str, images: set[str]) -> None:
         """The same base moved on: what is in both, and the older has not promoted, is left to the newer."""
@@ -228,7 +234,7 @@ class Planner:
 
     # Into a cascade under way.
 
-    def _join(self, cascade: str, pushes: Sequence[Gathered], at: float) -> None:
+    def _join(self, cascade: str, pushes: Sequence[Gathered], at: float) -> bool:
         self._enlist(cascade)  # it may be ending at this very moment
         found = self._impact(pushes)
         turns = self._records.note(cascade, [_pushed(push, at) for push in pushes])
@@ -256,6 +262,7 @@ class Planner:
                     self._engine.advance(cascade, affected.image, event)
         self._set_going(cascade, at)
         logger.info("cascade joined", extra={"cascade": cascade, "pushes": len(pushes), "new_images": len(new)})
+        return True
 
     def _news(
         self, affected: Affected, ahead: Mapping[str, int], triggers: Iterable[Trigger], at: float, *, urgent: bool

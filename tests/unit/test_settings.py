@@ -83,6 +83,18 @@ def test_identity_based_storage_needs_both_addresses() -> None:
         ("GROUNDSWELL_POLL_SECONDS", "-1"),
         ("GROUNDSWELL_POLL_SECONDS", "nan"),
         ("GROUNDSWELL_POLL_SECONDS", "inf"),
+        ("GROUNDSWELL_SETTLE_SECONDS", "-1"),
+        ("GROUNDSWELL_SETTLE_SECONDS", "soon"),
+        ("GROUNDSWELL_SETTLE_SECONDS", "nan"),
+        ("GROUNDSWELL_SETTLE_SECONDS", "86401"),
+        ("GROUNDSWELL_SETTLE_BASES", "[]"),
+        ("GROUNDSWELL_SETTLE_BASES", '{"alpine": "5"}'),
+        ("GROUNDSWELL_SETTLE_BASES", '{"alpine": true}'),
+        ("GROUNDSWELL_SETTLE_BASES", '{"alpine": -1}'),
+        ("GROUNDSWELL_SETTLE_BASES", '{"alpine": NaN}'),
+        ("GROUNDSWELL_SETTLE_BASES", '{"*": 86401}'),
+        ("GROUNDSWELL_SETTLE_BASES", '{"Alpine": 5}'),
+        ("GROUNDSWELL_SETTLE_BASES", '{"": 5}'),
         ("GROUNDSWELL_KEEP_CASCADES_DAYS", "-1"),
         ("GROUNDSWELL_KEEP_PUSHES_DAYS", "1.5"),
         ("GROUNDSWELL_KEEP_ARCHIVE_DAYS", "99999999999"),
@@ -92,6 +104,23 @@ def test_identity_based_storage_needs_both_addresses() -> None:
 def test_a_wrong_setting_is_named(name: str, value: str) -> None:
     with pytest.raises(InputError, match=name):
         settings.parse({**MINIMAL, name: value})
+
+
+def test_a_base_waits_for_the_window_of_the_first_entry_that_fits() -> None:
+    bases = {
+        "alpine:3.20": 0,
+        "docker.io/library/*": 120,
+        "mcr.microsoft.com/dotnet/*:8.0": 600.5,
+        "docker.io/library/debian:12": 7,
+    }
+    parsed = settings.parse(MINIMAL | {"GROUNDSWELL_SETTLE_BASES": json.dumps(bases)})
+    assert parsed.settle("docker.io/library/alpine:3.20") == 0
+    assert parsed.settle("docker.io/library/alpine:3.21") == 120
+    assert parsed.settle("docker.io/library/debian:12") == 120
+    assert parsed.settle("mcr.microsoft.com/dotnet/aspnet:8.0") == 600.5
+    assert parsed.settle("ghcr.io/alpine:3.20") == 30
+    none = settings.parse(MINIMAL | {"GROUNDSWELL_SETTLE_SECONDS": "0"})
+    assert none.settle("docker.io/library/alpine:3.20") == 0
 
 
 @pytest.mark.parametrize(("text", "kept"), [("no", False), ("False", False), ("Yes", True), ("true", True)])

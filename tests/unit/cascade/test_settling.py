@@ -10,7 +10,7 @@ import pytest
 from graph.reference import Reference
 from groundswell.cascade import planning
 from groundswell.cascade.engine import PUSHES
-from groundswell.cascade.gathering import Gathered
+from groundswell.cascade.gathering import Gathered, Plan
 from groundswell.cascade.model import Stage, Status
 from groundswell.cascade.push import Push, Result, queue
 from groundswell.cascade.records import Phase, Records
@@ -603,3 +603,56 @@ def test_an_image_that_comes_in_blocked_is_not_counted_as_open(make_world: MakeW
     world.drive()
     header = world.app.engine.records.header(world.cascade).value
     assert (header.phase, header.open, header.total) == (Phase.ENDED, 0, 3)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_push_that_nothing_stands_on_any_more_when_it_is_planned(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch, *, late: bool
+) -> None:
+    world = make_world(registration("a", BASE), registration("c", OTHER), settle=30.0)
+    world.push_base()
+    world.drive(until=5)
+    plan = world.app.planner.plan
+
+    def move(reference: str) -> str:
+        world.app.catalog.register([registration("a", OTHER)], who="ann")
+        return plan(reference)
+
+    if late:  # while it is being planned
+        monkeypatch.setattr(world.app.planner, "plan", move)
+    else:
+        world.app.catalog.register([registration("a", OTHER)], who="ann")
+    world.drive()
+    assert world.results() == [Result.UNKNOWN]
+    world.time += 100
+    world.app.sweep.cascades()
+    assert world.app.engine.records.open() == []
+    assert world.cascades == []
+    assert world.app.gathering.all(world.app.gathering.begun()) == []
+    known = world.app.bases.get(BASE)
+    assert known is not None
+    assert known.planned
+
+
+def test_a_worker_that_was_paused_does_not_take_the_same_digest_for_the_same_push(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends its plan late: by then the tag moved on, and back, and that push waits."""
+    world = make_world(registration("top", BASE), registration("slow", BASE), settle=30.0)
+    world.takes = {"slow": 10_000}
+    ends: list[Plan] = []
+    finish = world.app.gathering.finish
+    monkeypatch.setattr(world.app.gathering, "finish", lambda plan: (ends.append(plan), finish(plan)))
+    first = world.push_base("sha256:1")
+    later(world, 60)
+    world.push_base("sha256:2")
+    later(world, 60)
+    assert world.push_base("sha256:1") == first
+    later(world, 5)
+    (push,) = ends[0].pushes
+    world.app.bases.planned(push.reference, digest=push.digest, cascade=world.cascade, seen_at=push.seen_at)
+    finish(ends[0])
+    world.takes = {}
+    world.drive()
+    assert len(world.cascades) == 1
+    assert (proof(world, "top"), proof(world, "slow")) == (first, first)
