@@ -603,3 +603,36 @@ def test_an_image_that_comes_in_blocked_is_not_counted_as_open(make_world: MakeW
     world.drive()
     header = world.app.engine.records.header(world.cascade).value
     assert (header.phase, header.open, header.total) == (Phase.ENDED, 0, 3)
+
+
+def test_an_image_waits_for_a_base_that_comes_into_its_cascade_later(make_world: MakeWorld) -> None:
+    world = make_world(registration("a", OTHER), registration("f", ref("a"), build=[BASE]), registration("z", BASE))
+    world.takes = {"z": 10_000}
+    world.push_base()
+    world.drive(until=60)
+    assert world.statuses() == {"f": "unchanged", "z": "building"}
+    world.takes["a"] = 10_000
+    world.app.catalog.register([registration("a", BASE)], who="test")
+    world.push_base("sha256:base2")
+    world.drive(until=60)
+    assert world.statuses() == {"a": "building", "f": "waiting", "z": "building"}
+    assert world.states()["f"].reason == "waits for a"
+    world.takes = {}
+    world.drive()
+    assert set(world.statuses().values()) == {"done"}
+    assert [request.repository for request in world.builder.requests].count("f") == 2  # once for each push
+
+
+def test_an_image_that_now_stands_on_another_of_its_cascade_is_told_of_it(make_world: MakeWorld) -> None:
+    world = make_world(registration("a", BASE), registration("f", BASE), registration("z", BASE))
+    world.takes = {"z": 10_000}
+    world.push_base()
+    world.drive(until=60)
+    world.app.catalog.register([registration("f", ref("a"))], who="test")
+    world.push_base("sha256:base2")
+    world.drive(until=60)
+    assert world.statuses() == {"a": "done", "f": "done", "z": "building"}
+    world.takes = {}
+    world.drive()
+    assert set(world.statuses().values()) == {"done"}
+    assert world.states()["f"].proof["base_digest"] == world.registry.tags[ref("a")]
