@@ -636,3 +636,20 @@ def test_an_image_that_now_stands_on_another_of_its_cascade_is_told_of_it(make_w
     world.drive()
     assert set(world.statuses().values()) == {"done"}
     assert world.states()["f"].proof["base_digest"] == world.registry.tags[ref("a")]
+
+
+def test_a_rollout_that_fails_after_its_base_moved_is_built_on_the_new_one(make_world: MakeWorld) -> None:
+    world = make_world(registration("top", BASE, deployments=[workload("web")]))
+    world.slow.add("web")
+    world.push_base()
+    world.drive(until=60)
+    assert world.statuses() == {"top": "deploying"}
+    world.push_base("sha256:base2")
+    world.drive(until=60)
+    assert world.statuses() == {"top": "deploying"}
+    world.slow.clear()
+    world.unhealthy.add("web")
+    world.drive()
+    state = world.states()["top"]
+    assert (state.status, state.failed_stage) == (Status.FAILED, Stage.DEPLOY)
+    assert state.proof["base_digest"] == world.registry.tags[BASE]
