@@ -330,6 +330,8 @@ def _stage_failed(state: Rebuild, event: StageFailed) -> Decision | None:
     stage = ACTIVE_STAGE.get(state.status)
     if stage is None:
         return None
+    if state.status is not Status.READY and (again := _overtaken(state)):
+        return again  # as when the news had come a moment later
     return _fail(state, stage, event.reason)
 
 

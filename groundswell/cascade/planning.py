@@ -239,14 +239,19 @@ class Planner:
         found = self._impact(pushes)
         turns = self._records.note(cascade, [_pushed(push, at) for push in pushes])
         triggers = [_trigger(push, turn) for push, turn in zip(pushes, turns, strict=True)]
-        before = {state.image: state.status for state in self._records.rebuilds(cascade)}
+        before = {state.image: state for state in self._records.rebuilds(cascade)}
         new = {affected.image for affected in found.images} - before.keys()
         # What has settled here, and is to begin again, comes after those who have begun with it since.
-        begins = new | {a.image for a in found.images if a.image in before and before[a.image].settled}
+        begins = new | {a.image for a in found.images if a.image in before and before[a.image].status.settled}
         self._holders.enter(cascade, new)
         followed = self._followed(cascade, begins, joining=True) if begins else {}
+
+        def stands(base: str, image: str) -> Wait:
+            """How a base in this cascade stands, which is to tell an image from now on."""
+            return news(self._engine.advance(cascade, base, Followed(at=at, by=cascade, image=image)))
+
         standing = {
-            base: news(self._engine.advance(cascade, base, Followed(at=at, by=cascade, image=affected.image)))
+            base: stands(base, affected.image)
             for affected in found.images
             if affected.image in new
             for base in affected.waits_for
@@ -258,6 +263,10 @@ class Planner:
         for affected in found.images:  # bases first
             if affected.image not in new:
                 ahead = followed.get(affected.image, {})
+                for base in affected.waits_for:  # the lineage may be another than it was
+                    if base not in before[affected.image].waits:
+                        told = BaseNews(at=at, base=base, wait=stands(base, affected.image))
+                        self._engine.advance(cascade, affected.image, told)
                 for event in self._news(affected, ahead, standing_on(triggers, affected), at, urgent=urgent):
                     self._engine.advance(cascade, affected.image, event)
         self._set_going(cascade, at)

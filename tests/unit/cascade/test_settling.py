@@ -656,3 +656,53 @@ def test_a_worker_that_was_paused_does_not_take_the_same_digest_for_the_same_pus
     world.drive()
     assert len(world.cascades) == 1
     assert (proof(world, "top"), proof(world, "slow")) == (first, first)
+
+
+def test_an_image_waits_for_a_base_that_comes_into_its_cascade_later(make_world: MakeWorld) -> None:
+    world = make_world(registration("a", OTHER), registration("f", ref("a"), build=[BASE]), registration("z", BASE))
+    world.takes = {"z": 10_000}
+    world.push_base()
+    world.drive(until=60)
+    assert world.statuses() == {"f": "unchanged", "z": "building"}
+    world.takes["a"] = 10_000
+    world.app.catalog.register([registration("a", BASE)], who="test")
+    world.push_base("sha256:base2")
+    world.drive(until=60)
+    assert world.statuses() == {"a": "building", "f": "waiting", "z": "building"}
+    assert world.states()["f"].reason == "waits for a"
+    world.takes = {}
+    world.drive()
+    assert set(world.statuses().values()) == {"done"}
+    assert [request.repository for request in world.builder.requests].count("f") == 2  # once for each push
+
+
+def test_an_image_that_now_stands_on_another_of_its_cascade_is_told_of_it(make_world: MakeWorld) -> None:
+    world = make_world(registration("a", BASE), registration("f", BASE), registration("z", BASE))
+    world.takes = {"z": 10_000}
+    world.push_base()
+    world.drive(until=60)
+    world.app.catalog.register([registration("f", ref("a"))], who="test")
+    world.push_base("sha256:base2")
+    world.drive(until=60)
+    assert world.statuses() == {"a": "done", "f": "done", "z": "building"}
+    world.takes = {}
+    world.drive()
+    assert set(world.statuses().values()) == {"done"}
+    assert world.states()["f"].proof["base_digest"] == world.registry.tags[ref("a")]
+
+
+def test_a_rollout_that_fails_after_its_base_moved_is_built_on_the_new_one(make_world: MakeWorld) -> None:
+    world = make_world(registration("top", BASE, deployments=[workload("web")]))
+    world.slow.add("web")
+    world.push_base()
+    world.drive(until=60)
+    assert world.statuses() == {"top": "deploying"}
+    world.push_base("sha256:base2")
+    world.drive(until=60)
+    assert world.statuses() == {"top": "deploying"}
+    world.slow.clear()
+    world.unhealthy.add("web")
+    world.drive()
+    state = world.states()["top"]
+    assert (state.status, state.failed_stage) == (Status.FAILED, Stage.DEPLOY)
+    assert state.proof["base_digest"] == world.registry.tags[BASE]
