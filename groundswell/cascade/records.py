@@ -158,12 +158,24 @@ class Records:
         """
         put = Put(row=index_row(header), value={"id": header.id}, etag=ANY)
         self._store.commit(_INDEX, _BY_TIME, [put])
-        self._insert(header.id, [Put(row=_HEADER, value=_document(header), etag=None)])
+        begun = not self._insert(header.id, [Put(row=_HEADER, value=_document(header), etag=None)])
         puts = [Put(row=_IMAGE + item.image, value=rebuild_to_json(item), etag=None) for item in rebuilds]
         for start in range(0, len(puts), MAX_COMMIT):
             etags = self._insert(header.id, puts[start : start + MAX_COMMIT])
             for rebuild, etag in zip(rebuilds[start : start + MAX_COMMIT], etags, strict=False):
                 self._remember(Stored(value=rebuild, etag=etag))
+        if begun:
+            self._recount(header.id)
+
+    def _recount(self, cascade: str) -> None:
+        """Whoever began to write it down may have seen another lineage: the header counts what there is."""
+        for attempt in retry_conflicts():
+            with attempt:
+                stored = self.header(cascade)
+                settled = [state.status.settled for state in self.rebuilds(cascade)]
+                counted = replace(stored.value, total=len(settled), open=settled.count(False))
+                if stored.value.phase is Phase.PLANNING and counted != stored.value:
+                    self._put_header(stored, counted)
 
     def _insert(self, cascade: str, puts: Sequence[Put]) -> list[str]:
         """The new ETags; none when something was there already."""

@@ -706,3 +706,29 @@ def test_a_rollout_that_fails_after_its_base_moved_is_built_on_the_new_one(make_
     state = world.states()["top"]
     assert (state.status, state.failed_stage) == (Status.FAILED, Stage.DEPLOY)
     assert state.proof["base_digest"] == world.registry.tags[BASE]
+
+
+def test_a_cascade_that_is_planned_on_with_another_lineage_counts_what_there_is(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = make_world(registration("a", BASE))
+    world.push_base()
+    (message,) = world.app.store.receive(PUSHES, lease=600)
+    with monkeypatch.context() as patch:
+
+        def die(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        patch.setattr(Records, "set_phase", die)
+        with pytest.raises(KeyboardInterrupt):
+            world.app.intake.handle(message.body)
+    world.app.catalog.register([registration("b", BASE), registration("c", ref("b"))], who="test")
+    world.registry.on_push = lambda reference, digest: None
+    world.registry.put(ref("b"), image_of(["sha256:base0", "sha256:b"]))
+    world.registry.put(ref("c"), image_of(["sha256:base0", "sha256:b", "sha256:c"]))
+    world.registry.on_push = world.webhook
+    world.time += 600
+    world.drive()
+    header = world.app.engine.records.header(world.cascade).value
+    assert set(world.statuses()) == {"a", "b", "c"}
+    assert (header.phase, header.open, header.total) == (Phase.ENDED, 0, 3)
