@@ -202,7 +202,7 @@ class Outside:
         findings = (bad,) if reference.repository in self.vulnerable else ()
         self.scans[digest] += 1
         (self.passed.discard if findings else self.passed.add)(digest)
-        return Report(scanner="fake", digest=digest, os="debian 12", findings=findings)
+        return Report(scanner="fake", digest=digest, os="debian 12", findings=findings, scanned_at=self.now)
 
     # The cluster.
 

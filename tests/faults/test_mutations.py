@@ -12,14 +12,13 @@ from typing import Any
 import pytest
 from hypothesis.errors import HypothesisException
 
-from groundswell.cascade import decide, operate, schedule, stages
+from groundswell.cascade import decide, gating, operate, schedule, stages
 from groundswell.cascade.basebook import Base, BaseBook
 from groundswell.cascade.model import Nudged, Outcome, Wait
 from groundswell.cascade.planning import Planner
 from groundswell.cascade.reconcile import Reconcile
 from groundswell.cascade.sweep import Sweep
-from groundswell.scan.gate import Policy, Verdict, judge
-from groundswell.scan.port import Report
+from groundswell.scan.gate import Verdict, judge
 from groundswell.store.port import ANY, Put, Write
 from groundswell.store.sqlite import SqliteStore
 from tests.faults.harness import Plant
@@ -95,10 +94,10 @@ def finish(plant: Plant, whole: Ending, *, losses: int = 0, rng: random.Random |
 
 
 def promotes_whatever_the_scan_says(patch: pytest.MonkeyPatch) -> None:
-    def lenient(report: Report, policy: Policy) -> Verdict:
-        return replace(judge(report, policy), passed=True)
+    def lenient(*report_and_policy: Any, **rest: Any) -> Verdict:
+        return replace(judge(*report_and_policy, **rest), passed=True)
 
-    patch.setattr(stages, "judge", lenient)
+    patch.setattr(gating, "judge", lenient)
 
 
 def grants_more_than_there_is(patch: pytest.MonkeyPatch) -> None:
@@ -131,8 +130,8 @@ def saves_over_what_others_saved(patch: pytest.MonkeyPatch) -> None:
 def plans_a_push_that_is_planned(patch: pytest.MonkeyPatch) -> None:
     real = BaseBook.claim
 
-    def claim(self: BaseBook, reference: str, *, digest: str) -> Base:
-        return replace(real(self, reference, digest=digest), planned=False)
+    def claim(self: BaseBook, reference: str, **rest: str) -> Base:
+        return replace(real(self, reference, **rest), planned=False)
 
     patch.setattr(BaseBook, "claim", claim)
     patch.setattr(Planner, "_overtaken", lambda self, push: False)
