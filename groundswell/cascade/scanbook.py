@@ -14,6 +14,8 @@ from groundswell.store.port import ANY, Documents, Put
 logger = logging.getLogger(__name__)
 
 _TABLE = "scans"
+_VERSION = 1
+"""Of a kept report: one that another program kept is scanned again, not guessed at."""
 
 
 class ScanBook:
@@ -23,9 +25,11 @@ class ScanBook:
     def find(self, image: str, digest: str, like: Report) -> Report | None:
         """The kept scan of `digest`, when the scanner and the advisories of `like` made it."""
         record = self._store.get(_TABLE, image, like.scanner)
-        if record is None or (record.value["digest"], record.value["database_at"]) != (digest, like.database_at):
+        if record is None or record.value["v"] != _VERSION:
             return None
-        value = record.value
+        value = record.value["report"]
+        if (value["digest"], value["database_at"]) != (digest, like.database_at):
+            return None
         findings = tuple(Finding(**{**each, "severity": Severity(each["severity"])}) for each in value["findings"])
         packages = None if value["packages"] is None else tuple(Package(**each) for each in value["packages"])
         return Report(**{**value, "findings": findings, "packages": packages})
@@ -36,6 +40,8 @@ class ScanBook:
             return
         lean = replace(report, findings=tuple(replace(finding, title="") for finding in report.findings))
         try:
-            self._store.commit(_TABLE, image, [Put(row=report.scanner, value=asdict(lean), etag=ANY)])
+            self._store.commit(
+                _TABLE, image, [Put(row=report.scanner, value={"v": _VERSION, "report": asdict(lean)}, etag=ANY)]
+            )
         except PermanentError as exc:
             logger.warning("scan not kept", extra={"image": image, "digest": report.digest, "why": str(exc)})

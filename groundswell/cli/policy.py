@@ -72,6 +72,9 @@ def _show(document: Any, *, as_json: bool) -> None:
     if as_json:
         print_json(document)
         return
+    if not any((document["global"], document["teams"], document["vex"])):
+        console.print("no policy is set: images are held to their own gates and to the defaults")
+        return
     shown = {key: value for key, value in document.items() if value}
     shown["vex"] = [{key: each[key] for key in ("file", "expires")} for each in document["vex"]]
     typer.echo(yaml.safe_dump(shown, sort_keys=False, allow_unicode=False), nl=False)

@@ -8,7 +8,7 @@ its config); the manifest's digest stands in `metadata.repo_digests`. A resource
 from collections.abc import Iterator
 
 from groundswell.errors import PermanentError, TemporaryError
-from groundswell.scan.fields import Entry, entries, number, part, required, text, texts
+from groundswell.scan.fields import Entry, entries, number, part, required, seconds, text, texts
 from groundswell.scan.port import Finding, Package, Report, Severity
 from groundswell.scan.severity import named, scored
 from groundswell.scan.source import Source, find_digest
@@ -28,7 +28,7 @@ def parse(document: Entry, source: Source) -> Report:
     counted = number(part(document, "vulnerability_summary"), "total") or 0
     if counted > len(findings):
         raise TemporaryError(f"the report counts {counted:g} vulnerabilities, but holds {len(findings)}")
-    started = number(part(document, "scan_started"), "seconds")
+    started = seconds(part(document, "scan_started"), "seconds")
     return Report(
         scanner=source.scanner,
         digest=source.digest,
@@ -39,7 +39,7 @@ def parse(document: Entry, source: Source) -> Report:
             for each in resources
         ),
         scanned_at=source.made_at if started is None else started,
-        database_at=number(document, "data_date"),
+        database_at=seconds(document, "data_date"),
     )
 
 

@@ -11,6 +11,8 @@ from typing import Any
 
 from groundswell.errors import TemporaryError
 
+_END_OF_TIME = 253_402_300_800.0  # the year 10000
+
 type Entry = Mapping[str, Any]
 
 
@@ -91,6 +93,19 @@ def moment(entry: Entry, key: str) -> float | None:
         return None
     try:
         at = dt.datetime.fromisoformat(value)
-        return (at if at.tzinfo else at.replace(tzinfo=dt.UTC)).timestamp()
-    except (ValueError, OverflowError) as exc:
+    except ValueError as exc:
         raise TemporaryError(f"the report has {key} that is no time") from exc
+    return _instant((at if at.tzinfo else at.replace(tzinfo=dt.UTC)).timestamp(), key)
+
+
+def seconds(entry: Entry, key: str) -> float | None:
+    """The seconds since the epoch under `key`, None when there are none."""
+    value = number(entry, key)
+    return None if value is None else _instant(value, key)
+
+
+def _instant(at: float, key: str) -> float:
+    """Not one that no calendar has, because it is shown to people."""
+    if not 0 <= at < _END_OF_TIME:
+        raise TemporaryError(f"the report has {key} that is no time")
+    return at

@@ -12,6 +12,7 @@ from groundswell.cascade.scanbook import ScanBook
 from groundswell.errors import GroundswellError, PermanentError, TemporaryError
 from groundswell.scan.port import Finding, Package, Report, Severity
 from groundswell.scan.verdict import Verdict
+from groundswell.store.port import ANY, Put
 from tests.support.world import BASE, World, image_of, ref, registration
 
 type MakeWorld = Callable[..., World]
@@ -230,6 +231,9 @@ def test_a_scan_is_found_again_as_it_was(make_world: MakeWorld) -> None:
     book.keep("top", report)
     assert book.find("top", "sha256:1", report) == report
     assert book.find("top", "sha256:2", report) is None
+    newer = {"v": 2, "report": {"digest": "sha256:1"}}
+    world.app.store.commit("scans", "new", [Put(row="fake", value=newer, etag=ANY)])
+    assert book.find("new", "sha256:1", report) is None
     assert book.find("other", "sha256:1", report) is None
     bare = Report(scanner="bare", digest="sha256:1", os="", findings=(flaw("CVE-1"),))
     book.keep("top", bare)

@@ -296,6 +296,14 @@ DAMAGES: list[tuple[str, Damage, type[Exception], str]] = [
         "a finding without name",
     ),
     ("aqua", lambda d: d["scan_started"].update(seconds=float("inf")), TemporaryError, "seconds that is no number"),
+    ("aqua", lambda d: d.update(data_date=1e20), TemporaryError, "data_date that is no time"),
+    ("aqua", lambda d: d.update(data_date=-1), TemporaryError, "data_date that is no time"),
+    (
+        "trivy.cdx",
+        lambda d: d["metadata"].update(timestamp="9999-12-31T23:59:59-23:59"),
+        TemporaryError,
+        "timestamp that is no time",
+    ),
     ("twistcli", lambda d: d.update(results=[]), TemporaryError, "it has 0 results"),
     ("twistcli", lambda d: d["results"].append(d["results"][0]), TemporaryError, "it has 2 results"),
     (
