@@ -21,11 +21,15 @@ MEMORY = Path("/dev/shm")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Each of these tests is many: they have more time than others, and in a soak all they want."""
+    """Each of these tests is many: they have more time than others, and in a soak all they want.
+
+    Coverage is not measured in them: it takes several times as long, and what they run has unit tests.
+    """
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.timeout(0 if SOAK else 280))
+            item.add_marker(pytest.mark.no_cover)
 
 
 class OneByOne(Executor):

@@ -88,6 +88,7 @@ class Cascades(RuleBasedStateMachine):
         self.acts = 0
         self.unsure = 0
         self.changed: set[str] = set()
+        self.stopped: set[str] = set()
 
     @initialize(lineage=lineages(), slots=st.integers(1, 3), static=st.sets(st.sampled_from(NAMES), max_size=2))
     def begin(self, lineage: dict[str, Recipe], slots: int, static: set[str]) -> None:
@@ -218,6 +219,7 @@ class Cascades(RuleBasedStateMachine):
     @precondition(lambda self: self.of(ended=False))
     def cancel(self, which: int) -> None:
         state = self.pick(which, ended=False)
+        self.stopped.add(state.image)
         self.act(lambda o: o.cancel(state.cascade, state.image, who="ann", why="because"), 1)
 
     def of(self, *, ended: bool) -> list[Rebuild]:
@@ -340,8 +342,9 @@ class Cascades(RuleBasedStateMachine):
         plant.check_content(excused=set(NAMES) - self.standing_on({BASE, TOOLS}))
 
     def excused(self) -> set[str]:
-        """Images whose registration changed, and what stands on them: only a push would build them anew."""
-        return self.changed | self.standing_on({ref(name) for name in self.changed})
+        """Images that were registered anew or stopped by a person, and what stands on them: a push builds them."""
+        left = self.changed | self.stopped
+        return left | self.standing_on({ref(name) for name in left})
 
     def standing_on(self, references: set[str]) -> set[str]:
         """Images that a push of one of these reaches."""
