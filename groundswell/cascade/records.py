@@ -6,7 +6,7 @@ The list of open cascades is one record: its order says which of two cascades th
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from itertools import batched
@@ -154,38 +154,15 @@ class Records:
     def create(self, header: Header, rebuilds: Sequence[Rebuild]) -> None:
         """Write a cascade's first records; what is there already stays, so an interrupted creation can go on.
 
-        It is listed first: whatever is left of one that nobody goes on with is shown, and removed in the end.
+        It is listed first: whatever is left of one that nobody goes on with is shown, and removed in the end. The
+        header counts each rebuild in the commit that writes it: whoever goes on may know of others by then.
         """
         put = Put(row=index_row(header), value={"id": header.id}, etag=ANY)
         self._store.commit(_INDEX, _BY_TIME, [put])
-        begun = not self._insert(header.id, [Put(row=_HEADER, value=_document(header), etag=None)])
-        puts = [Put(row=_IMAGE + item.image, value=rebuild_to_json(item), etag=None) for item in rebuilds]
-        for start in range(0, len(puts), MAX_COMMIT):
-            etags = self._insert(header.id, puts[start : start + MAX_COMMIT])
-            for rebuild, etag in zip(rebuilds[start : start + MAX_COMMIT], etags, strict=False):
-                self._remember(Stored(value=rebuild, etag=etag))
-        if begun:
-            self._recount(header.id)
-
-    def _recount(self, cascade: str) -> None:
-        """Whoever began to write it down may have seen another lineage: the header counts what there is."""
-        for attempt in retry_conflicts():
-            with attempt:
-                stored = self.header(cascade)
-                settled = [state.status.settled for state in self.rebuilds(cascade)]
-                counted = replace(stored.value, total=len(settled), open=settled.count(False))
-                if stored.value.phase is Phase.PLANNING and counted != stored.value:
-                    self._put_header(stored, counted)
-
-    def _insert(self, cascade: str, puts: Sequence[Put]) -> list[str]:
-        """The new ETags; none when something was there already."""
-        try:
-            return self._store.commit(_CASCADES, cascade, puts)
-        except ConflictError:
-            for put in puts:
-                if self._store.get(_CASCADES, cascade, put.row) is None:
-                    self._store.commit(_CASCADES, cascade, [put])
-            return []
+        with suppress(ConflictError):
+            first = Put(row=_HEADER, value=_document(replace(header, total=0, open=0)), etag=None)
+            self._store.commit(_CASCADES, header.id, [first])
+        self.extend(header.id, rebuilds, at=header.started_at)
 
     def note(self, cascade: str, pushes: Sequence[Pushed]) -> list[int]:
         """Note pushes that go into a cascade under way; returns the turn of each (from 1). Repeats are harmless."""
@@ -199,26 +176,32 @@ class Records:
         return [1 + after.index(push) for push in pushes]
 
     def extend(self, cascade: str, rebuilds: Sequence[Rebuild], *, at: float) -> None:
-        """Add rebuilds to a cascade under way, the header's count with them; what is there already stays."""
+        """Add rebuilds to a cascade, the header's count with them; what is there already stays."""
         for some in batched(rebuilds, MAX_COMMIT - 1, strict=False):
+            missing: Sequence[Rebuild] = some  # but for a conflict
             for attempt in retry_conflicts():
                 with attempt:
-                    rows = {_IMAGE + item.image: item for item in some}
-                    missing = [row for row in rows if self._store.get(_CASCADES, cascade, row) is None]
+                    if attempt.retry_state.attempt_number > 1:
+                        missing = [item for item in some if not self._has(item)]
                     if not missing:
                         continue
-                    new = [Put(row=row, value=rebuild_to_json(rows[row]), etag=None) for row in missing]
-                    unsettled = sum(not rows[row].status.settled for row in missing)  # one may come in blocked
+                    new = [Put(row=_IMAGE + item.image, value=rebuild_to_json(item), etag=None) for item in missing]
+                    unsettled = sum(not item.status.settled for item in missing)  # one may come in blocked
                     with self._turns:
                         stored = self.header(cascade)
                         counted = self._count(stored, unsettled, at)
                         header = replace(counted, total=counted.total + len(new))
-                        self._put_header(stored, header, new)
+                        etags = self._put_header(stored, header, new)[1:]
+                    for item, etag in zip(missing, etags, strict=True):
+                        self._remember(Stored(value=item, etag=etag))
 
-    def _put_header(self, stored: Stored[Header], header: Header, more: Sequence[Put] = ()) -> None:
+    def _has(self, item: Rebuild) -> bool:
+        return self._store.get(_CASCADES, item.cascade, _IMAGE + item.image) is not None
+
+    def _put_header(self, stored: Stored[Header], header: Header, more: Sequence[Put] = ()) -> list[str]:
         self._headers.drop(header.id)
         put = Put(row=_HEADER, value=_document(header), etag=stored.etag)
-        self._store.commit(_CASCADES, header.id, [put, *more])
+        return self._store.commit(_CASCADES, header.id, [put, *more])
 
     def set_phase(self, stored: Stored[Header], phase: Phase) -> None:
         """Raises ConflictError when the header changed meanwhile."""

@@ -182,7 +182,6 @@ def test_a_round_that_is_killed_between_any_two_writes_is_gone_on_with(
     make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch, archive: bool
 ) -> None:
     monkeypatch.setattr(archive_module, "_TOGETHER", 1)
-    monkeypatch.setattr(records_module, "MAX_COMMIT", 1)
     for moment in range(20):
         world = cascaded(make_world, 2)
         newer, older = world.cascades
@@ -199,6 +198,7 @@ def test_a_round_that_is_killed_between_any_two_writes_is_gone_on_with(
             return result
 
         with monkeypatch.context() as patch:
+            patch.setattr(records_module, "MAX_COMMIT", 1)
             patch.setattr(world.app.store, "commit", dies)
             try:
                 retention(world, archive=archive).run()
