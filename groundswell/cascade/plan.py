@@ -1,6 +1,6 @@
 """From pushes and the lineage to the first records of a cascade. Pure."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from graph.impact import Affected, dependants_of, remaining_paths
@@ -35,7 +35,7 @@ def plan(
     cascade: str,
     at: float,
     seconds: Mapping[str, float],
-    followed: Mapping[str, Collection[str]] | None = None,
+    followed: Mapping[str, Sequence[str]] | None = None,
     standing: Mapping[str, Wait] | None = None,
 ) -> tuple[Rebuild, ...]:
     """The rebuilds of a cascade as they begin, bases first.

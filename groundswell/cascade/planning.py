@@ -7,10 +7,10 @@ of its own, which takes over what the older has not promoted.
 
 import logging
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
-from graph.impact import Affected, Impact, beside, impact
+from graph.impact import Impact, beside, impact
 from groundswell.cascade.basebook import BaseBook
 from groundswell.cascade.decide import news, predecessor
 from groundswell.cascade.durations import Durations
@@ -241,10 +241,8 @@ class Planner:
         triggers = [_trigger(push, turn) for push, turn in zip(pushes, turns, strict=True)]
         before = {state.image: state for state in self._records.rebuilds(cascade)}
         new = {affected.image for affected in found.images} - before.keys()
-        # What has settled here, and is to begin again, comes after those who have begun with it since.
-        begins = new | {a.image for a in found.images if a.image in before and before[a.image].status.settled}
         self._holders.enter(cascade, new)
-        followed = self._followed(cascade, begins, joining=True) if begins else {}
+        followed = self._followed(cascade, new, joining=True) if new else {}
 
         def stands(base: str, image: str) -> Wait:
             """How a base in this cascade stands, which is to tell an image from now on."""
@@ -262,23 +260,17 @@ class Planner:
         urgent = any(trigger.urgent for trigger in triggers)
         for affected in found.images:  # bases first
             if affected.image not in new:
-                ahead = followed.get(affected.image, {})
                 for base in affected.waits_for:  # the lineage may be another than it was
                     if base not in before[affected.image].waits:
                         told = BaseNews(at=at, base=base, wait=stands(base, affected.image))
                         self._engine.advance(cascade, affected.image, told)
-                for event in self._news(affected, ahead, standing_on(triggers, affected), at, urgent=urgent):
+                for event in self._news(standing_on(triggers, affected), at, urgent=urgent):
                     self._engine.advance(cascade, affected.image, event)
         self._set_going(cascade, at)
         logger.info("cascade joined", extra={"cascade": cascade, "pushes": len(pushes), "new_images": len(new)})
         return True
 
-    def _news(
-        self, affected: Affected, ahead: Mapping[str, int], triggers: Iterable[Trigger], at: float, *, urgent: bool
-    ) -> Iterator[Event]:
-        for other, turn in ahead.items():
-            wait = Wait(outcome=Outcome.PENDING, turn=turn)
-            yield BaseNews(at=at, base=predecessor(other, affected.image), wait=wait)
+    def _news(self, triggers: Iterable[Trigger], at: float, *, urgent: bool) -> Iterator[Event]:
         for trigger in triggers:
             yield BaseNews(at=at, base=trigger.base, wait=trigger.wait)
         yield Renewed(at=at, urgent=urgent)
@@ -301,7 +293,7 @@ class Planner:
         *,
         cascade: str,
         at: float,
-        followed: Mapping[str, Collection[str]],
+        followed: Mapping[str, Sequence[str]],
         standing: Mapping[str, Wait] | None = None,
     ) -> tuple[Rebuild, ...]:
         seconds = self._durations.estimates(affected.image for affected in found.images)
@@ -315,28 +307,24 @@ class Planner:
             standing=standing,
         )
 
-    def _followed(self, cascade: str, images: set[str], *, joining: bool) -> dict[str, dict[str, int]]:
-        """By image, the other cascades that have not settled it, with its turn there.
+    def _followed(self, cascade: str, images: set[str], *, joining: bool) -> dict[str, list[str]]:
+        """By image, the other cascades that have not settled it.
 
         One still being planned is waited for, but for one that began after a cascade that is planned itself.
         """
         order = self._records.open()
         if not joining and cascade not in order:
             raise TemporaryError(f"cascade {cascade} was planned by another worker, and has ended", delay=1.0)
-        others = [other for other in order if other != cascade]
-        if len(others) > len(images):
-            holding = self._holders.of(images, since=min(others))
-            others = [other for other in others if other in holding]
-        later = set() if joining else set(order[order.index(cascade) :])
-        followed: dict[str, dict[str, int]] = {}
-        for other in others:
+        earlier = set(order if joining else order[: order.index(cascade)])
+        followed: dict[str, list[str]] = {}
+        for other in self._records.holding(*images, but=cascade):
             if not self._running(other):
-                if other in later:
-                    continue  # it will follow this one
-                raise _still_planned(other)
+                if other in earlier:
+                    raise _still_planned(other)
+                continue  # it will follow this one
             for state in self._records.rebuilds(other):
                 if state.image in images and not state.status.settled:
-                    followed.setdefault(state.image, {})[other] = state.turn
+                    followed.setdefault(state.image, []).append(other)
         return followed
 
     def _running(self, cascade: str) -> bool:

@@ -295,6 +295,14 @@ class Records:
         record = self._store.get(_INDEX, _OPEN, _LIST)
         return list(record.value["cascades"]) if record else []
 
+    def holding(self, *images: str, but: str) -> list[str]:
+        """Those on the list, other than `but`, that may have one of the images; of many, those that have one."""
+        others = [cascade for cascade in self.open() if cascade != but]
+        if len(others) <= len(images):
+            return others  # it costs no more to look into each
+        found = self.holders.of(images, since=min(others))
+        return [cascade for cascade in others if cascade in found]
+
     def enlist(self, cascade: str) -> None:
         """Put a cascade at the end of the open list. Raises ConflictError; repeating it is harmless."""
         self._edit(lambda ids: ids if cascade in ids else [*ids, cascade])

@@ -19,9 +19,7 @@ def came_back(state: Rebuild) -> bool:
 
 def rivals(records: Records, state: Rebuild) -> Iterator[Rebuild]:
     """Unsettled rebuilds of the same image in other open cascades."""
-    for cascade in records.open():
-        if cascade == state.cascade:
-            continue
+    for cascade in records.holding(state.image, but=state.cascade):
         try:
             other = records.rebuild(cascade, state.image).value
         except NotFoundError:
