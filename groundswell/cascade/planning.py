@@ -315,11 +315,11 @@ class Planner:
         order = self._records.open()
         if not joining and cascade not in order:
             raise TemporaryError(f"cascade {cascade} was planned by another worker, and has ended", delay=1.0)
-        earlier = set(order if joining else order[: order.index(cascade)])
+        earlier = set() if joining else set(order[: order.index(cascade)])
         followed: dict[str, list[str]] = {}
         for other in self._records.holding(*images, but=cascade):
             if not self._running(other):
-                if other in earlier:
+                if joining or other in earlier:
                     raise _still_planned(other)
                 continue  # it will follow this one
             for state in self._records.rebuilds(other):
