@@ -27,7 +27,7 @@ from typing import Any
 from graph.reference import Reference
 from groundswell.build.port import BuildRequest, Run, RunStatus
 from groundswell.cascade.model import Status
-from groundswell.cascade.records import Records
+from groundswell.cascade.records import Phase, Records
 from groundswell.lineage.model import Registration
 from groundswell.local.azurite import Azurite
 from groundswell.store.azure import AzureStore
@@ -207,7 +207,7 @@ def _drive_live(world: World, builds: Builds) -> None:
 
 def _ended(store: Store) -> bool:
     newest = next(iter(Records(store).recent(1)), None)
-    return newest is not None and newest.open == 0
+    return newest is not None and newest.phase is Phase.ENDED
 
 
 def count_calls(store: Any) -> Counter[str]:
