@@ -340,7 +340,7 @@ def test_a_build_that_is_not_understood_hides_no_other(world: World, monkeypatch
     def run(found: object, subject: str) -> object:
         if subject == requests[0].name:
             raise TemporaryError("a status that is not known")
-        return real(found, subject)  # type: ignore[arg-type]
+        return real(found, subject)  # type: ignore[arg-type]  # either adapter's subject
 
     monkeypatch.setattr(acr_tasks, "_run", run)
     named = world.builder.named(world.registry)
