@@ -205,7 +205,8 @@ class Stages:
         tagged = str(named.without_digest())
         with self._catalog.lineage(age=_LINEAGE_AGE) as lineage:
             publisher = lineage.publisher(tagged)
-        wait = state.waits.get(tagged) or state.waits.get(publisher or "")
+        # A push by hand may have come in too; then the rebuild of that very image moved the tag again.
+        wait = state.waits.get(publisher or "") or state.waits.get(tagged)
         reference = named
         if named.digest is None and wait is not None and wait.digest:
             reference = named.with_digest(wait.digest)

@@ -732,3 +732,14 @@ def test_a_cascade_that_is_planned_on_with_another_lineage_counts_what_there_is(
     header = world.app.engine.records.header(world.cascade).value
     assert set(world.statuses()) == {"a", "b", "c"}
     assert (header.phase, header.open, header.total) == (Phase.ENDED, 0, 3)
+
+
+def test_what_stands_on_a_tag_pushed_by_hand_is_held_to_what_its_rebuild_promoted(make_world: MakeWorld) -> None:
+    """Both in one window: the tag is pushed over, and then promoted by the rebuild of its image."""
+    world = make_world(registration("top", BASE), registration("app", ref("top")), settle=30.0)
+    world.registry.put(ref("top"), image_of(["sha256:base0", "sha256:by-hand"]))
+    world.push_base()
+    world.drive()
+    assert len(world.cascades) == 1
+    assert world.statuses() == {"top": "done", "app": "done"}
+    assert proof(world, "app") == world.registry.tags[ref("top")]
