@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from itertools import batched
 
-from groundswell.cascade.recent import Recent
 from groundswell.clock import Clock
 from groundswell.store.conflicts import retry_conflicts
 from groundswell.store.port import ANY, MAX_COMMIT, Documents, Put
+from groundswell.store.recent import Recent
 
 _TABLE, _PARTITION = "bases", "bases"
 _REMEMBERED = 1000

@@ -55,8 +55,8 @@ QUEUE = {
 }
 """Where each kind of command goes; all others go to the rebuilds."""
 
-_AT_ONCE = frozenset({Kind.RELEASE, Kind.NEWS, Kind.ADMIT, Kind.PROMOTE})
-"""What is done in the handling that it follows from. Of news, and of builds that get a slot, the first is too."""
+_AT_ONCE = {Kind.RELEASE: 1000, Kind.ADMIT: 1000, Kind.PROMOTE: 1000, Kind.NEWS: 1, Kind.BUILD: 4}
+"""What is done in the handling that it follows from, and how many of each kind that come of one step."""
 _MOST_AT_ONCE = 20
 """Steps in one handling; what is left then gets messages, for others to share in."""
 _READ_ANEW = frozenset({Kind.PROMOTE, Kind.DEPLOY, Kind.WATCH})
@@ -210,10 +210,8 @@ class Engine:
         """Send what has its turn later, or elsewhere; returns the rest."""
         at_once: list[Command] = []
         for command in commands:
-            taken = any(command.kind is other.kind for other in at_once)
-            if command.delay == 0 and (
-                command.kind in _AT_ONCE - {Kind.NEWS} or (command.kind in (Kind.NEWS, Kind.BUILD) and not taken)
-            ):
+            like_it = sum(command.kind is other.kind for other in at_once)
+            if command.delay == 0 and like_it < _AT_ONCE.get(command.kind, 0):
                 at_once.append(command)
             else:
                 self.send([command])

@@ -21,6 +21,10 @@ from groundswell.scan.gate import judge
 from groundswell.scan.policy import Mode
 from groundswell.scan.port import Report, Scanner
 from groundswell.scan.verdict import Verdict
+from groundswell.store.port import Put
+
+_AGE = 30.0
+"""Seconds after which a changed policy or registration is in force everywhere; a verdict need not ask each time."""
 
 
 class Gate:
@@ -40,7 +44,7 @@ class Gate:
         """
         subject = _at(image, state.candidate)
         report = self._scanner.scan(subject)
-        policy = self._policies.policy(self._registered(image))
+        policy = self._policies.policy(self._registered(image), age=_AGE)
 
         def hear(current: Sequence[Report] | None) -> Verdict:
             return judge(
@@ -59,13 +63,17 @@ class Gate:
             current, note = self._production(image, state, needed=policy.mode is Mode.NO_WORSE)
             verdict = hear([current] if current else None)
         if verdict.passed:
-            self._scans.keep(image.name, report)
+            self._scans.hold(image.name, [report])
         return replace(verdict, notes=(*verdict.notes, note)) if note else verdict
+
+    def held(self, image: str, digest: str) -> tuple[Put, ...]:
+        """The scans that made `digest` pass, to be kept once it is promoted (see `scanbook.py`)."""
+        return self._scans.held(image, digest)
 
     def _registered(self, image: Registration) -> Registration:
         """The image as it is registered now: a person may have changed its gate since it was built."""
         try:
-            return self._catalog.registration(image.name)
+            return self._catalog.registration(image.name, age=_AGE)
         except NotFoundError:
             return image
 

@@ -2,14 +2,19 @@
 
 An image has sixteen places, one for each first digit of a key. A newer record takes the place of an older one, so
 the book needs no pruning and a record is one write. The newest is always there, and what is lost of the others is a
-build at most.
+build at most. The scans of what was promoted are kept beside them (`scanbook.py`).
 """
 
+import logging
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from groundswell.errors import PermanentError
 from groundswell.store.port import ANY, Documents, Put
 
-_TABLE = "good"
+logger = logging.getLogger(__name__)
+
+TABLE = "good"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,10 +32,20 @@ class GoodBook:
         self._store = store
 
     def get(self, image: str, key: str) -> Good | None:
-        record = self._store.get(_TABLE, image, key[0])
+        record = self._store.get(TABLE, image, key[0])
         good = Good(**record.value) if record else None
         return good if good is not None and good.key == key else None
 
-    def note(self, image: str, good: Good) -> None:
-        """Enter a build; doing it twice is harmless."""
-        self._store.commit(_TABLE, image, [Put(row=good.key[0], value=asdict(good), etag=ANY)])
+    def note(self, image: str, good: Good | None, scans: Sequence[Put] = ()) -> None:
+        """Enter a build, if it is known what it was made of, and its scans, unless they are too large to store.
+
+        Doing it twice is harmless.
+        """
+        entry = [Put(row=good.key[0], value=asdict(good), etag=ANY)] if good else []
+        try:
+            self._store.commit(TABLE, image, [*entry, *scans])
+        except PermanentError as exc:
+            if not scans:
+                raise
+            logger.warning("scan not kept", extra={"image": image, "why": str(exc)})
+            self._store.commit(TABLE, image, entry)

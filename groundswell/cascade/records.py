@@ -15,11 +15,11 @@ from typing import Any
 from groundswell.cascade.codec import rebuild_from_json, rebuild_to_json
 from groundswell.cascade.holders import Holders
 from groundswell.cascade.model import Rebuild
-from groundswell.cascade.recent import Recent
 from groundswell.clock import inverted
 from groundswell.errors import ConflictError, NotFoundError
 from groundswell.store.conflicts import retry_conflicts
 from groundswell.store.port import ANY, MAX_COMMIT, Delete, Documents, Put
+from groundswell.store.recent import Recent
 
 _CASCADES = "cascades"
 _HEADER, _IMAGE = "cascade", "image:"

@@ -5,7 +5,7 @@ there is no key, and the image is built.
 """
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -20,6 +20,7 @@ from groundswell.clock import Clock
 from groundswell.errors import GroundswellError, PermanentError
 from groundswell.lineage.model import Registration
 from groundswell.registry.port import Registry
+from groundswell.store.port import Put
 
 logger = logging.getLogger(__name__)
 
@@ -79,10 +80,13 @@ class Repeats:
             return None
         return good
 
-    def note(self, image: Registration, state: Rebuild, digest: str) -> None:
-        """`digest` is what the rebuild's inputs give, and it is good."""
+    def note(self, image: Registration, state: Rebuild, digest: str, *, scans: Sequence[Put] = ()) -> None:
+        """`digest` is what the rebuild's inputs give, and it is good; `scans` are kept in the same write."""
+        good = None
         if (key := state.inputs.get("key")) and self._stood(image, state):
-            self._good.note(state.image, Good(key=key, digest=digest, cascade=state.cascade, at=self._clock()))
+            good = Good(key=key, digest=digest, cascade=state.cascade, at=self._clock())
+        if good or scans:
+            self._good.note(state.image, good, scans)
 
     def _stood(self, image: Registration, state: Rebuild) -> bool:
         """Whether its build bases are what they were: else the run may have pulled others than those read.

@@ -251,7 +251,8 @@ class Stages:
             self._bases.promoting(names, before=now, digest=state.candidate, cascade=state.cascade, bases=bases)
             self._registry.promote(_reference(image, digest=state.candidate), tags)
         # Before it is said to be promoted: a crash in between brings the command back, and both are done again.
-        self._repeats.note(image, state, state.candidate)
+        scans = self._gate.held(image.name, state.candidate)
+        self._repeats.note(image, state, state.candidate, scans=scans)
         return Promoted(at=self._clock(), digest=state.candidate, deploys=bool(image.deployments))
 
     # deploy

@@ -26,7 +26,7 @@ def set_(
 
     document = parse(_read(file), str(file), lambda named: _read_beside(file, named))
     changed = product().policies.set(document, who=who(), why=reason)
-    console.print("in force from the next scan on" if changed else "nothing to change: it is in force already")
+    console.print("in force within half a minute" if changed else "nothing to change: it is in force already")
 
 
 @app.command("show")

@@ -23,6 +23,7 @@ from groundswell.lineage.history import Action
 from groundswell.lineage.model import Registration, from_json, node, to_json
 from groundswell.store.conflicts import retry_conflicts
 from groundswell.store.port import ANY, MAX_COMMIT, Delete, Documents, Json, Put, Record, Write
+from groundswell.store.recent import Recent
 
 TABLE, PARTITION = "lineage", "lineage"
 IMAGE, _CHANGE, _REVISION = "image:", "change:", "revision"
@@ -34,6 +35,8 @@ _FOLLOWED = 10_000
 """Changes that are kept: far more than somebody who is still following can be behind."""
 _FEW = 100
 """Images that are read one by one; for more, all are read."""
+_REMEMBERED = 1000
+"""Registrations that this process keeps at hand: far more than are between build and gate at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +66,6 @@ class _Loaded:
 
     lineage: Lineage = field(default_factory=Lineage)
     revision: int = 0
-    asked_at: float = -math.inf
     lock: threading.RLock = field(default_factory=threading.RLock)
 
 
@@ -74,12 +76,22 @@ class Catalog:
         self._store = store
         self._clock = clock
         self._loaded = _Loaded()
+        self._asked = (0, -math.inf)  # the revision, and when it was read
+        self._remembered: Recent[str, tuple[int, Registration]] = Recent(_REMEMBERED)
 
     # Reading.
 
-    def registration(self, name: str) -> Registration:
-        """Raises NotFoundError when no such image is registered."""
-        return self.stored(name).registration
+    def registration(self, name: str, *, age: float = 0.0) -> Registration:
+        """Raises NotFoundError when no such image is registered.
+
+        One that is `age` seconds old will do where the caller says so; then the store is hardly asked.
+        """
+        revision = self._revision(age) if age else self._asked[0]
+        if age and (known := self._remembered.get(name)) and known[0] == revision:
+            return known[1]
+        found = self.stored(name).registration
+        self._remembered.put(name, (revision, found))  # at least as new as the revision
+        return found
 
     def stored(self, name: str) -> Stored:
         """A registration and its ETag. Raises NotFoundError when no such image is registered."""
@@ -111,12 +123,7 @@ class Catalog:
 
         One that is `age` seconds old will do where the caller says so; then the store is not asked.
         """
-        now = self._clock()
-        if now - self._loaded.asked_at < age:
-            revision = 0
-        else:
-            revision = self._revision()
-            self._loaded.asked_at = now
+        revision = self._revision(age)
         with self._loaded.lock:
             if revision > self._loaded.revision:
                 self._follow(revision)
@@ -236,6 +243,7 @@ class Catalog:
                     self._check({change.name: wanted[change.name] for change in changes if change.name in wanted})
                 if not moved:
                     self._store.commit(TABLE, PARTITION, self._writes(changes, wanted, stored, who=who, why=why))
+                    self._asked = (0, -math.inf)
         if moved:
             raise ConflictError(f"somebody else changed {moved} meanwhile; look at it, then run it again")
 
@@ -287,9 +295,14 @@ class Catalog:
 
     # Loading.
 
-    def _revision(self) -> int:
-        record = self._store.get(TABLE, PARTITION, _REVISION)
-        return record.value["revision"] if record else 0
+    def _revision(self, age: float = 0.0) -> int:
+        revision, asked_at = self._asked
+        now = self._clock()
+        if not 0 <= now - asked_at < age:  # below 0 the clock was put back
+            record = self._store.get(TABLE, PARTITION, _REVISION)
+            revision = record.value["revision"] if record else 0
+            self._asked = (revision, now)
+        return revision
 
     def _records(self, names: Sequence[str]) -> dict[str, Record]:
         if len(names) <= _FEW:

@@ -4,6 +4,7 @@ It is registered as a whole, so that what is in force is what stands in one file
 the audit trail. What an image is held to in the end is merged from it by `groundswell/scan/policy.py`.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,17 +19,19 @@ type Document = Mapping[str, Any]
 """As stored: `version`, `global`, `teams`, `vex` (each with `file`, `expires` and the OpenVEX `document`)."""
 
 _TABLE, _PARTITION, _ROW = "policies", "policies", "policy"
+_NONE: Document = {"version": 1, "global": {}, "teams": {}, "vex": []}
 
 
 class Policies:
     def __init__(self, store: Documents, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self._read: tuple[Document, float] = (_NONE, -math.inf)  # what was in force, and when it was read
 
     def stored(self) -> Document:
         """The document in force; an empty one when none was ever set."""
         record = self._record()
-        return record.value if record else {"version": 1, "global": {}, "teams": {}, "vex": []}
+        return record.value if record else _NONE
 
     def set(self, document: Document, *, who: str, why: str) -> bool:
         """Put `document` in force; False when it is already. The audit trail is written first.
@@ -56,18 +59,30 @@ class Policies:
             self._store.commit(_TABLE, _PARTITION, [put])
         except ConflictError as exc:
             raise ConflictError("somebody else set a policy meanwhile; look at it, then set yours again") from exc
+        self._read = (_NONE, -math.inf)
         return True
 
-    def merged(self, image: Registration) -> Merged:
-        """What `image` is held to, and where each value comes from."""
-        document = self.stored()
+    def merged(self, image: Registration, *, age: float = 0.0) -> Merged:
+        """What `image` is held to, and where each value comes from.
+
+        What was in force up to `age` seconds ago will do where the caller says so; then the store is hardly asked.
+        """
+        document = self._in_force(age)
         levels = [Level(name="global", gate={**document["global"], **_vex_of(document)})]
         if team := document["teams"].get(image.owner):
             levels.append(Level(name=f"team {image.owner}", gate=team))
         return merge([*levels, Level(name=f"image {image.name}", gate=image.gate)])
 
-    def policy(self, image: Registration) -> Policy:
-        return policy(self.merged(image).gate)
+    def policy(self, image: Registration, *, age: float = 0.0) -> Policy:
+        return policy(self.merged(image, age=age).gate)
+
+    def _in_force(self, age: float) -> Document:
+        document, read_at = self._read
+        now = self._clock()
+        if not 0 <= now - read_at < age:  # below 0 the clock was put back
+            document = self.stored()
+            self._read = (document, now)
+        return document
 
     def _record(self) -> Record | None:
         return self._store.get(_TABLE, _PARTITION, _ROW)

@@ -1,6 +1,7 @@
 """The scan stage: under which policy a candidate is judged, what it is compared with, and what that costs."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -232,7 +233,7 @@ def test_a_scan_is_found_again_as_it_was(make_world: MakeWorld) -> None:
     assert book.find("top", "sha256:1", report) == report
     assert book.find("top", "sha256:2", report) is None
     newer = {"v": 2, "report": {"digest": "sha256:1"}}
-    world.app.store.commit("scans", "new", [Put(row="fake", value=newer, etag=ANY)])
+    world.app.store.commit("good", "new", [Put(row="scan:fake", value=newer, etag=ANY)])
     assert book.find("new", "sha256:1", report) is None
     assert book.find("other", "sha256:1", report) is None
     bare = Report(scanner="bare", digest="sha256:1", os="", findings=(flaw("CVE-1"),))
@@ -241,6 +242,30 @@ def test_a_scan_is_found_again_as_it_was(make_world: MakeWorld) -> None:
     kept = Report(scanner="bare", digest="sha256:1", os="", findings=(flaw("CVE-1"),), database_at=1.0)
     book.keep("top", kept)
     assert book.find("top", "sha256:1", kept) == kept
+
+
+def test_what_passed_is_kept_with_the_good_build_once_it_is_promoted(make_world: MakeWorld) -> None:
+    world = make_world(registration("top", BASE))
+    Scans(world)
+    state, _ = rebuilt(world)
+    rows = [record.row for record in world.app.store.scan("good", "top")]
+    assert rows[-1] == "scan:fake"
+    assert len(rows) == 2
+    book = ScanBook(world.app.store)
+    bare = Report(scanner="bare", digest="sha256:9", os="", findings=())
+    book.hold("top", [bare])
+    assert book.held("top", "sha256:9") == ()  # nobody knows with which advisories it was made
+    book.hold("top", [bare, replace(bare, scanner="dated", database_at=1.0)])
+    assert [put.row for put in book.held("top", "sha256:9")] == ["scan:dated"]
+    assert book.held("other", state.candidate) == ()
+
+
+def test_a_scan_is_kept_although_it_is_not_known_what_was_built(make_world: MakeWorld) -> None:
+    world = make_world(registration("top", BASE))
+    Scans(world)
+    world.revisions.down = TemporaryError("git is away")
+    rebuilt(world)
+    assert [record.row for record in world.app.store.scan("good", "top")] == ["scan:fake"]
 
 
 def test_a_scan_that_is_too_large_to_store_is_not_kept(

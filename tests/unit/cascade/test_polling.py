@@ -12,10 +12,10 @@ from groundswell.cascade.engine import REBUILDS
 from groundswell.cascade.intake import Result
 from groundswell.cascade.model import Command, Kind, Rebuild, Status
 from groundswell.cascade.polling import Polling, pause
-from groundswell.cascade.recent import Recent
 from groundswell.cascade.schedule import Entry
 from groundswell.cascade.sweep import PATIENCE
 from groundswell.errors import GroundswellError, PermanentError, TemporaryError
+from groundswell.store.recent import Recent
 from tests.support.world import BASE, HOST, World, image_of, registration
 
 type MakeWorld = Callable[..., World]

@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -325,11 +326,11 @@ def test_a_crash_after_promotion_leaves_the_book_written(
     world = make_world(registration("top", BASE))
     note, calls = Repeats.note, []
 
-    def dies_once(self: Repeats, image: Registration, state: Rebuild, digest: str) -> None:
+    def dies_once(self: Repeats, image: Registration, state: Rebuild, digest: str, **more: Any) -> None:
         calls.append(digest)
         if len(calls) == 1:
             raise TemporaryError("the process died")
-        note(self, image, state, digest)
+        note(self, image, state, digest, **more)
 
     monkeypatch.setattr(Repeats, "note", dies_once)
     world.push_base()

@@ -50,7 +50,7 @@ def run(*args: str) -> Result:
 def test_a_policy_is_put_in_force_and_shown(world: World, policy: Path) -> None:
     assert "no policy is set" in run("policy", "show").output
     world.time += 1.0
-    assert "in force from the next scan on" in run("policy", "set", str(policy), "--reason", "first").output
+    assert "in force within half a minute" in run("policy", "set", str(policy), "--reason", "first").output
     assert "nothing to change" in run("policy", "set", str(policy), "--reason", "again").output
     shown = run("policy", "show").output
     assert "  platform:\n    severity: HIGH\n" in shown

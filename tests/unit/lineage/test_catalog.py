@@ -302,3 +302,34 @@ def test_many_images_are_stored_in_parts_that_each_hold_good(catalog: Catalog, s
 def test_an_unknown_image_is_named(catalog: Catalog) -> None:
     with pytest.raises(NotFoundError, match="no image nope"):
         catalog.registration("nope")
+
+
+def test_a_registration_of_some_age_is_read_again_only_when_anything_was_registered(store: SqliteStore) -> None:
+    time = [100.0]
+    mine, other = Catalog(store, lambda: time[0]), Catalog(store, lambda: time[0])
+    other.register([registration("app", BASE), registration("tool", BASE)], who="o")
+    assert mine.registration("app").owner == ""
+    assert mine.registration("app", age=30.0).owner == ""
+    reads: list[tuple[str, ...]] = []
+    ask = store.get
+
+    def counted(*key: str) -> Record | None:
+        reads.append(key)
+        return ask(*key)
+
+    store.get = counted  # type: ignore[method-assign]
+    assert mine.registration("app", age=30.0).owner == ""
+    assert reads == []
+    other.register([replace(registration("app", BASE), owner="team")], who="o")
+    time[0] += 29.0
+    assert mine.registration("app", age=30.0).owner == ""  # old, as the caller allowed
+    assert mine.registration("app").owner == "team"
+    time[0] += 1.0
+    assert mine.registration("app", age=30.0).owner == "team"
+    time[0] -= 500.0  # a clock that is put back makes nothing last
+    other.register([replace(registration("app", BASE), owner="new")], who="o")
+    assert mine.registration("app", age=30.0).owner == "new"
+    mine.register([replace(registration("app", BASE), owner="own")], who="m")
+    assert mine.registration("app", age=30.0).owner == "own"  # what this process changed, it sees at once
+    with pytest.raises(NotFoundError):
+        mine.registration("gone", age=30.0)

@@ -169,3 +169,31 @@ def test_two_at_once(policies: Policies, monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(ConflictError, match="somebody else set a policy meanwhile"):
         policies.set(read(GOOD), who="ann", why="slower")
     assert policies.stored()["global"] == {"severity": "LOW"}
+
+
+def test_a_policy_of_some_age_will_do_where_the_caller_says_so(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "store.db")
+    time = [100.0]
+    mine, other = Policies(store, lambda: time[0]), Policies(store, lambda: time[0])
+    image = registration("app", BASE)
+
+    def severity(age: float) -> Severity:
+        return mine.policy(image, age=age).threshold
+
+    def put(name: str, who: Policies) -> None:
+        who.set(read(f"version: 1\nglobal: {{severity: {name}}}\n"), who="o", why="w")
+
+    put("LOW", other)
+    assert severity(30.0) is Severity.LOW
+    put("HIGH", other)
+    time[0] += 29.0
+    assert (severity(30.0), severity(0.0)) == (Severity.LOW, Severity.HIGH)
+    put("MEDIUM", other)
+    time[0] += 30.0
+    assert severity(30.0) is Severity.MEDIUM
+    time[0] -= 500.0  # a clock that is put back makes nothing last
+    put("LOW", other)
+    assert severity(30.0) is Severity.LOW
+    put("CRITICAL", mine)  # what this process changed, it sees at once
+    assert severity(30.0) is Severity.CRITICAL
+    store.close()
