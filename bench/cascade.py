@@ -19,7 +19,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from groundswell.cascade.records import Phase, Records
 from groundswell.lineage.model import Registration
 from groundswell.local.azurite import Azurite
 from groundswell.store.azure import AzureStore
-from groundswell.store.port import Message, Store
+from groundswell.store.port import ANY, Message, Put, Store, Write
 from tests.support.world import BASE, QUEUES, FakeBuilder, World, digest_of, image_of, ref, registration
 
 SLOTS = 64
@@ -130,9 +130,15 @@ def measure(store: str, count: int) -> dict[str, float]:
             return _measured(world, images, seconds=_MEDIAN_SECONDS, drive=_drive)
         with Azurite() as azurite:
             live = AzureStore.from_connection_string(azurite.connection_string)
+            commits = _record_sizes(live)
             world = _Live(Path(folder), *images, slots=SLOTS, poll=0.2, store=live)
             world.connection = azurite.connection_string
-            return _measured(world, images, seconds=0.0, drive=_drive_live)
+            run = _measured(world, images, seconds=0.0, drive=_drive_live)
+            with ThreadPoolExecutor(_AT_ONCE) as threads:
+                bare = AzureStore.from_connection_string(azurite.connection_string)
+                run["bare_seconds"] = _bare(bare, threads, run, list(commits))
+                bare.close()
+            return run
 
 
 def _measured(
@@ -203,6 +209,41 @@ def _drive_live(world: World, builds: Builds) -> None:
         for each in dealt:
             each.result()
     store.close()
+
+
+def _record_sizes(store: AzureStore) -> list[int]:
+    """How many rows each commit writes, from now on."""
+    sizes: list[int] = []
+    commit = store.commit
+
+    def recorded(table: str, partition: str, writes: Sequence[Write]) -> list[str]:
+        sizes.append(len(writes))
+        return commit(table, partition, writes)
+
+    store.commit = recorded  # type: ignore[method-assign]  # as count_calls does
+    return sizes
+
+
+def _bare(store: AzureStore, threads: ThreadPoolExecutor, run: dict[str, float], commits: list[int]) -> float:
+    """Seconds of the same reads, commits, sends and deliveries with nothing between them, as many at a time."""
+    value = {"text": "x" * 1500}
+
+    def commit(part: int, size: int) -> None:
+        store.commit("bench", f"p{part}", [Put(row=f"r{row}", value=value, etag=ANY) for row in range(size)])
+
+    def deal(_: int) -> None:
+        store.send("bench", "x" * 300)
+        for message in store.receive("bench", limit=1):
+            store.delete("bench", message)
+
+    commit(0, 1)
+    start = time.perf_counter()
+    done: list[Future[Any]] = [threads.submit(commit, part, size) for part, size in enumerate(commits)]
+    done += [threads.submit(store.get, "bench", "p0", "r0") for _ in range(int(run["get"]))]
+    done += [threads.submit(deal, number) for number in range(int(run["send"]))]
+    for each in done:
+        each.result()
+    return time.perf_counter() - start
 
 
 def _ended(store: Store) -> bool:
