@@ -3,9 +3,9 @@
 import copy
 
 from groundswell.local.cluster.kinds import DAEMON_SETS, STATEFUL_SETS
+from groundswell.local.cluster.kubelet import is_ready
 from groundswell.local.cluster.objects import Json, short_hash, uid_of
 from groundswell.local.cluster.owned import Owned, resolved, without_zeros
-from groundswell.local.cluster.pods import is_ready
 
 REVISION_LABEL = "controller-revision-hash"
 

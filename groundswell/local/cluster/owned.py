@@ -8,8 +8,8 @@ import time
 from groundswell.clock import Clock
 from groundswell.local.cluster.events import Events
 from groundswell.local.cluster.kinds import PODS
+from groundswell.local.cluster.kubelet import is_ready, ready_since
 from groundswell.local.cluster.objects import Json, owner_reference, owner_uid, short_hash, stamp, uid_of
-from groundswell.local.cluster.pods import is_ready, ready_since
 from groundswell.local.cluster.store import Store
 
 

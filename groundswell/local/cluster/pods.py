@@ -1,144 +1,22 @@
-"""The nodes' part: a pod pulls its images, starts, and becomes ready or says why not.
-
-Pulling and starting are told, not done: `exists(image)` says whether a pull works, `crash(image)` whether the
-container falls over after starting. A pull that failed is tried again, as a kubelet does, so an image that appears
-later heals the pod.
-"""
+"""The nodes of the look-alike: its pods are what `Kubelet` says becomes of them."""
 
 import copy
-from collections.abc import Callable
-from dataclasses import dataclass, field
 
-from graph.reference import InvalidReferenceError, Reference
-from groundswell.clock import Clock
-from groundswell.local.cluster.events import Events
 from groundswell.local.cluster.kinds import PODS
-from groundswell.local.cluster.objects import Json, stamp, uid_of
+from groundswell.local.cluster.kubelet import Kubelet
+from groundswell.local.cluster.objects import Json, uid_of
 from groundswell.local.cluster.store import Store
-
-type Says = Callable[[str], bool]
-
-
-@dataclass(slots=True)
-class _Attempt:
-    """When a pod is looked at next, and what happened to it before."""
-
-    due: float
-    failures: int = 0
-    restarts: dict[str, int] = field(default_factory=dict)
 
 
 class Nodes:
-    def __init__(
-        self,
-        store: Store,
-        events: Events,
-        clock: Clock,
-        *,
-        exists: Says,
-        crash: Says,
-        ready_seconds: float,
-        retry_seconds: float,
-    ) -> None:
+    def __init__(self, store: Store, kubelet: Kubelet) -> None:
         self._store = store
-        self._events = events
-        self._clock = clock
-        self._exists = exists
-        self._crash = crash
-        self._ready_seconds = ready_seconds
-        self._retry_seconds = retry_seconds
-        self._attempts: dict[str, _Attempt] = {}
+        self._kubelet = kubelet
 
     def tick(self) -> None:
-        """Move every pod whose time has come one step on."""
-        pods = self._store.items(PODS)
-        self._attempts = {
-            uid: attempt for uid, attempt in self._attempts.items() if uid in {uid_of(p) for p in pods}
-        }
-        for pod in pods:
-            attempt = self._attempts.get(uid_of(pod))
-            if attempt is None:
-                self._attempts[uid_of(pod)] = _Attempt(due=self._clock() + self._ready_seconds)
-                self._save(pod, self._starting(pod))
-            elif self._clock() >= attempt.due and not is_ready(pod):
-                self._start(pod, attempt)
-
-    def _start(self, pod: Json, attempt: _Attempt) -> None:
-        """Pull and start each container in turn; the callbacks are called without the store's lock."""
-        spec = pod["spec"]
-        init = [self._container(pod, one, attempt, init=True) for one in spec.get("initContainers") or ()]
-        if all(status.get("ready") for status in init):
-            main = [self._container(pod, one, attempt, init=False) for one in spec["containers"]]
-        else:
-            main = [_waiting(one, "PodInitializing") for one in spec["containers"]]
-        attempt.failures += 1
-        attempt.due = self._clock() + self._retry_seconds
-        ready = all(status["ready"] for status in [*init, *main])
-        running = ready or any("running" in status["state"] for status in main)
-        status = {
-            "phase": "Running" if running else "Pending",
-            "startTime": pod.get("status", {}).get("startTime") or stamp(self._clock()),
-            "containerStatuses": main,
-            "conditions": _conditions(ready=ready, since=stamp(self._clock())),
-        }
-        if init:
-            status["initContainerStatuses"] = init
-        self._save(pod, status)
-
-    def _container(self, pod: Json, container: Json, attempt: _Attempt, *, init: bool) -> Json:
-        name, image = container["name"], container["image"]
-        try:
-            Reference.parse(image)
-        except InvalidReferenceError:
-            message = f'Failed to apply default image tag "{image}": couldn\'t parse image name'
-            self._events.add(pod, "Warning", "InspectFailed", message)
-            return _waiting(container, "InvalidImageName", message)
-        if why := self._unpulled(image):
-            message = f'Failed to pull image "{image}": {why}'
-            self._events.add(pod, "Warning", "Failed", message)
-            if attempt.failures == 0:
-                return _waiting(container, "ErrImagePull", message)
-            self._events.add(pod, "Normal", "BackOff", f'Back-off pulling image "{image}"')
-            return _waiting(container, "ImagePullBackOff", f'Back-off pulling image "{image}": {message}')
-        if self._crash(image):
-            restarts = attempt.restarts[name] = attempt.restarts.get(name, -1) + 1
-            message = f"back-off restarting failed container={name} pod={pod['metadata']['name']}"
-            self._events.add(pod, "Warning", "BackOff", message)
-            ended = {"exitCode": 1, "reason": "Error", "finishedAt": stamp(self._clock())}
-            return _waiting(container, "CrashLoopBackOff", message) | {
-                "restartCount": restarts + 1,
-                "lastState": {"terminated": ended},
-            }
-        started = {"startedAt": stamp(self._clock())}
-        state = {"terminated": {"exitCode": 0, "reason": "Completed"}} if init else {"running": started}
-        return {
-            "name": name,
-            "image": image,
-            "imageID": image,
-            "ready": True,
-            "started": not init,
-            "restartCount": attempt.restarts.get(name, 0),
-            "state": state,
-        }
-
-    def _unpulled(self, image: str) -> str:
-        """Why the image cannot be pulled; empty when it can."""
-        try:
-            return "" if self._exists(image) else "not found"
-        except OSError as exc:
-            return f"the registry does not answer ({type(exc).__name__})"
-
-    def _starting(self, pod: Json) -> Json:
-        spec = pod["spec"]
-        status: Json = {
-            "phase": "Pending",
-            "startTime": stamp(self._clock()),
-            "containerStatuses": [_waiting(one, "ContainerCreating") for one in spec["containers"]],
-            "conditions": _conditions(ready=False, since=stamp(self._clock())),
-        }
-        if init := spec.get("initContainers"):
-            status["initContainerStatuses"] = [_waiting(one, "PodInitializing") for one in init]
-        return status
+        """Move every pod whose time has come one step on; without the store's lock, for that asks others."""
+        for pod, status in self._kubelet.look(self._store.items(PODS)):
+            self._save(pod, status)
 
     def _save(self, pod: Json, status: Json) -> None:
         """Unless the pod was deleted meanwhile."""
@@ -147,40 +25,3 @@ class Nodes:
             current = self._store.find(PODS, metadata["namespace"], metadata["name"])
             if current and uid_of(current) == uid_of(pod):
                 self._store.update_status(PODS, {**current, "status": copy.deepcopy(status)})
-
-
-def is_ready(pod: Json) -> bool:
-    conditions = pod.get("status", {}).get("conditions") or ()
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
-
-
-def ready_since(pod: Json) -> str:
-    """When the pod became ready; empty when it is not."""
-    conditions = pod.get("status", {}).get("conditions") or ()
-    found: list[str] = [
-        one["lastTransitionTime"] for one in conditions if one["type"] == "Ready" and one["status"] == "True"
-    ]
-    return found[0] if found else ""
-
-
-def _waiting(container: Json, reason: str, message: str = "") -> Json:
-    waiting = {"reason": reason} | ({"message": message} if message else {})
-    return {
-        "name": container["name"],
-        "image": container["image"],
-        "imageID": "",
-        "ready": False,
-        "started": False,
-        "restartCount": 0,
-        "state": {"waiting": waiting},
-    }
-
-
-def _conditions(*, ready: bool, since: str) -> list[Json]:
-    status = "True" if ready else "False"
-    reason = {} if ready else {"reason": "ContainersNotReady"}
-    return [
-        {"type": "PodScheduled", "status": "True", "lastTransitionTime": since},
-        {"type": "ContainersReady", "status": status, "lastTransitionTime": since, **reason},
-        {"type": "Ready", "status": status, "lastTransitionTime": since, **reason},
-    ]

@@ -1,9 +1,9 @@
 """The replica set controller: as many pods as asked for, the ones that are not ready removed first."""
 
 from groundswell.local.cluster.kinds import REPLICA_SETS
+from groundswell.local.cluster.kubelet import is_ready
 from groundswell.local.cluster.objects import Json
 from groundswell.local.cluster.owned import Owned, without_zeros
-from groundswell.local.cluster.pods import is_ready
 
 
 class ReplicaSets:

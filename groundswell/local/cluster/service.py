@@ -15,10 +15,11 @@ from groundswell.local.cluster.controllers import Controllers
 from groundswell.local.cluster.events import Events
 from groundswell.local.cluster.history import History, Sighting
 from groundswell.local.cluster.kinds import NAMESPACES, Target, kind_named
+from groundswell.local.cluster.kubelet import Kubelet, Says
 from groundswell.local.cluster.objects import Json
 from groundswell.local.cluster.owned import Owned
 from groundswell.local.cluster.paging import Pager
-from groundswell.local.cluster.pods import Nodes, Says
+from groundswell.local.cluster.pods import Nodes
 from groundswell.local.cluster.store import Store
 from groundswell.local.cluster.writes import Writes
 
@@ -50,18 +51,18 @@ class ClusterLookalike:
         self._access = Access(token, read_only_token)
         self._bookmark_seconds = bookmark_seconds
         events = Events(self._store, clock)
+        kubelet = Kubelet(
+            events.add,
+            clock,
+            exists=exists,
+            crash=crash,
+            ready_seconds=ready_seconds,
+            retry_seconds=retry_seconds,
+        )
         self._controllers = Controllers(
             self._store,
             Owned(self._store, events, clock),
-            Nodes(
-                self._store,
-                events,
-                clock,
-                exists=exists,
-                crash=crash,
-                ready_seconds=ready_seconds,
-                retry_seconds=retry_seconds,
-            ),
+            Nodes(self._store, kubelet),
             nodes=nodes,
             step_seconds=step_seconds,
         )
