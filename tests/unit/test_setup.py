@@ -39,7 +39,7 @@ class Clone:
         self.bin = folder / "bin"
         self.bin.mkdir(parents=True)
         (self.folder / "tools").mkdir(parents=True)
-        for name in ("setup", "find-python", "install-packages"):
+        for name in ("setup", "steps.sh", "find-python", "install-packages"):
             shutil.copy(ROOT / "tools" / name, self.folder / "tools" / name)
         for name in ("pyproject.toml", "requirements-dev.txt", "package.json", "package-lock.json"):
             (self.folder / name).write_text(f"{name}\n")
