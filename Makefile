@@ -6,23 +6,24 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 STORE ?= sqlite
+CLUSTER ?= look-alike
 ARGS ?=
 ONLY ?=
 SECONDS ?= 600
 
-.PHONY: help setup demo up test soak check format bench lock clean distclean
+.PHONY: help setup demo up test test-kube kube soak check format bench lock clean distclean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## install what this clone needs (all targets do it; quick when there is nothing to do)
 	@tools/setup
 
-demo: setup ## carry a base update from push to rollout on real parts (STORE=azurite: on Azurite)
-	@$(BIN)/python -m groundswell.local.demo --store $(STORE)
+demo: setup $(filter kube,$(CLUSTER)) ## carry a base update from push to rollout on real parts (STORE=azurite, CLUSTER=kube: on those)
+	@$(BIN)/python -m groundswell.local.demo --store $(STORE) --cluster $(CLUSTER)
 
-up: setup ## run the local stack until Ctrl-C and print its addresses (STORE=azurite; ARGS=--free-ports)
-	@$(BIN)/python -m groundswell.local.up --store $(STORE) $(ARGS)
+up: setup $(filter kube,$(CLUSTER)) ## run the local stack until Ctrl-C and print its addresses (STORE, CLUSTER; ARGS=--free-ports)
+	@$(BIN)/python -m groundswell.local.up --store $(STORE) --cluster $(CLUSTER) $(ARGS)
 
 test: setup ## run every test and hold the coverage gate (ARGS='-k word': some tests, no gate)
 ifeq ($(strip $(ARGS)),)
@@ -31,6 +32,12 @@ ifeq ($(strip $(ARGS)),)
 else
 	@$(BIN)/python -m pytest $(ARGS)
 endif
+
+kube: setup ## build a real Kubernetes API server from Debian's source, once for all clones (about 5 minutes)
+	@tools/build-kube "$$($(BIN)/python -m groundswell.local.kube.binaries)"
+
+test-kube: kube ## hold the real API server and the look-alike to the same contract
+	@$(BIN)/python -m pytest tests/contract/test_deploy.py tests/contract/test_clusters.py $(ARGS)
 
 soak: setup ## the faults it must survive, by chance and for longer (SECONDS=600; SOAK_SEED=N begins there)
 	@SOAK_SECONDS=$(SECONDS) $(BIN)/python -m pytest tests/faults --timeout=0 $(ARGS)

@@ -1,7 +1,8 @@
 """The demo: a base is pushed again with its vulnerable package fixed, and nothing else is touched by hand.
 
-`python -m groundswell.local.demo [--store sqlite|azurite]`. Exit 0 only if every image ended as the scenario says,
-which is checked against the registry and the cluster (`check.py`), not against our own records.
+`python -m groundswell.local.demo [--store sqlite|azurite] [--cluster look-alike|kube]`. Exit 0 only if every
+image ended as the scenario says, which is checked against the registry and the cluster (`check.py`), not against our
+own records.
 """
 
 import argparse
@@ -28,7 +29,7 @@ from groundswell.cli.progress import print_whole
 from groundswell.errors import GroundswellError, PermanentError
 from groundswell.lineage.checkout import read
 from groundswell.lineage.model import Registration
-from groundswell.local import scenario, seed
+from groundswell.local import clusters, scenario, seed
 from groundswell.local.alone import alone
 from groundswell.local.bases import Variant, build_base
 from groundswell.local.check import Checks
@@ -45,14 +46,15 @@ console = make_console()
 def main() -> int:
     parser = argparse.ArgumentParser(prog="demo", description=__doc__)
     parser.add_argument("--store", choices=("sqlite", "azurite"), default="sqlite")
-    store = parser.parse_args().store
+    parser.add_argument("--cluster", choices=clusters.NAMES, default=clusters.LOOK_ALIKE)
+    arguments = parser.parse_args()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)  # as Ctrl-C: what was started is stopped
     folder = home() / "demo"
     try:
         with alone("demo", home()):
             shutil.rmtree(folder, ignore_errors=True)
-            with Stack(folder, store=store) as stack:
+            with Stack(folder, store=arguments.store, cluster=arguments.cluster) as stack:
                 return run(stack)
     except GroundswellError as exc:
         sys.stderr.write(f"error: {exc}\n")

@@ -21,13 +21,12 @@ from typing import Self
 from graph.reference import Reference
 from groundswell import printable, settings
 from groundswell.errors import PermanentError, TemporaryError
-from groundswell.local import git, trivy
+from groundswell.local import clusters, git, trivy
 from groundswell.local.acr.service import AcrLookalike
 from groundswell.local.advisories import read_advisories, write_database
 from groundswell.local.azurite import Azurite
 from groundswell.local.certs import certificates
 from groundswell.local.children import with_us
-from groundswell.local.cluster import ClusterLookalike
 from groundswell.local.identity import Identity
 from groundswell.local.paths import ROOT
 from groundswell.local.push import Login
@@ -64,12 +63,21 @@ class Ports:
 class Stack:
     """Everything, with its state in `folder`, until closed. Use as a context manager.
 
-    `store` is "sqlite" or "azurite". Raises PermanentError when a part is missing or does not start.
+    `store` is "sqlite" or "azurite", `cluster` one of clusters.NAMES. Raises PermanentError when a part is missing
+    or does not start.
     """
 
-    def __init__(self, folder: Path, *, store: str = "sqlite", ports: Ports | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        store: str = "sqlite",
+        cluster: str = clusters.LOOK_ALIKE,
+        ports: Ports | None = None,
+    ) -> None:
         self.folder = folder
         self._store = store
+        self._cluster = cluster
         self._ports = ports or Ports()
         self._closing = contextlib.ExitStack()
         self._host: subprocess.Popen[str] | None = None
@@ -128,9 +136,16 @@ class Stack:
         )
         arm_port = servers.serve(tasks.app, port=self._ports.arm)
         git_port = servers.serve(lambda: git.application(self.repositories), port=self._ports.git, tls=False)
-        self.cluster = ClusterLookalike(token=self.cluster_token, exists=self._exists)
-        closing.callback(self.cluster.close)
-        cluster_port = servers.serve(self.cluster.app, port=self._ports.cluster)
+        self.cluster, cluster_port = clusters.start(
+            self._cluster,
+            self.folder / "cluster",
+            servers,
+            self.certificates,
+            closing,
+            token=self.cluster_token,
+            exists=self._exists,
+            port=self._ports.cluster,
+        )
         connection = f"sqlite:///{self.folder / 'store.db'}"
         if self._store == "azurite":
             connection = closing.enter_context(Azurite()).connection_string

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from groundswell import settings
 from groundswell.errors import GroundswellError, PermanentError
+from groundswell.local import clusters
 from groundswell.local.alone import alone
 from groundswell.local.paths import home
 from groundswell.local.stack import Ports, Stack
@@ -28,6 +29,7 @@ console = Console()
 def main() -> int:
     parser = argparse.ArgumentParser(prog="up", description=__doc__)
     parser.add_argument("--store", choices=("sqlite", "azurite"), default="sqlite")
+    parser.add_argument("--cluster", choices=clusters.NAMES, default=clusters.LOOK_ALIKE)
     parser.add_argument("--free-ports", action="store_true", help="take any free ports instead of the usual ones")
     arguments = parser.parse_args()
     done = threading.Event()
@@ -37,16 +39,16 @@ def main() -> int:
     try:
         with alone("stack", home()):
             check_free(ports)
-            serve(done, store=arguments.store, ports=ports)
+            serve(done, store=arguments.store, cluster=arguments.cluster, ports=ports)
     except (GroundswellError, OSError) as exc:
         sys.stderr.write(f"error: {exc}\n")
         return 1
     return 0
 
 
-def serve(done: threading.Event, *, store: str, ports: Ports) -> None:
+def serve(done: threading.Event, *, store: str, cluster: str, ports: Ports) -> None:
     """Run the stack until `done` is set."""
-    with Stack(home() / "up", store=store, ports=ports) as stack:
+    with Stack(home() / "up", store=store, cluster=cluster, ports=ports) as stack:
         stack.start_host()
         link = home() / "local.settings.json"
         link.unlink(missing_ok=True)
