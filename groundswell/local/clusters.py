@@ -1,4 +1,4 @@
-"""The cluster that the stack's workloads are in: the look-alike, or a real API server that `make kube` has built."""
+"""The cluster of the stack: the look-alike, or a real API server that `make kube` has built."""
 
 import contextlib
 from pathlib import Path

@@ -1,8 +1,8 @@
 """The demo: a base is pushed again with its vulnerable package fixed, and nothing else is touched by hand.
 
 `python -m groundswell.local.demo [--store sqlite|azurite] [--cluster look-alike|kube]`. Exit 0 only if every
-image ended as the scenario says, which is checked against the registry and the cluster (`check.py`), not against our
-own records.
+image ended as the scenario says, which is checked against the registry and the cluster (`check.py`), not against
+our own records.
 """
 
 import argparse

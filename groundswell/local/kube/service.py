@@ -103,14 +103,18 @@ class KubeCluster:
         return KubeClient(server or self._plane.server, self.admin_token, self._certificates.ca)
 
     def _allow(self) -> None:
-        """Give the users their roles: Groundswell's is the one of the example, the reader's is Kubernetes' own."""
-        reader = {
-            "apiVersion": f"{_RBAC}/v1",
-            "kind": "ClusterRoleBinding",
-            "metadata": {"name": _READER},
-            "roleRef": {"apiGroup": _RBAC, "kind": "ClusterRole", "name": "view"},
-            "subjects": [{"apiGroup": _RBAC, "kind": "User", "name": _READER}],
-        }
+        """Give the users their roles: Groundswell's is the one of the example, the reader may read everything."""
+        documents: list[Json] = [*yaml.safe_load_all(ROLE.read_text("utf-8"))]
+        rules = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list", "watch"]}]
+        documents += [
+            {"kind": "ClusterRole", "metadata": {"name": _READER}, "rules": rules},
+            {
+                "kind": "ClusterRoleBinding",
+                "metadata": {"name": _READER},
+                "roleRef": {"apiGroup": _RBAC, "kind": "ClusterRole", "name": _READER},
+                "subjects": [{"apiGroup": _RBAC, "kind": "User", "name": _READER}],
+            },
+        ]
         with contextlib.closing(self._connect()) as client:
-            for document in [*yaml.safe_load_all(ROLE.read_text("utf-8")), reader]:
+            for document in documents:
                 client.create(f"/apis/{_RBAC}/v1/{document['kind'].lower()}s", document)
