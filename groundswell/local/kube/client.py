@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,8 @@ class KubeClient:
     def watch(self, path: str, version: str, seconds: int) -> Iterator[tuple[str, Json]]:
         """(type, object) of each change after `version`, for so many seconds."""
         query = {"watch": "true", "resourceVersion": version, "timeoutSeconds": str(seconds)}
-        with self._request("GET", path, params=query, stream=True) as response:
+        quiet = (_SECONDS[0], seconds + _SECONDS[1])  # nothing may happen until the watch's own end
+        with self._request("GET", path, params=query, stream=True, timeout=quiet) as response:
             for line in response.iter_lines(chunk_size=_CHUNK):
                 event = json.loads(line)
                 yield event["type"], event["object"]
@@ -59,10 +60,9 @@ class KubeClient:
 
     @contextlib.contextmanager
     def _request(
-        self, method: str, path: str, headers: Mapping[str, str] | None = None, **options: Any
+        self, method: str, path: str, *, timeout: tuple[float, float] = _SECONDS, **options: Any
     ) -> Iterator[requests.Response]:
-        url = self._server + path
-        with self._session.request(method, url, headers=headers, timeout=_SECONDS, **options) as response:
+        with self._session.request(method, self._server + path, timeout=timeout, **options) as response:
             if not response.ok:
                 raise ApiError(response.status_code, _message(response))
             yield response
