@@ -3,10 +3,11 @@
 import json
 from typing import Any
 
+import yaml
 from aiohttp import web
 
 from groundswell.local.cluster.access import Access
-from groundswell.local.cluster.errors import ApiError
+from groundswell.local.cluster.errors import ApiError, NotServedError, invalid
 from groundswell.local.cluster.kinds import KINDS, Target, parse_path
 from groundswell.local.cluster.objects import Json
 from groundswell.local.cluster.paging import Page, Pager
@@ -29,6 +30,8 @@ _VERSION = {
 _VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _WATCH_SECONDS = 1800.0
 _MAX_BODY = 3 << 20
+_JSON = "application/json"
+_SAID_ONCE = ("apiVersion", "kind")  # by the list, for all its items
 
 
 class Api:
@@ -54,6 +57,8 @@ class Api:
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         try:
             return await self._route(request)
+        except NotServedError as exc:
+            return web.Response(text=f"{exc}\n", status=exc.status)
         except ApiError as exc:
             return web.json_response(exc.document(), status=exc.status)
         except web.HTTPRequestEntityTooLarge as exc:
@@ -69,7 +74,7 @@ class Api:
         target = parse_path(request.path)
         verb = _verb(request, target)
         self._access.check(user, verb, target)
-        dry_run = _dry_run(request)
+        dry_run = _dry_run(request, verb)
         match verb:
             case "watch":
                 return await self._watch(request, target)
@@ -78,15 +83,16 @@ class Api:
             case "get":
                 return web.json_response(self._store.get(target.kind, target.namespace, target.name))
             case "create":
-                made = self._writes.create(target, await _body(request), dry_run=dry_run)
+                made = self._writes.create(target, await _object(request, target), dry_run=dry_run)
                 return web.json_response(made, status=201)
             case "update":
-                return web.json_response(self._writes.replace(target, await _body(request), dry_run=dry_run))
+                body = await _object(request, target)
+                return web.json_response(self._writes.replace(target, body, dry_run=dry_run))
             case "patch":
-                media_type, body = request.content_type, await _body(request)
+                media_type, body = request.content_type, await _json(request)
                 return web.json_response(self._writes.patch(target, media_type, body, dry_run=dry_run))
             case _:
-                body = await _body(request) if request.can_read_body else {}
+                body = await _json(request) if request.can_read_body else {}
                 return web.json_response(self._deleted(target, self._writes.delete(target, body, dry_run=dry_run)))
 
     def _deleted(self, target: Target, item: Json) -> Json:
@@ -103,8 +109,10 @@ class Api:
         }
 
     def _list(self, request: web.Request, target: Target) -> Json:
-        limit = int(_number(request, "limit") or 0)
+        limit = max(int(_number(request, "limit") or 0), 0)
         if token := request.query.get("continue"):
+            if request.query.get("resourceVersion"):
+                raise ApiError(400, "specifying resource version is not allowed when using continue")
             return _listed(target, self._pager.next(token, limit))
         matches = _selection(request, target)
         with self._store.lock:
@@ -155,22 +163,40 @@ def _number(request: web.Request, name: str) -> float | None:
     text = request.query.get(name)
     if not text:
         return None
-    if not text.isdecimal():
-        raise ApiError(400, f"invalid value for {name}: {text!r} is not a number")
-    return float(text)
+    try:
+        return float(int(text))
+    except ValueError as exc:
+        raise ApiError(400, f'strconv.ParseInt: parsing "{text}": invalid syntax') from exc
 
 
-def _dry_run(request: web.Request) -> bool:
+def _dry_run(request: web.Request, verb: str) -> bool:
     value = request.query.get("dryRun", "")
     if value not in ("", "All"):
-        raise ApiError(400, f'invalid value for dryRun: Unsupported value: "{value}": supported values: "All"')
+        why = f'Unsupported value: []string{{"{value}"}}: supported values: "All"'
+        raise invalid("meta.k8s.io", f"{verb.capitalize()}Options", "", [("FieldValueNotSupported", "dryRun", why)])
     return value == "All"
 
 
-async def _body(request: web.Request) -> Any:
-    named = request.headers.get("Content-Type", "application/json")  # what the API server takes it for, unnamed
-    if request.method in ("POST", "PUT") and named.partition(";")[0].strip() != "application/json":
-        raise ApiError(415, f"the body of the request was in an unknown format: {named}")
+async def _object(request: web.Request, target: Target) -> Any:
+    named = request.headers.get("Content-Type", _JSON)  # what the API server takes it for, unnamed
+    text = await request.read()
+    try:
+        match named.partition(";")[0].strip():
+            case "application/json":
+                return json.loads(text)
+            case "application/yaml":
+                return yaml.safe_load(text)
+    except (ValueError, yaml.YAMLError) as exc:
+        raise ApiError(
+            400,
+            f"the object provided is unrecognized (must be of type {target.kind.name}): couldn't get version/kind; "
+            f"json parse error: {exc}",
+        ) from exc
+    accepted = f"accepted media types include: {_JSON}, application/yaml"
+    raise ApiError(415, f"the body of the request was in an unknown format - {accepted}")
+
+
+async def _json(request: web.Request) -> Any:
     try:
         return json.loads(await request.read())
     except ValueError as exc:
@@ -185,7 +211,7 @@ def _listed(target: Target, page: Page) -> Json:
         "apiVersion": target.kind.api_version,
         "kind": f"{target.kind.name}List",
         "metadata": metadata,
-        "items": page.items,
+        "items": [{key: value for key, value in item.items() if key not in _SAID_ONCE} for item in page.items],
     }
 
 
@@ -204,6 +230,10 @@ def _discovery(path: str) -> Json | None:
                 for version in [{"groupVersion": f"{group}/v1", "version": "v1"}]
             ]
             return {"kind": "APIGroupList", "apiVersion": "v1", "groups": listed}
+        case ["apis", group] if group in groups:
+            version = {"groupVersion": f"{group}/v1", "version": "v1"}
+            told = {"name": group, "versions": [version], "preferredVersion": version}
+            return {"kind": "APIGroup", "apiVersion": "v1", **told}
         case ["api", "v1"]:
             return _resources("v1")
         case ["apis", group, "v1"] if group in groups:

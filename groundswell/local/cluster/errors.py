@@ -15,14 +15,15 @@ _REASONS = {
     413: "RequestEntityTooLarge",
     415: "UnsupportedMediaType",
     422: "Invalid",
-    429: "TooManyRequests",
-    500: "InternalError",
-    503: "ServiceUnavailable",
 }
+_ALWAYS_DETAILED = (404, 405, 422)
+
+type Cause = tuple[str, str, str]
+"""Reason, field, message, as in details.causes."""
 
 
 class ApiError(Exception):
-    """A refusal. `causes` are (reason, field, message), as in details.causes."""
+    """A refusal. A 500 is what the server says when it refuses without having thought of it: it gives no reason."""
 
     def __init__(
         self,
@@ -31,7 +32,7 @@ class ApiError(Exception):
         *,
         reason: str = "",
         details: Json | None = None,
-        causes: Sequence[tuple[str, str, str]] = (),
+        causes: Sequence[Cause] = (),
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -40,18 +41,40 @@ class ApiError(Exception):
         self.causes = causes
 
     def document(self) -> Json:
-        details = dict(self.details)
+        details = {key: value for key, value in self.details.items() if value}
         if self.causes:
             details["causes"] = [
                 {"reason": reason, "field": field, "message": message} for reason, field, message in self.causes
             ]
-        return {
+        document: Json = {
             "kind": "Status",
             "apiVersion": "v1",
             "metadata": {},
             "status": "Failure",
             "message": str(self),
-            "reason": self.reason,
-            "details": details,
             "code": self.status,
         }
+        if self.reason:
+            document["reason"] = self.reason
+        if details or self.status in _ALWAYS_DETAILED:
+            document["details"] = details
+        return document
+
+
+class NotServedError(ApiError):
+    """A path below which there is nothing at all: answered with a line of text instead of a Status."""
+
+    def __init__(self) -> None:
+        super().__init__(404, "404 page not found")
+
+
+def invalid(group: str, kind: str, name: str, causes: Sequence[Cause]) -> ApiError:
+    """422, telling every cause."""
+    told = [f"{field}: {message}" for _, field, message in causes]
+    listed = told[0] if len(told) == 1 else f"[{', '.join(told)}]"
+    return ApiError(
+        422,
+        f'{kind}{"." + group if group else ""} "{name}" is invalid: {listed}',
+        details={"name": name, "group": group, "kind": kind},
+        causes=causes,
+    )

@@ -7,12 +7,16 @@ from groundswell.local.cluster.errors import ApiError
 from groundswell.local.cluster.objects import Json
 
 _MISSING = object()
+_REJECTED = "the server rejected our request due to an error in our request"
 
 
 def json_patch(document: Json, operations: object) -> Json:
-    """`document` with the operations. ApiError 400 when they are malformed, 422 when they do not apply."""
+    """`document` with the operations. ApiError 400 when they are no list of operations, 422 when they do not apply.
+
+    As the server's library does, and RFC 6902 does not, `replace` adds a member that an object lacks.
+    """
     if not isinstance(operations, list) or not all(isinstance(one, dict) for one in operations):
-        raise ApiError(400, "error decoding patch: a JSON patch is a list of operations")
+        raise ApiError(400, "json: cannot unmarshal into Go value of type jsonpatch.Patch")
     result = copy.deepcopy(document)
     for operation in operations:
         _apply(result, operation)
@@ -25,31 +29,34 @@ def _apply(document: Json, operation: Json) -> None:
         case "add":
             _add(document, path, _value(operation))
         case "replace":
-            _find(document, path)
+            if not isinstance(_find(document, path[:-1]), dict):
+                _find(document, path)
             _set(document, path, _value(operation))
         case "remove":
             _remove(document, path)
         case "test":
-            if _find(document, path) != _value(operation):
-                raise ApiError(422, f"the server rejected our request: testing path {operation['path']} failed")
+            parent = _find(document, path[:-1])
+            found = parent.get(path[-1]) if isinstance(parent, dict) else _find(document, path)
+            if found != _value(operation):  # and null is equal to nothing
+                raise ApiError(422, _REJECTED)
         case "copy":
             _add(document, path, copy.deepcopy(_find(document, _path(operation, "from"))))
         case "move":
             _add(document, path, _remove(document, _path(operation, "from")))
         case _:
-            raise ApiError(400, f"error decoding patch: unexpected kind: {kind}")
+            raise ApiError(422, _REJECTED)
 
 
 def _path(operation: Json, field: str) -> list[str]:
     text = operation.get(field)
     if not isinstance(text, str) or not text.startswith("/"):
-        raise ApiError(400, f"error decoding patch: {field} must be a JSON pointer, not {text!r}")
+        raise ApiError(422, _REJECTED)
     return [step.replace("~1", "/").replace("~0", "~") for step in text.split("/")[1:]]
 
 
 def _value(operation: Json) -> Any:
     if "value" not in operation:
-        raise ApiError(400, f"error decoding patch: {operation.get('op')} without a value")
+        raise ApiError(422, _REJECTED)
     return copy.deepcopy(operation["value"])
 
 
@@ -58,7 +65,7 @@ def _find(document: Any, path: list[str]) -> Any:
     for step in path:
         found = _child(found, step)
         if found is _MISSING:
-            raise _absent(path)
+            raise ApiError(422, _REJECTED)
     return found
 
 
@@ -84,7 +91,7 @@ def _add(document: Any, path: list[str], value: Any) -> None:
     elif isinstance(parent, list) and path[-1].isdecimal() and int(path[-1]) <= len(parent):
         parent.insert(int(path[-1]), value)
     else:
-        raise _absent(path)
+        raise ApiError(422, _REJECTED)
 
 
 def _remove(document: Any, path: list[str]) -> Any:
@@ -92,7 +99,3 @@ def _remove(document: Any, path: list[str]) -> Any:
     parent = _find(document, path[:-1])
     del parent[int(path[-1]) if isinstance(parent, list) else path[-1]]
     return value
-
-
-def _absent(path: list[str]) -> ApiError:
-    return ApiError(422, f"the server rejected our request: unable to find path /{'/'.join(path)}")

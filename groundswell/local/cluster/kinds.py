@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from groundswell.local.cluster.errors import ApiError
+from groundswell.local.cluster.errors import ApiError, NotServedError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +33,7 @@ CRON_JOBS = Kind(group="batch", version="v1", plural="cronjobs", name="CronJob",
 KINDS = (NAMESPACES, PODS, EVENTS, DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS, DAEMON_SETS, CRON_JOBS)
 WORKLOADS = (DEPLOYMENTS, STATEFUL_SETS, DAEMON_SETS, CRON_JOBS)
 
+_SERVED = {(kind.group, kind.version) for kind in KINDS}
 _BY_PATH = {(kind.group, kind.version, kind.plural): kind for kind in KINDS}
 _BY_NAME = {kind.name: kind for kind in KINDS}
 
@@ -55,7 +56,10 @@ def kind_named(name: str) -> Kind:
 
 
 def parse_path(path: str) -> Target:
-    """Read `/api/v1/...` or `/apis/GROUP/VERSION/...`; ApiError 404 for what is not there."""
+    """Read `/api/v1/...` or `/apis/GROUP/VERSION/...`.
+
+    Raises ApiError 404 for what is not there, NotServedError when its group is not there at all.
+    """
     unknown = ApiError(404, "the server could not find the requested resource")
     match path.strip("/").split("/"):
         case ["api", version, *rest]:
@@ -63,7 +67,9 @@ def parse_path(path: str) -> Target:
         case ["apis", group, version, *rest]:
             pass
         case _:
-            raise unknown
+            raise NotServedError
+    if (group, version) not in _SERVED:
+        raise NotServedError
     namespace = ""
     if len(rest) >= 3 and rest[0] == "namespaces" and rest[2] != "status":
         _, namespace, *rest = rest

@@ -6,6 +6,7 @@ import itertools
 import time
 
 from groundswell.clock import Clock
+from groundswell.local.cluster.defaults import defaulted
 from groundswell.local.cluster.events import Events
 from groundswell.local.cluster.kinds import PODS
 from groundswell.local.cluster.kubelet import is_ready, ready_since
@@ -31,7 +32,9 @@ class Owned:
     ) -> Json:
         """A new pod from a template; named after its owner when no name is given."""
         of, metadata = owner["metadata"], copy.deepcopy(template.get("metadata") or {})
-        name = name or f"{of['name']}-{short_hash([uid_of(owner), next(self._numbers)], 5)}"
+        if not name:
+            metadata["generateName"] = f"{of['name']}-"
+            name = metadata["generateName"] + short_hash([uid_of(owner), next(self._numbers)], 5)
         metadata |= {
             "name": name,
             "namespace": of["namespace"],
@@ -39,7 +42,7 @@ class Owned:
             "ownerReferences": [owner_reference(owner)],
         }
         spec = {**template["spec"], "nodeName": node or "local-0"}
-        pod = self.store.create(PODS, {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+        pod = self.store.create(PODS, defaulted(PODS, copy.deepcopy({"metadata": metadata, "spec": spec})))
         self.events.add(owner, "Normal", "SuccessfulCreate", f"Created pod: {name}")
         return pod
 

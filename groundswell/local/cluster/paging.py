@@ -36,7 +36,7 @@ class Pager:
             found = json.loads(base64.urlsafe_b64decode(token))
             name, start = str(found["snapshot"]), int(found["start"])
         except (binascii.Error, ValueError, KeyError, TypeError) as exc:
-            raise ApiError(400, f"continue key is not valid: {exc}") from exc
+            raise ApiError(400, f"invalid continue token: continue key is not valid: {exc}") from exc
         if name not in self._snapshots:
             raise ApiError(
                 410,

@@ -30,7 +30,7 @@ _ORDER, _DELETE_PRIMITIVES = "$setElementOrder/", "$deleteFromPrimitiveList/"
 
 
 def strategic_merge(current: Json, patch: Json) -> Json:
-    """`current` with a strategic merge patch. Raises ApiError 400 or 422 when the patch makes no sense."""
+    """`current` with a strategic merge patch. When it makes no sense, raises ApiError 500, as the server does."""
     match patch.get("$patch"):
         case "replace":
             return {key: copy.deepcopy(value) for key, value in patch.items() if key != "$patch"}
@@ -39,7 +39,7 @@ def strategic_merge(current: Json, patch: Json) -> Json:
         case None | "merge":
             pass
         case other:
-            raise ApiError(400, f"Unknown patch type: {other}")
+            raise ApiError(500, f"unknown patch type: {other} in map: {patch}")
     result = copy.deepcopy(current)
     if "$retainKeys" in patch:
         result = {key: value for key, value in result.items() if key in patch["$retainKeys"]}
@@ -66,42 +66,61 @@ def strategic_merge(current: Json, patch: Json) -> Json:
     for key, order in patch.items():
         field = key.removeprefix(_ORDER)
         if key.startswith(_ORDER) and isinstance(result.get(field), list):
-            result[field] = _ordered(field, result[field], order)
+            result[field] = _arranged(field, result[field], order, current.get(field) or [])
     return result
 
 
 def _merge_list(field: str, current: Any, patch: list[Any]) -> list[Any]:
     old = current if isinstance(current, list) else []
     if field in _MERGED_PRIMITIVES:
-        return [*old, *(item for item in patch if item not in old)]
+        both = [*old, *(item for item in patch if item not in old)]
+        return _arranged(field, both, patch, old)
     key = _MERGE_KEYS.get(field)
     if key is None or any(not isinstance(item, dict) for item in [*old, *patch]):
         return copy.deepcopy(patch)
     if any(item.get("$patch") == "replace" for item in patch):
         return [copy.deepcopy(item) for item in patch if "$patch" not in item]
-    result: list[Json] = copy.deepcopy(old)
     for item in patch:
         if key not in item:
-            raise ApiError(422, f"map: {item} does not contain declared merge key: {key}")
+            raise ApiError(500, f"map: {item} does not contain declared merge key: {key}")
+    deleted = [item[key] for item in patch if item.get("$patch") == "delete"]
+    kept = [item for item in patch if item.get("$patch") != "delete"]
+    result: list[Json] = [copy.deepcopy(item) for item in old if item.get(key) not in deleted]
+    former = list(result)
+    for item in kept:
         place = next((i for i, one in enumerate(result) if one.get(key) == item[key]), None)
-        if item.get("$patch") == "delete":
-            result = [one for one in result if one.get(key) != item[key]]
-        elif place is None:
+        if place is None:
             result.append(strategic_merge({}, item))
         else:
             result[place] = strategic_merge(result[place], item)
-    return result
+    return _arranged(field, result, kept, former)
 
 
-def _ordered(field: str, items: list[Any], order: list[Any]) -> list[Any]:
-    """As the client wishes; what it does not name stays in place behind."""
+def _arranged(field: str, items: list[Any], patch: list[Any], former: list[Any]) -> list[Any]:
+    """What the patch names stands in its order, the rest in the order that it had.
+
+    Where both are known from before, the former order decides which comes first; else what the patch names does, so
+    that what is new comes first.
+    """
     key = _MERGE_KEYS.get(field)
 
-    def name(item: Any) -> Any:
-        return item.get(key) if key and isinstance(item, dict) else item
+    def places(order: list[Any]) -> dict[Any, int]:
+        return {_name(item, key): place for place, item in reversed([*enumerate(order)])}
 
-    wished = [name(item) for item in order]
-    return sorted(items, key=lambda item: wished.index(name(item)) if name(item) in wished else len(wished))
+    wished, before = places(patch), places(former)
+    named = sorted((one for one in items if _name(one, key) in wished), key=lambda one: wished[_name(one, key)])
+    others = [one for one in items if _name(one, key) not in wished]
+    others.sort(key=lambda one: before.get(_name(one, key), len(before)))
+    result: list[Any] = []
+    while named and others:
+        left, right = before.get(_name(others[0], key)), before.get(_name(named[0], key))
+        first = others if left is not None and right is not None and left < right else named
+        result.append(first.pop(0))
+    return [*result, *named, *others]
+
+
+def _name(item: Any, key: str | None) -> Any:
+    return item.get(key) if key and isinstance(item, dict) else item
 
 
 def merge(current: Any, patch: Any) -> Any:

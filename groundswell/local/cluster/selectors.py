@@ -14,6 +14,7 @@ _KEY = r"[A-Za-z0-9](?:[-A-Za-z0-9_./]*[A-Za-z0-9])?"
 _VALUE = r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?)?"
 _SET = re.compile(rf"({_KEY})\s+(in|notin)\s*\(([^()]*)\)")
 _EQUAL = re.compile(rf"({_KEY})\s*(==|=|!=)\s*({_VALUE})")
+_COMPARED = re.compile(rf"({_KEY})\s*([<>])\s*([0-9]+)")
 _EXISTS = re.compile(rf"(!?)\s*({_KEY})")
 _COMMAS_OUTSIDE = re.compile(r",(?![^(]*\))")
 
@@ -22,7 +23,12 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "metadata.namespace": ("metadata", "namespace"),
 }
 _EXTRA_FIELDS: dict[Kind, dict[str, tuple[str, ...]]] = {
-    PODS: {"status.phase": ("status", "phase"), "spec.nodeName": ("spec", "nodeName")},
+    PODS: {
+        "spec.nodeName": ("spec", "nodeName"),
+        "spec.restartPolicy": ("spec", "restartPolicy"),
+        "spec.schedulerName": ("spec", "schedulerName"),
+        "status.phase": ("status", "phase"),
+    },
     EVENTS: {
         "involvedObject.kind": ("involvedObject", "kind"),
         "involvedObject.name": ("involvedObject", "name"),
@@ -35,7 +41,7 @@ _EXTRA_FIELDS: dict[Kind, dict[str, tuple[str, ...]]] = {
 
 
 def label_selector(text: str) -> Matches:
-    """`a=b,c!=d,e in (f,g),h,!i`. Raises ApiError 400 when it cannot be read."""
+    """`a=b,c!=d,e in (f,g),h,!i,j>1`. Raises ApiError 400 when it cannot be read."""
     tests = [_requirement(part.strip()) for part in _COMMAS_OUTSIDE.split(text)] if text.strip() else []
 
     def matches(item: Json) -> bool:
@@ -57,10 +63,17 @@ def _requirement(part: str) -> _Test:
         if operator == "!=":
             return lambda labels: labels.get(key) != value
         return lambda labels: labels.get(key) == value
+    if found := _COMPARED.fullmatch(part):
+        key, operator, value = found.groups()
+        return lambda labels: _compared(labels.get(key, ""), operator, int(value))
     if found := _EXISTS.fullmatch(part):
         wanted, key = not found.group(1), found.group(2)
         return lambda labels: (key in labels) is wanted
     raise ApiError(400, f"unable to parse requirement: found '{part}', expected: a label selector")
+
+
+def _compared(value: str, operator: str, other: int) -> bool:
+    return value.isdecimal() and (int(value) > other if operator == ">" else int(value) < other)
 
 
 def field_selector(text: str, kind: Kind) -> Matches:
@@ -70,7 +83,7 @@ def field_selector(text: str, kind: Kind) -> Matches:
     for part in (part.strip() for part in text.split(",")) if text.strip() else ():
         field, operator, value = _field_requirement(part)
         if field not in known:
-            raise ApiError(400, f'"{field}" is not a known field selector: only {", ".join(known)}')
+            raise ApiError(400, f'field label "{field}" not supported for "{kind.name}"')
         tests.append(_field_test(known[field], value, equal=operator != "!="))
     return lambda item: all(test(item) for test in tests)
 
