@@ -37,7 +37,7 @@ kube: setup ## build a real Kubernetes API server from Debian's source, once for
 	@tools/build-kube "$$($(BIN)/python -m groundswell.local.kube.binaries)"
 
 test-kube: kube ## hold the real API server and the look-alike to the same contract
-	@$(BIN)/python -m pytest tests/contract/test_deploy.py tests/contract/test_clusters.py $(ARGS)
+	@$(BIN)/python -m pytest tests/contract/test_deploy.py tests/contract/test_cluster_*.py $(ARGS)
 
 soak: setup ## the faults it must survive, by chance and for longer (SECONDS=600; SOAK_SEED=N begins there)
 	@SOAK_SECONDS=$(SECONDS) $(BIN)/python -m pytest tests/faults --timeout=0 $(ARGS)

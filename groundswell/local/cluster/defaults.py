@@ -86,6 +86,8 @@ def _default_pod(spec: Json) -> None:
     _fill(spec, restartPolicy="Always", terminationGracePeriodSeconds=30, dnsPolicy="ClusterFirst")
     _fill(spec, schedulerName="default-scheduler", securityContext={})
     for container in containers_of(spec):
+        for field in [field for field, value in container.items() if value == []]:
+            del container[field]  # an empty list is not stored
         image = str(container.get("image"))
         latest = "@" not in image and ":" not in image.rpartition("/")[2]
         _fill(container, imagePullPolicy="Always" if latest or image.endswith(":latest") else "IfNotPresent")

@@ -40,6 +40,9 @@ def strategic_merge(current: Json, patch: Json) -> Json:
             pass
         case other:
             raise ApiError(500, f"unknown patch type: {other} in map: {patch}")
+    for key, order in patch.items():
+        if key.startswith(_ORDER):
+            _check_order(key.removeprefix(_ORDER), patch.get(key.removeprefix(_ORDER)) or [], order)
     result = copy.deepcopy(current)
     if "$retainKeys" in patch:
         result = {key: value for key, value in result.items() if key in patch["$retainKeys"]}
@@ -68,6 +71,15 @@ def strategic_merge(current: Json, patch: Json) -> Json:
         if key.startswith(_ORDER) and isinstance(result.get(field), list):
             result[field] = _arranged(field, result[field], order, current.get(field) or [])
     return result
+
+
+def _check_order(field: str, patch: list[Any], order: list[Any]) -> None:
+    """ApiError 500 unless the order (when one is given) names what the patch sets, in the patch's own order."""
+    key = _MERGE_KEYS.get(field)
+    wished = iter([_name(item, key) for item in order])
+    kept = [item for item in patch if not (isinstance(item, dict) and "$patch" in item)]
+    if order and not all(_name(item, key) in wished for item in kept):
+        raise ApiError(500, f"The order in patch list:\n{patch}\n doesn't match {_ORDER[:-1]} list:\n{order}\n")
 
 
 def _merge_list(field: str, current: Any, patch: list[Any]) -> list[Any]:
