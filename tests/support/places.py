@@ -88,50 +88,51 @@ def kube_running(folder: Path) -> Iterator[Kube]:
 @contextlib.contextmanager
 def place(name: str, request: pytest.FixtureRequest) -> Iterator[Place]:
     """A new namespace in the cluster of that name (one of NAMES), deleted afterwards."""
-    with contextlib.ExitStack() as closing:
-        patience = 20.0
-        namespace = f"groundswell-test-{uuid.uuid4().hex[:8]}"
-        match name:
-            case "look-alike":
-                certs = request.getfixturevalue("certs")
-                found = closing.enter_context(running(request.getfixturevalue("servers"), certs))
-                cluster, admin = found.cluster, found.api
+    match name:
+        case "look-alike":
+            certs = request.getfixturevalue("certs")
+            with running(request.getfixturevalue("servers"), certs) as found:
+                cluster = found.cluster
                 reader = Cluster(server=cluster.server, token=READER, ca_file=cluster.ca_file)
-                closing.enter_context(_namespace(admin, namespace))
-            case "kube":
-                kube: Kube = request.getfixturevalue("kube")
-                cluster, reader = kube.as_user(TOKEN), kube.as_user(READER)
-                admin = closing.enter_context(connected(kube.as_user(kube.admin_token)))
-                closing.enter_context(_namespace(admin, namespace))
-            case _:
-                patience = 120.0
-                admin = closing.enter_context(_from_kubeconfig())
-                closing.enter_context(_namespace(admin, namespace))
-                role = next(
-                    one for one in yaml.safe_load_all(ROLE.read_text("utf-8")) if one["kind"] == "ClusterRole"
-                )
-                reading = [{**rule, "verbs": ["get", "list"]} for rule in role["rules"]]
+                with in_namespace(found.api) as namespace:
+                    yield _place(name, found.api, namespace, cluster=cluster, reader=reader)
+        case "kube":
+            kube: Kube = request.getfixturevalue("kube")
+            with connected(kube.as_user(kube.admin_token)) as admin, in_namespace(admin) as namespace:
+                yield _place(name, admin, namespace, cluster=kube.as_user(TOKEN), reader=kube.as_user(READER))
+        case _:
+            role = next(one for one in yaml.safe_load_all(ROLE.read_text("utf-8")) if one["kind"] == "ClusterRole")
+            reading = [{**rule, "verbs": ["get", "list"]} for rule in role["rules"]]
+            with _from_kubeconfig() as admin, in_namespace(admin) as namespace:
                 cluster = _user(admin, namespace, "groundswell", role["rules"])
                 reader = _user(admin, namespace, "reader", reading)
-        yield Place(
-            name=name,
-            cluster=cluster,
-            reader=reader,
-            admin=admin,
-            namespace=namespace,
-            patience=patience,
-            version=_version(admin),
-        )
+                yield _place(name, admin, namespace, cluster=cluster, reader=reader, patience=120.0)
 
 
 @contextlib.contextmanager
-def _namespace(admin: client.ApiClient, name: str) -> Iterator[None]:
+def in_namespace(admin: client.ApiClient) -> Iterator[str]:
+    """A namespace of a new name, deleted afterwards."""
     core: Any = client.CoreV1Api(admin)
+    name = f"groundswell-test-{uuid.uuid4().hex[:8]}"
     core.create_namespace({"metadata": {"name": name}})
     try:
-        yield
+        yield name
     finally:
         core.delete_namespace(name)
+
+
+def _place(
+    name: str, admin: Any, namespace: str, *, cluster: Cluster, reader: Cluster, patience: float = 20.0
+) -> Place:
+    return Place(
+        name=name,
+        cluster=cluster,
+        reader=reader,
+        admin=admin,
+        namespace=namespace,
+        patience=patience,
+        version=_version(admin),
+    )
 
 
 @contextlib.contextmanager
