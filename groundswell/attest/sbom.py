@@ -13,8 +13,8 @@ from graph.reference import Reference
 from groundswell.scan.port import Package, Report
 
 MEDIA_TYPE = "application/vnd.cyclonedx+json"
-LAYER = "groundswell:layer"
-"""The property with the diff_id of the layer that brought a package."""
+LAYER = "aquasecurity:trivy:LayerDiffID"
+"""Trivy's name for the property with the diff_id of the layer that brought a package: its readers know it."""
 
 _SPACE = uuid.UUID("8f2c8f0e-8a2b-5c57-9a2e-6f8f5d2f6b11")
 """For serial numbers that are made of the subject's digest."""
