@@ -99,7 +99,9 @@ class App:
 
     @cached_property
     def attest(self) -> Attest:
-        return Attest(Attachments(self.artifacts), self.signer)
+        from groundswell.sign.connect import open_chain
+
+        return Attest(Attachments(self.artifacts), self.signer, open_chain(self.settings.signing_chain))
 
     @cached_property
     def registry(self) -> "Registry":

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from graph.reference import Reference
-from groundswell.attest import cosign, dsse, referrers
+from groundswell.attest import cosign, dsse, notation, referrers
 from groundswell.attest.referrers import EMPTY, Attachment
 from groundswell.attest.statements import Statement, encode
 from groundswell.errors import NotFoundError, PermanentError, TemporaryError
@@ -71,6 +71,33 @@ class Attachments:
         key = signer.public_key()
         self._sign_statements(subject, statements, signer, key)
         self._sign_image(subject, signer, key)
+
+    def notarize(self, subject: Reference, chain: bytes, signer: Signer, *, at: float) -> Attachment:
+        """Sign the digest of `subject` as Notation does, with the chain of the key in PEM, unless it is so signed.
+
+        `at` is the time of the signature, in seconds since the epoch.
+        """
+        key = signer.public_key()
+        certificates = notation.read_chain(chain, key, at=at)
+        for each in self.listed(subject):
+            annotations = each.get("annotations")
+            if (
+                each.get("artifactType") == notation.SIGNATURE
+                and isinstance(annotations, dict)
+                and annotations.get(notation.THUMBPRINTS) == certificates.thumbprints
+            ):
+                content = self.content(subject, each["digest"])
+                if notation.holds(content, str(subject.digest), key):
+                    return notation.attachment(content, certificates)
+        made = notation.sign(self._target(subject), certificates, signer, at=at)
+        self.attach(subject, [made])
+        return made
+
+    def listed(self, subject: Reference) -> tuple[_Document, ...]:
+        """The descriptors of what refers to the digest of `subject`, wherever its registry keeps the list."""
+        found = self._artifacts.referrers(subject)
+        index = self._manifest(referrers.tagged(subject)) if found is None else {"manifests": list(found)}
+        return tuple(referrers.entries(index or {}))
 
     def content(self, subject: Reference, digest: str) -> bytes:
         """The file in the artifact with this digest. Raises NotFoundError when it is not there."""

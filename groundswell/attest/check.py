@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from graph.reference import Reference
-from groundswell.attest import cosign, dsse, referrers, statements
-from groundswell.attest.attachments import MAX_CONTENT
+from groundswell.attest import cosign, dsse, notation, referrers, statements
+from groundswell.attest.attachments import MAX_CONTENT, Attachments
 from groundswell.errors import PermanentError
 from groundswell.registry.artifacts import Artifacts
 from groundswell.registry.manifests import json_object
@@ -43,7 +43,7 @@ def look(artifacts: Artifacts, subject: Reference, public_key: bytes | None) -> 
 def sound(found: tuple[Found, ...]) -> bool:
     """Whether the image is signed, and verdict and provenance are, all by the key."""
     kinds = {each.kind for each in found if each.form == "attestation" and each.holds}
-    signed = any(each.form == "signature" and each.holds for each in found)
+    signed = any(each.kind == cosign.SIGNED and each.holds for each in found)
     return signed and {statements.VERDICT, statements.PROVENANCE} <= kinds
 
 
@@ -75,18 +75,27 @@ class _Look:
             yield Found(form="attestation", kind=kind, digest=layer["digest"], holds=known, why=why)
 
     def attached(self) -> Iterator[Found]:
-        listed = self._artifacts.referrers(self._subject)
-        if listed is None:
-            listed = tuple(referrers.entries(self._document(referrers.tagged(self._subject)) or {}))
-        for each in listed:
+        attachments = Attachments(self._artifacts)
+        for each in attachments.listed(self._subject):
+            if each.get("artifactType") == notation.SIGNATURE:
+                yield self._notarized(attachments, each["digest"])
+                continue
             annotations = each.get("annotations")
             kind = annotations.get(referrers.PREDICATE) if isinstance(annotations, dict) else None
-            yield Found(
-                form="artifact",
-                kind=str(kind or each.get("artifactType", "")),
-                digest=str(each.get("digest", "")),
-                holds=None,
-            )
+            kind = str(kind or each.get("artifactType", ""))
+            yield Found(form="artifact", kind=kind, digest=each["digest"], holds=None)
+
+    def _notarized(self, attachments: Attachments, digest: str) -> Found:
+        """A Notary Project signature. Whether its certificates are to be trusted, a trust policy says, not we."""
+        holds, why = None, ""
+        if self._key is not None:
+            try:
+                content = attachments.content(self._subject, digest)
+                holds = notation.holds(content, str(self._subject.digest), self._key)
+                why = "" if holds else "not by this key, or not of this image"
+            except PermanentError as exc:
+                holds, why = False, str(exc)
+        return Found(form="signature", kind=notation.SIGNATURE, digest=digest, holds=holds, why=why)
 
     def _layers(self, suffix: str) -> list[Mapping[str, Any]]:
         return cosign.layers(self._document(referrers.tagged(self._subject, suffix)))[:MAX_LAYERS]

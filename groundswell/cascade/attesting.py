@@ -5,7 +5,7 @@ Verdict and proof are attached, and all of it is signed, right before the promot
 is kept with the rebuild, so that they are the same whenever it is done again.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,11 +34,17 @@ _BUILDER = "urn:groundswell:builder:"
 
 
 class Attest:
-    """`signer` is None where no key is named: then all is attached, and nothing signed."""
+    """`signer` is None where no key is named: then all is attached, and nothing signed.
 
-    def __init__(self, attachments: Attachments, signer: Signer | None) -> None:
+    With the `chain` of the key's certificates (it gives them in PEM) images are signed as Notation does, too.
+    """
+
+    def __init__(
+        self, attachments: Attachments, signer: Signer | None, chain: Callable[[], bytes] | None = None
+    ) -> None:
         self._attachments = attachments
         self._signer = signer
+        self._chain = chain
 
     def packages(self, subject: Reference, reports: Sequence[Report]) -> str:
         """Attach the SBOM; returns its digest, empty where no scanner lists packages."""
@@ -60,6 +66,9 @@ class Attest:
             statements.append(statement(subject, CYCLONEDX, json_object(content, digest)))
         if self._signer is not None:
             self._attachments.sign(subject, statements, self._signer)
+            if self._chain is not None:
+                at = state.updated_at
+                attached.append(self._attachments.notarize(subject, self._chain(), self._signer, at=at))
         self._attachments.confirm(subject, attached)
 
 

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from graph.reference import Reference
-from groundswell.attest import cosign, referrers
+from groundswell.attest import cosign, notation, referrers
 from groundswell.attest.attachments import Attachments
 from groundswell.attest.check import look, sound
 from groundswell.attest.dsse import IN_TOTO
 from groundswell.attest.referrers import Attachment
 from groundswell.attest.statements import CYCLONEDX, PROVENANCE, VERDICT, Statement, statement
 from groundswell.registry.acr import AcrRegistry
+from tests.support import notation as spec
 from tests.support import oci
 from tests.support.acr import Acr, Credential, everybody, running
 from tests.support.cosign import Cosign
@@ -151,6 +152,25 @@ def test_what_cosign_itself_signs_is_kept_and_read(
     verify = ("--key", f"{tmp_path}/theirs.pub", "--insecure-ignore-tlog=true", str(subject))
     assert real.run("verify", *verify).returncode == 0
     assert real.run("verify-attestation", "--type", VERDICT, *verify).returncode == 0
+
+
+def test_a_notary_signature_is_listed_once_and_holds_by_the_specification(
+    acr: Acr, registry: AcrRegistry, attachments: Attachments
+) -> None:
+    subject = pushed(acr, "attest/notary")
+    signer, chain = FakeSigner(), spec.chain(FakeSigner().public_key())
+    for at in (1_800_000_000.0, 1_800_000_060.0):
+        attachments.notarize(subject, chain, signer, at=at)
+    (found,) = look(registry.artifacts(), subject, signer.public_key())
+    assert (found.kind, found.holds) == (notation.SIGNATURE, True)
+    image = acr.client.manifest("attest/notary", str(subject.digest))
+    target = {
+        "mediaType": image.headers["Content-Type"],
+        "digest": subject.digest,
+        "size": len(image.content),
+    }
+    manifest = acr.client.manifest("attest/notary", found.digest).json()
+    spec.verify(manifest, attachments.content(subject, found.digest), target, spec.root())
 
 
 def test_several_sign_at_once_and_none_is_lost(acr: Acr, registry: AcrRegistry) -> None:

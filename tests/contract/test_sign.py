@@ -22,7 +22,7 @@ from groundswell.errors import InputError, NotFoundError, PermanentError, Tempor
 from groundswell.local.certs import certificates
 from groundswell.local.identity import Identity
 from groundswell.local.serve import Servers
-from groundswell.sign.connect import open_signer
+from groundswell.sign.connect import open_chain, open_signer
 from groundswell.sign.key_file import KeyFileSigner, create
 from groundswell.sign.key_vault import KeyVaultSigner
 from groundswell.sign.port import Signer, verifies
@@ -285,3 +285,15 @@ def test_what_the_setting_names(tmp_path: Path) -> None:
     assert isinstance(open_signer("https://v.vault.azure.net/keys/a", credential), KeyVaultSigner)
     with pytest.raises(InputError):
         open_signer("http://v.vault.azure.net/keys/a", credential)
+
+
+def test_the_chain_is_read_each_time(tmp_path: Path) -> None:
+    assert open_chain("") is None
+    path = tmp_path / "chain.pem"
+    read = open_chain(str(path))
+    assert read is not None
+    with pytest.raises(PermanentError, match="cannot be read"):
+        read()
+    for content in (b"one", b"two"):
+        path.write_bytes(content)
+        assert read() == content

@@ -2,18 +2,20 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from graph.reference import Reference
-from groundswell.attest import check, cosign, dsse, referrers
+from groundswell.attest import check, cosign, dsse, notation, referrers
 from groundswell.attest.attachments import Attachments
 from groundswell.attest.check import Found, look, sound
 from groundswell.attest.dsse import IN_TOTO
 from groundswell.attest.referrers import Attachment
 from groundswell.attest.statements import PROVENANCE, VERDICT, Statement, statement
 from groundswell.errors import NotFoundError, PermanentError, TemporaryError
+from tests.support import notation as spec
 from tests.support.artifacts import FakeArtifacts
 from tests.support.signing import FakeSigner
 
@@ -255,3 +257,64 @@ def test_one_signature_is_made_though_it_is_put_twice() -> None:
     Attachments(fake).sign(IMAGE, both(), signer)
     assert len(signed) == 3
     assert sound(look(fake, IMAGE, KEY))
+
+
+# As Notation signs.
+
+NOW = 1_800_000_000.0
+CHAIN = spec.chain(KEY)
+
+
+def notarized(fake: FakeArtifacts) -> list[Found]:
+    return [each for each in look(fake, IMAGE, KEY) if each.kind == notation.SIGNATURE]
+
+
+@pytest.mark.parametrize("lists", [True, False])
+def test_a_notary_signature_is_made_once(lists: bool) -> None:
+    fake = registry(lists=lists)
+    attachments = Attachments(fake)
+    first = attachments.notarize(IMAGE, CHAIN, FakeSigner(), at=NOW)
+    again = attachments.notarize(IMAGE, CHAIN, FakeSigner(), at=NOW + 60)
+    assert first == again
+    (found,) = notarized(fake)
+    assert (found.form, found.holds) == ("signature", True)
+    manifest = json.loads(fake.manifests[found.digest].content)
+    spec.verify(manifest, first.content, manifest["subject"], spec.root())
+    assert not sound(look(fake, IMAGE, KEY))  # the policy of cosign would not take it
+
+
+def test_another_chain_makes_another_and_a_damaged_one_is_not_taken_for_ours() -> None:
+    fake = registry()
+    attachments = Attachments(fake)
+    made = attachments.notarize(IMAGE, CHAIN, FakeSigner(), at=NOW)
+    attachments.notarize(IMAGE, spec.chain(KEY), FakeSigner(), at=NOW)
+    attachments.notarize(IMAGE, spec.chain(STRANGER.public_key()), STRANGER, at=NOW)
+    assert [each.holds for each in notarized(fake)] == [True, True, False]
+    damaged = registry()
+    attachments = Attachments(damaged)
+    attachments.attach(IMAGE, [replace(made, content=b"{}")])
+    attachments.notarize(IMAGE, CHAIN, FakeSigner(), at=NOW)
+    assert sorted((each.holds, each.why) for each in notarized(damaged)) == [
+        (False, "not by this key, or not of this image"),
+        (True, ""),
+    ]
+    assert {each.holds for each in look(damaged, IMAGE, None)} == {None}
+
+
+def test_a_notary_signature_whose_file_is_gone() -> None:
+    fake = registry()
+    made = Attachments(fake).notarize(IMAGE, CHAIN, FakeSigner(), at=NOW)
+    fake.blobs.pop(referrers.digest_of(made.content))
+    (found,) = notarized(fake)
+    assert (found.holds, "is missing" in found.why) == (False, True)
+
+
+def test_annotations_of_others_are_looked_at_with_care() -> None:
+    fake = registry(lists=False)
+    listed = [
+        {"digest": "sha256:1", "artifactType": notation.SIGNATURE, "annotations": "text"},
+        {"digest": "sha256:2", "artifactType": notation.SIGNATURE, "annotations": {notation.THUMBPRINTS: "[]"}},
+    ]
+    fake.put(referrers.tagged(IMAGE), json.dumps({"mediaType": "i", "manifests": listed}).encode(), "i")
+    Attachments(fake).notarize(IMAGE, CHAIN, FakeSigner(), at=NOW)
+    assert [each.holds for each in notarized(fake)] == [False, False, True]

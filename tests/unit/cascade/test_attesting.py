@@ -8,15 +8,17 @@ from typing import Any
 import pytest
 
 from graph.reference import Reference
-from groundswell.attest import dsse
+from groundswell.attest import dsse, notation
+from groundswell.attest.attachments import Attachments
 from groundswell.attest.check import look, sound
 from groundswell.attest.statements import CYCLONEDX, PROVENANCE, VERDICT
-from groundswell.cascade.attesting import proof, verdict
+from groundswell.cascade.attesting import Attest, proof, verdict
 from groundswell.cascade.model import Moment, Rebuild, Stage, Status
 from groundswell.cascade.push import Push, of_an_image
 from groundswell.errors import PermanentError, TemporaryError
 from groundswell.lineage.model import Registration
 from groundswell.scan.port import Package, Report
+from tests.support import notation as spec
 from tests.support.signing import FakeSigner
 from tests.support.world import BASE, HOST, World, digest_of, ref, registration, workload
 
@@ -190,6 +192,28 @@ def test_a_bill_of_materials_that_is_gone_fails_the_promotion(make_world: MakeWo
     world.artifacts.put = put  # type: ignore[method-assign]
     replay(world, Stage.SCAN)
     assert world.statuses() == {"top": "done"}
+
+
+def test_with_a_chain_it_is_signed_as_notation_does_too(make_world: MakeWorld) -> None:
+    world = signing(make_world, registration("top", BASE), registration("app", ref("top")))
+    chain = spec.chain(KEY)
+    vars(world.app).update(attest=Attest(Attachments(world.artifacts), FakeSigner(), lambda: chain))
+    world.push_base()
+    world.drive(double=True)
+    assert world.statuses() == {"top": "done", "app": "done"}
+    found = look(world.artifacts, promoted(world, "app"), KEY)
+    assert [each.holds for each in found if each.kind == notation.SIGNATURE] == [True]
+
+
+def test_a_chain_that_no_verifier_takes_keeps_the_tag_where_it_is(make_world: MakeWorld) -> None:
+    world = signing(make_world, registration("top", BASE))
+    former = world.registry.tags[ref("top")]
+    vars(world.app).update(attest=Attest(Attachments(world.artifacts), FakeSigner(), spec.root))
+    rebuilt(world)
+    state = world.states()["top"]
+    assert (state.status, state.failed_stage) == ("failed", Stage.PROMOTE)
+    assert "which is not for the key that signs" in state.reason
+    assert world.registry.tags[ref("top")] == former
 
 
 def test_done_twice_it_is_said_once(make_world: MakeWorld) -> None:
