@@ -42,9 +42,9 @@ class Attachments:
         target = self._target(subject)
         unlisted: list[_Document] = []
         digests = []
+        self._artifacts.upload(subject, EMPTY)
         for each in attached:
             manifest = each.manifest(target)
-            self._artifacts.upload(subject, EMPTY)
             self._artifacts.upload(subject, each.content)
             listed = each.listed(manifest)
             at = Reference(
