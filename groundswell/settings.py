@@ -88,6 +88,8 @@ class Settings:
     keep_cascades_days: int = 90  # GROUNDSWELL_KEEP_CASCADES_DAYS: after their end; 0: for ever, as all of these
     keep_pushes_days: int = 90  # GROUNDSWELL_KEEP_PUSHES_DAYS: lines of the push log
     archive: bool = True  # GROUNDSWELL_ARCHIVE: yes or no: whether a summary is kept of old cascades
+    signing_key: str = ""  # GROUNDSWELL_SIGNING_KEY: a PEM file, or the URL of a key in Key Vault; "" signs nothing
+    signing_chain: str = ""  # GROUNDSWELL_SIGNING_CHAIN: a PEM file with that key's certificates, for Notation
     keep_archive_days: int = 730  # GROUNDSWELL_KEEP_ARCHIVE_DAYS: after a cascade's beginning
 
     def settle(self, base: str) -> float:
@@ -198,6 +200,13 @@ def _external(
     return found
 
 
+def _chain(values: Mapping[str, str], name: str) -> str:
+    chain = values.get(name, "")
+    if chain and not values.get("GROUNDSWELL_SIGNING_KEY"):
+        raise InputError(f"setting {name} is of no use without GROUNDSWELL_SIGNING_KEY; set both, or neither")
+    return chain
+
+
 def parse(values: Mapping[str, str]) -> Settings:
     """Settings from a mapping of app settings. Raises InputError naming the setting at fault."""
     store = values.get("GROUNDSWELL_STORE", "")
@@ -229,6 +238,8 @@ def parse(values: Mapping[str, str]) -> Settings:
         keep_cascades_days=_days(values, "GROUNDSWELL_KEEP_CASCADES_DAYS", 90),
         keep_pushes_days=_days(values, "GROUNDSWELL_KEEP_PUSHES_DAYS", 90),
         archive=_yes(values, "GROUNDSWELL_ARCHIVE", default=True),
+        signing_key=values.get("GROUNDSWELL_SIGNING_KEY", ""),
+        signing_chain=_chain(values, "GROUNDSWELL_SIGNING_CHAIN"),
         keep_archive_days=_days(values, "GROUNDSWELL_KEEP_ARCHIVE_DAYS", 730),
     )
 

@@ -11,7 +11,9 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 from groundswell import clock, settings
+from groundswell.attest.attachments import Attachments
 from groundswell.cascade.archive import Archive
+from groundswell.cascade.attesting import Attest
 from groundswell.cascade.basebook import BaseBook
 from groundswell.cascade.deliveries import LostWebhooks
 from groundswell.cascade.durations import Durations
@@ -26,7 +28,7 @@ from groundswell.cascade.operate import Operator
 from groundswell.cascade.orphans import Orphans
 from groundswell.cascade.planning import Planner
 from groundswell.cascade.polling import pause
-from groundswell.cascade.push import Push, queue
+from groundswell.cascade.push import Push, of_an_image, queue
 from groundswell.cascade.reconcile import Reconcile
 from groundswell.cascade.repeats import Repeats
 from groundswell.cascade.retention import Policy, Retention
@@ -45,10 +47,13 @@ if TYPE_CHECKING:
     from groundswell.build.port import Builder
     from groundswell.build.revision import Revisions
     from groundswell.deploy.port import Deployer
+    from groundswell.registry.acr import AcrRegistry
+    from groundswell.registry.artifacts import Artifacts
     from groundswell.registry.deliveries import Deliveries
     from groundswell.registry.port import Registry
     from groundswell.registry.trust import Trust
     from groundswell.scan.port import Scanner
+    from groundswell.sign.port import Signer
 
 
 class App:
@@ -76,8 +81,30 @@ class App:
         return trust(self.settings.registries)
 
     @cached_property
-    def registry(self) -> "Registry":
+    def acr(self) -> "AcrRegistry":
         from groundswell.registry.acr import AcrRegistry
+
+        return AcrRegistry(self.credential, self.trust)
+
+    @cached_property
+    def artifacts(self) -> "Artifacts":
+        return self.acr.artifacts()
+
+    @cached_property
+    def signer(self) -> "Signer | None":
+        """What promoted images are signed with, None when the settings name no key."""
+        from groundswell.sign.connect import open_signer
+
+        return open_signer(self.settings.signing_key, lambda: self.credential)
+
+    @cached_property
+    def attest(self) -> Attest:
+        from groundswell.sign.connect import open_chain
+
+        return Attest(Attachments(self.artifacts), self.signer, open_chain(self.settings.signing_chain))
+
+    @cached_property
+    def registry(self) -> "Registry":
         from groundswell.registry.external import ExternalRegistry
         from groundswell.registry.router import RoutedRegistry
         from groundswell.registry.trust import ours
@@ -89,7 +116,7 @@ class App:
             return host in named or (ours(host, named) and host not in external)
 
         return RoutedRegistry(
-            ours=AcrRegistry(self.credential, self.trust),
+            ours=self.acr,
             external=ExternalRegistry(external, now=self.clock),
             is_ours=is_ours,
         )
@@ -126,6 +153,7 @@ class App:
             policies=self.policies,
             catalog=self.catalog,
             scans=ScanBook(self.store),
+            sbom=self.attest.packages,
             clock=self.clock,
         )
 
@@ -177,6 +205,7 @@ class App:
             registry=self.registry,
             builder=self.builder,
             gate=self.gate,
+            attest=self.attest,
             deployer=self.deployer,
             freezes=self.freezes,
             clock=self.clock,
@@ -185,6 +214,8 @@ class App:
 
     def receive(self, push: Push) -> None:
         """Queue a push durably, unless we made it; nothing else is done, or imported, while the sender waits."""
+        if not of_an_image(push):
+            return  # each promotion sends several, for what it attaches
         if self.bases.own(f"{push.registry}/{push.repository}:{push.tag}", push.digest):
             return  # the history of its rebuild tells of it
         queue(self.store, push, delay=pause(push.tag, self.settings.poll_seconds))

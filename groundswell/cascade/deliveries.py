@@ -7,7 +7,7 @@ announcement, and so what no base names yet. A push that turns out to be known s
 import logging
 from collections.abc import Sequence
 
-from groundswell.cascade.push import Push, queue
+from groundswell.cascade.push import Push, of_an_image, queue
 from groundswell.cascade.reconcile import SOURCE
 from groundswell.clock import Clock
 from groundswell.errors import ConflictError, PermanentError, TemporaryError
@@ -49,7 +49,8 @@ class LostWebhooks:
         new = [delivery for delivery in failed if delivery.id not in seen]
         if record is not None and not new:
             return
-        for delivery in new if record is not None else ():
+        lost = [delivery for delivery in new if record is not None and of_an_image(_push(delivery))]
+        for delivery in lost:
             logger.warning("a webhook was lost", extra={"push": delivery.id, "reference": str(delivery.reference)})
             queue(self._store, _push(delivery))
         value = {"events": [delivery.id for delivery in failed]}

@@ -4,7 +4,7 @@ What production runs is scanned only when that can matter: when something is ref
 compared with a scan that is there anyway, or with none.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,8 +29,17 @@ _AGE = 30.0
 
 class Gate:
     def __init__(
-        self, *, scanner: Scanner, policies: Policies, catalog: Catalog, scans: ScanBook, clock: Clock
+        self,
+        *,
+        scanner: Scanner,
+        policies: Policies,
+        catalog: Catalog,
+        scans: ScanBook,
+        sbom: Callable[[Reference, Sequence[Report]], str],
+        clock: Clock,
     ) -> None:
+        """`sbom` attaches what scanners listed to what they scanned; see `Attest.packages`."""
+        self._sbom = sbom
         self._scanner = scanner
         self._policies = policies
         self._catalog = catalog
@@ -64,6 +73,7 @@ class Gate:
             verdict = hear([current] if current else None)
         if verdict.passed:
             self._scans.hold(image.name, [report])
+            verdict = replace(verdict, sbom=self._sbom(subject, [report]))
         return replace(verdict, notes=(*verdict.notes, note)) if note else verdict
 
     def held(self, image: str, digest: str) -> tuple[Put, ...]:

@@ -1,6 +1,7 @@
 """A push as it is queued, and what can become of it."""
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
@@ -9,6 +10,8 @@ from groundswell.errors import PermanentError
 from groundswell.store.port import Queues
 
 VERSION = 4
+
+_ATTACHED = re.compile(r"sha256-[0-9a-f]{64}(?:\..*)?")
 
 
 class Result(StrEnum):
@@ -58,6 +61,15 @@ class Push:
             return Push(**document)
         except (ValueError, TypeError, KeyError, AttributeError) as exc:
             raise PermanentError(f"queue message is not a push: {exc}") from exc
+
+
+def of_an_image(push: Push) -> bool:
+    """Whether something can stand on what was pushed.
+
+    Not on what has no tag (the parts of an index, artifacts that refer to an image), and not on what hangs on an
+    image under a tag that is made of its digest: signatures, attestations, the list of referrers.
+    """
+    return bool(push.tag) and not _ATTACHED.fullmatch(push.tag)
 
 
 def queue(queues: Queues, push: Push, *, delay: float = 0.0) -> None:

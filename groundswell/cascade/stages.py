@@ -11,6 +11,7 @@ from dataclasses import asdict
 from graph.reference import Reference
 from groundswell import printable
 from groundswell.build.port import Builder, BuildRequest, Run
+from groundswell.cascade.attesting import Attest
 from groundswell.cascade.basebook import BaseBook
 from groundswell.cascade.deadlines import ROLLOUT
 from groundswell.cascade.engine import Work
@@ -66,6 +67,7 @@ class Stages:
         registry: Registry,
         builder: Builder,
         gate: Gate,
+        attest: Attest,
         deployer: Deployer,
         freezes: FreezeBook,
         clock: Clock,
@@ -76,6 +78,7 @@ class Stages:
         self._registry = registry
         self._builder = builder
         self._gate = gate
+        self._attest = attest
         self._deployer = deployer
         self._freezes = freezes
         self._clock = clock
@@ -228,7 +231,7 @@ class Stages:
         )
 
     def promote(self, _: Command, state: Rebuild) -> Event:
-        """Stable tags to the candidate, unless they are there already.
+        """Stable tags to the candidate, unless they are there already; all that it rests on is attached before.
 
         The bases' book is written first, so that our own push is known as ours. It holds what something stands on,
         or runs.
@@ -239,6 +242,7 @@ class Stages:
         now = self._registry.digest(image.references[0]) or ""
         if now not in (state.previous, state.candidate):
             return TagMoved(at=self._clock(), digest=now)
+        self._attest.promotion(image, state)
         behind = [
             now != state.candidate,
             *(self._registry.digest(r) != state.candidate for r in image.references[1:]),

@@ -24,6 +24,7 @@ from groundswell.cli import (
     runs,
     scan,
     stale,
+    verify,
     wait,
     why,
 )
@@ -67,6 +68,8 @@ app.command("impact")(impact.impact)
 app.command("stale")(stale.stale)
 app.command("wait")(wait.wait)
 app.command("why")(why.why)
+app.command("verify")(verify.verify)
+app.command("key")(verify.key)
 
 
 def _version(asked: bool) -> None:

@@ -34,6 +34,7 @@ from groundswell.local.serve import Servers
 from groundswell.local.tasks.model import Limits, RegistryAccess
 from groundswell.local.tasks.service import AcrTasks
 from groundswell.settings import AcrRegistry
+from groundswell.sign import key_file
 from groundswell.wiring import App
 
 CLUSTER = "local"
@@ -151,6 +152,8 @@ class Stack:
             connection = closing.enter_context(Azurite()).connection_string
         database = self.folder / "trivy"
         write_database(database, read_advisories(), dt.datetime.now(dt.UTC))
+        signing_key = self.folder / "signing.pem"
+        key_file.create(signing_key)
         self.addresses = {
             "registry": f"https://{self.registry.login_server}",
             "azure resource manager": f"https://localhost:{arm_port}",
@@ -175,6 +178,7 @@ class Stack:
             ),
             GROUNDSWELL_TRIVY=str(trivy.binary()),
             GROUNDSWELL_TRIVY_CACHE=str(database),
+            GROUNDSWELL_SIGNING_KEY=str(signing_key),
             GROUNDSWELL_SLOTS=str(SLOTS),
             GROUNDSWELL_POLL_SECONDS="0.25",
             GROUNDSWELL_SETTLE_SECONDS="1",

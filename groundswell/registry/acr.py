@@ -15,13 +15,14 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from azure.containerregistry import ArtifactManifestOrder, ArtifactTagOrder, ContainerRegistryClient
+from azure.containerregistry import ArtifactManifestOrder, ArtifactTagOrder
 from azure.core.pipeline import PipelineResponse
 from azure.core.pipeline.transport import RequestsTransport
 
 from graph.reference import Reference
 from groundswell.errors import NotFoundError, PermanentError
 from groundswell.registry import assembly
+from groundswell.registry.acr_artifacts import AcrArtifacts, Client
 from groundswell.registry.acr_errors import translated
 from groundswell.registry.acr_tokens import TokenCache
 from groundswell.registry.assembly import Manifest
@@ -45,7 +46,7 @@ class AcrRegistry:
         self._credential = credential
         self._trust = trust
         self._read_seconds = read_seconds
-        self._clients: dict[str, ContainerRegistryClient] = {}
+        self._clients: dict[str, Client] = {}
         self._lock = threading.Lock()
 
     def close(self) -> None:
@@ -54,6 +55,10 @@ class AcrRegistry:
             for client in self._clients.values():
                 client.close()
             self._clients.clear()
+
+    def artifacts(self) -> AcrArtifacts:
+        """What is beside the images of the same registries, over the same connections."""
+        return AcrArtifacts(find=self._find, blob=self._blob, client=self._client)
 
     def digest(self, reference: Reference) -> str | None:
         """See `Registry.digest`. A reference with a digest answers whether the registry has that digest."""
@@ -147,7 +152,7 @@ class AcrRegistry:
             raise PermanentError(f"{subject}: the manifest of {reference} names it, but it is missing") from exc
         return bytes(content)
 
-    def _client(self, registry: str) -> ContainerRegistryClient:
+    def _client(self, registry: str) -> Client:
         self._trust(registry)
         with self._lock:
             client = self._clients.get(registry)
@@ -155,12 +160,12 @@ class AcrRegistry:
                 client = self._clients[registry] = self._connect(registry)
             return client
 
-    def _connect(self, registry: str) -> ContainerRegistryClient:
+    def _connect(self, registry: str) -> Client:
         # One transport for the calls and for the SDK's second client, which fetches the tokens: one pool of
         # connections, and one thing to close.
         transport = RequestsTransport(connection_timeout=CONNECT_SECONDS, read_timeout=self._read_seconds)
         transport.open()
-        return ContainerRegistryClient(
+        return Client(
             f"https://{registry}",
             self._credential,
             transport=transport,

@@ -15,7 +15,7 @@ from azure.core.rest import HttpRequest, HttpResponse
 
 type _Key = tuple[str, str]
 
-_ROUTE = re.compile(r"/v2/(?P<repository>.+)/(?:manifests|blobs)/[^/]+")
+_ROUTE = re.compile(r"/v2/(?P<repository>.+)/(?:manifests/[^/]+|referrers/[^/]+|blobs/uploads/[^/]*|blobs/[^/]+)")
 _LISTS = re.compile(r"/acr/v1/(?:_catalog|.+/_tags|.+/_manifests)")
 _KEPT = "groundswell_token_key"
 _MAX_KEPT = 1000

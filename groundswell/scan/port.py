@@ -41,11 +41,12 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
-    """One installed package; `version` is empty when the scanner does not know it."""
+    """One installed package; `version` is empty when the scanner does not know it, `purl` is its package URL."""
 
     name: str
     version: str
     layer: str = ""
+    purl: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -112,7 +112,8 @@ def _packages(results: list[Entry]) -> Iterator[Package]:
     for result in results:
         for package in entries(result, "Packages"):
             layer = text(part(package, "Layer"), "DiffID")
-            yield Package(name=text(package, "Name"), version=_version(package), layer=layer)
+            purl = text(part(package, "Identifier"), "PURL")
+            yield Package(name=text(package, "Name"), version=_version(package), layer=layer, purl=purl)
 
 
 def _version(package: Entry) -> str:

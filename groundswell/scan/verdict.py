@@ -41,6 +41,7 @@ class Verdict:
     held to, in words; `compared` the digest that production runs, empty when there was none to compare with.
     `findings` and `fixed` (in production, gone here) are the worst of each; `tally` counts all of them: `refused`,
     `allowed`, `new`, `carried`, `fixed`. `notes` are what people should know beside: allowances that have expired.
+    `sbom` is the digest of the artifact with the bill of materials, once that is attached.
     """
 
     passed: bool
@@ -55,6 +56,7 @@ class Verdict:
     fixed: tuple[Line, ...] = ()
     tally: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    sbom: str = ""
 
     @property
     def left_out(self) -> int:

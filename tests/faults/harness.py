@@ -86,7 +86,8 @@ def wire(
         return lambda verb, args, kwargs: outside(port, verb, args, kwargs)
 
     app = App(settings_of(slots), clock)
-    ports = {port: tap(port, on(port)) for port in ("registry", "revisions", "builder", "scanner", "deployer")}
+    outer = ("registry", "artifacts", "revisions", "builder", "scanner", "signer", "deployer")
+    ports = {port: tap(port, on(port)) for port in outer}
     vars(app).update(store=tap("store", on_store), **ports)
     return app, tap("host", on_store)
 

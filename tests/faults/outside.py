@@ -9,17 +9,21 @@ processes share it (`shared.py`).
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from graph.reference import Reference
+from groundswell.attest.statements import VERDICT
 from groundswell.build.port import BuildRequest, Run, RunStatus, Source
 from groundswell.deploy.port import Health, Rollout, Workload
 from groundswell.errors import NotFoundError
 from groundswell.lineage.model import Registration
+from groundswell.registry.assembly import Manifest
 from groundswell.registry.port import Image, Tag
 from groundswell.scan.port import Finding, Report, Severity
+from tests.support.artifacts import FakeArtifacts
+from tests.support.signing import FakeSigner
 from tests.support.world import HOST, commit_of, digest_of, image_of
 
 FORMER = f"{HOST}/old@sha256:old"
@@ -67,6 +71,10 @@ class Outside:
     """Promotions of a digest to a tag that pointed to it already."""
     patches: list[tuple[str, str]] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
+    artifacts: FakeArtifacts = field(default_factory=FakeArtifacts)
+
+    def __post_init__(self) -> None:
+        self.artifacts.images = self.images.__contains__
 
     def call(self, port: str, verb: str, args: Sequence[Any], kwargs: dict[str, Any], now: float) -> Any:
         """What a port's verb answers at the time `now`."""
@@ -148,12 +156,43 @@ class Outside:
             raise NotFoundError(f"{candidate} is not there")
         if digest not in self.passed:
             self.violations.append(f"{candidate} promoted without a scan that passed it")
+        if not self._attested(candidate):
+            self.violations.append(f"{candidate} promoted before it was attested and signed")
         for tag in tags:
             reference = str(candidate.without_digest().with_tag(tag))
             if self.tags.get(reference) == digest:
                 self.repeated.append((reference, digest))
             self.promotions.append((reference, digest))
             self.put(reference, self.images[digest])
+
+    def _attested(self, image: Reference) -> bool:
+        said = [str(each.get("annotations", {})) for each in self.artifacts.referrers(image) or ()]
+        tag = f"{image.name}:{(image.digest or '').replace(':', '-')}"
+        signed = all(f"{tag}{suffix}" in self.artifacts.tags for suffix in (".sig", ".att"))
+        return signed and any(VERDICT in each for each in said)
+
+    def artifacts_find(self, reference: Reference) -> Manifest | None:
+        return self.artifacts.find(reference)
+
+    def artifacts_blob(self, reference: Reference, limit: int) -> bytes:
+        return self.artifacts.blob(reference, limit)
+
+    def artifacts_upload(self, repository: Reference, content: bytes) -> None:
+        self.artifacts.upload(repository, content)
+
+    def artifacts_put(self, reference: Reference, content: bytes, media_type: str) -> bool:
+        return self.artifacts.put(reference, content, media_type)
+
+    def artifacts_referrers(self, subject: Reference) -> tuple[Mapping[str, Any], ...] | None:
+        return self.artifacts.referrers(subject)
+
+    # The keeper of the key.
+
+    def signer_sign(self, message: bytes) -> bytes:
+        return FakeSigner().sign(message)
+
+    def signer_public_key(self) -> bytes:
+        return FakeSigner().public_key()
 
     # The git server.
 

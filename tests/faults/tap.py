@@ -15,6 +15,7 @@ EFFECTS = frozenset(
         ("host", "receive"),
         ("host", "delete"),
         ("registry", "promote"),
+        ("artifacts", "put"),
         ("builder", "start"),
         ("builder", "cancel"),
         ("builder", "forget"),

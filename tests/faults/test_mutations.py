@@ -13,11 +13,13 @@ import pytest
 from hypothesis.errors import HypothesisException
 
 from groundswell.cascade import decide, gating, operate, schedule, stages
+from groundswell.cascade.attesting import Attest
 from groundswell.cascade.basebook import Base, BaseBook
 from groundswell.cascade.model import Nudged, Outcome, Wait
 from groundswell.cascade.planning import Planner
 from groundswell.cascade.reconcile import Reconcile
 from groundswell.cascade.sweep import Sweep
+from groundswell.lineage.model import from_json
 from groundswell.scan.gate import Verdict, judge
 from groundswell.store.port import ANY, Put, Write
 from groundswell.store.sqlite import SqliteStore
@@ -100,6 +102,18 @@ def promotes_whatever_the_scan_says(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(gating, "judge", lenient)
 
 
+def attests_after_the_tag_has_moved(patch: pytest.MonkeyPatch) -> None:
+    attest, promote = Attest.promotion, stages.Stages.promote
+
+    def late(self: Any, command: Any, state: Any) -> Any:
+        event = promote(self, command, state)
+        attest(self._attest, from_json(state.spec), state)
+        return event
+
+    patch.setattr(Attest, "promotion", lambda self, image, state: None)
+    patch.setattr(stages.Stages, "promote", late)
+
+
 def grants_more_than_there_is(patch: pytest.MonkeyPatch) -> None:
     real = schedule.grant
     patch.setattr(schedule, "grant", lambda pool, slots, *rest, **more: real(pool, slots + 1, *rest, **more))
@@ -164,6 +178,7 @@ def keeps_no_audit_trail(patch: pytest.MonkeyPatch) -> None:
 
 MUTATIONS: list[tuple[Mutate, Hunt]] = [
     (promotes_whatever_the_scan_says, plainly),
+    (attests_after_the_tag_has_moved, plainly),
     (grants_more_than_there_is, plainly),
     (sweeps_nothing, losing),
     (sends_nothing_again, losing),

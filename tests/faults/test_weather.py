@@ -11,6 +11,10 @@ from tests.faults.harness import TOOLS, Plant
 from tests.faults.report import tell
 from tests.faults.scenario import MakePlant, check_once, plant_of_all_kinds, undisturbed
 
+PORTS = ("store", "registry", "artifacts", "builder", "scanner", "signer", "deployer")
+OFTEN = {"store": 0.02, "artifacts": 0.05}
+"""The share of failing calls where many calls make up one step."""
+
 
 def test_events_dropped_doubled_and_late_lead_to_the_same_end(make_plant: MakePlant) -> None:
     schedules = faults = 0
@@ -96,7 +100,7 @@ class Post:
         return [late] if chance < 0.9 else [0.0]
 
 
-@pytest.mark.parametrize("port", ["store", "registry", "builder", "scanner", "deployer"])
+@pytest.mark.parametrize("port", PORTS)
 def test_a_service_that_errs_now_and_then_costs_only_time(make_plant: MakePlant, port: str) -> None:
     """Before the call has taken effect, or after it: then the answer is lost, and what was asked for is done."""
     whole = undisturbed(make_plant)
@@ -104,7 +108,7 @@ def test_a_service_that_errs_now_and_then_costs_only_time(make_plant: MakePlant,
     for seed in seeds(15, 0.04):
         rng = random.Random(seed)
         plant = plant_of_all_kinds(make_plant)
-        errors = Errors(plant, rng, port, share=0.02 if port == "store" else 0.3)
+        errors = Errors(plant, rng, port, share=OFTEN.get(port, 0.3))
         plant.drive(rng=rng)
         plant.heal_services()
         replays += plant.replay()
@@ -132,7 +136,7 @@ class Errors:
             raise TemporaryError(f"{port} {verb} timed out", delay=1.0)
 
 
-@pytest.mark.parametrize("port", ["store", "registry", "builder", "scanner", "deployer"])
+@pytest.mark.parametrize("port", PORTS)
 def test_a_service_that_is_away_for_a_while_costs_only_time(make_plant: MakePlant, port: str) -> None:
     whole = undisturbed(make_plant)
     schedules = faults = replays = 0

@@ -23,7 +23,7 @@ STEP = 5
 """Every fifth operation is where it dies: before it, after it, and so on in turn."""
 
 
-SERVICES = {"settings", "clock", "store", "registry", "revisions", "builder", "scanner", "deployer"}
+SERVICES = {"settings", "clock", "store", "registry", "artifacts", "revisions", "builder", "scanner", "deployer"}
 """What outlives the process; the rest of an App is made anew."""
 
 

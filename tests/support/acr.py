@@ -46,12 +46,17 @@ class Acr:
     identity: Identity
     client: Client
 
+    def lists_referrers(self) -> bool:
+        """Whether it keeps a list of referrers."""
+        digest = f"sha256:{'0' * 64}"
+        return self.client.call("GET", f"/v2/any/referrers/{digest}").status_code == 200
+
     def reference(self, name: str) -> Reference:
         return Reference.parse(f"{self.registry.login_server}/{name}")
 
 
 @contextlib.contextmanager
-def running(folder: Path) -> Iterator[Acr]:
+def running(folder: Path, *, lists_referrers: bool = True) -> Iterator[Acr]:
     files, identity = certificates(folder / "certs"), Identity()
     registry = AcrLookalike(
         identity=identity,
@@ -61,6 +66,7 @@ def running(folder: Path) -> Iterator[Acr]:
         password=PASSWORD,
         webhook_header=SECRET_HEADER,
         webhook_secret=SECRET,
+        lists_referrers=lists_referrers,
     )
     with Servers(files) as servers, contextlib.closing(registry):
         registry.start(servers)

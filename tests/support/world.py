@@ -25,6 +25,7 @@ from groundswell.settings import Settings
 from groundswell.store.port import Store
 from groundswell.store.sqlite import SqliteStore
 from groundswell.wiring import App
+from tests.support.artifacts import FakeArtifacts
 
 HOST = "acr.example.com"
 BASE = f"{HOST}/mirror/debian:12"
@@ -305,6 +306,7 @@ class World:
         )
         self.app = App(settings, lambda: self.time)
         self.registry = FakeRegistry()
+        self.artifacts = FakeArtifacts(images=lambda digest: digest in self.registry.images)
         self.revisions = FakeRevisions(self)
         self.builder = FakeBuilder(self)
         self.scanner = FakeScanner(self)
@@ -320,6 +322,7 @@ class World:
         vars(app).update(
             store=store or SqliteStore(self._folder / "store.db", clock=lambda: self.time),
             registry=self.registry,
+            artifacts=self.artifacts,
             revisions=self.revisions,
             builder=self.builder,
             scanner=self.scanner,

@@ -99,6 +99,7 @@ def test_identity_based_storage_needs_both_addresses() -> None:
         ("GROUNDSWELL_KEEP_PUSHES_DAYS", "1.5"),
         ("GROUNDSWELL_KEEP_ARCHIVE_DAYS", "99999999999"),
         ("GROUNDSWELL_ARCHIVE", "perhaps"),
+        ("GROUNDSWELL_SIGNING_CHAIN", "/chain.pem"),
     ],
 )
 def test_a_wrong_setting_is_named(name: str, value: str) -> None:

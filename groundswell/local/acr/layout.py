@@ -107,8 +107,7 @@ class Layout:
         """The JSON object that a blob holds (a manifest or a config), also after its manifest was deleted."""
         if not _DIGEST.fullmatch(digest):
             return None
-        code = digest.removeprefix("sha256:")
-        path = self._blobs / "sha256" / code[:2] / code / "data"
+        path = self._blob(digest)
         try:
             if path.stat().st_size > MAX_DOCUMENT:
                 return None
@@ -116,6 +115,14 @@ class Layout:
         except (FileNotFoundError, ValueError):  # not here, or not JSON
             return None
         return document if isinstance(document, dict) else None
+
+    def size(self, digest: str) -> int:
+        """Bytes of a blob that is there."""
+        return self._blob(digest).stat().st_size
+
+    def _blob(self, digest: str) -> Path:
+        code = digest.removeprefix("sha256:")
+        return self._blobs / "sha256" / code[:2] / code / "data"
 
     def _manifests(self, repository: str) -> Path:
         return self._repositories / repository / "_manifests"

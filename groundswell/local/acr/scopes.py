@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-_V2 = re.compile(r"/v2/(?P<name>.+)/(?:manifests/[^/]+|blobs/uploads/[^/]*|blobs/[^/]+|tags/list)")
+_V2 = re.compile(r"/v2/(?P<name>.+)/(?:manifests/[^/]+|referrers/[^/]+|blobs/uploads/[^/]*|blobs/[^/]+|tags/list)")
 _ACR = re.compile(r"/acr/v1/(?P<name>[^_/][^/]*(?:/[^_/][^/]*)*)(?:/_|/?$)")
 _CATALOGS = ("/v2/_catalog", "/acr/v1/_catalog")
 _SCOPE = re.compile(r"([^:\s]+):([^:\s]+):([^:\s]+)")

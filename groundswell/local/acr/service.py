@@ -15,6 +15,7 @@ from groundswell.local.acr.layout import MAX_DOCUMENT, Layout
 from groundswell.local.acr.locks import Locks
 from groundswell.local.acr.metadata import Metadata
 from groundswell.local.acr.notifications import Notifications
+from groundswell.local.acr.referrers import Referrers
 from groundswell.local.acr.upstream import Upstream
 from groundswell.local.acr.webhooks import TIMEOUT, Delivery, Target, Webhooks
 from groundswell.local.certs import Certificates
@@ -25,6 +26,7 @@ from groundswell.local.serve import Servers
 class AcrLookalike:
     """One registry. It keeps its content in the folder `storage`; `user` and `password` are its admin user's.
 
+    `lists_referrers` is False for one as ACR's that are encrypted with a customer-managed key.
     `webhook_url` may be set and changed while it runs: without it no webhook is sent.
     """
 
@@ -39,6 +41,7 @@ class AcrLookalike:
         webhook_header: str = "Authorization",
         webhook_secret: str = "",
         webhook_scope: str = "",
+        lists_referrers: bool = True,
     ) -> None:
         self.login_server = ""
         self.journal = Journal()
@@ -50,7 +53,8 @@ class AcrLookalike:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._auth = Auth(identity, user=user, password=password, login_server=self._name)
         locks = Locks()
-        self._upstream = Upstream(self._address, layout=self._layout, locks=locks)
+        self._referrers = Referrers(self._layout) if lists_referrers else None
+        self._upstream = Upstream(self._address, layout=self._layout, locks=locks, lists_referrers=lists_referrers)
         self._metadata = Metadata(
             layout=self._layout, locks=locks, upstream=self._upstream, login_server=self._name
         )
@@ -86,6 +90,8 @@ class AcrLookalike:
         app.on_startup.append(self._started)
         self._auth.add_routes(app.router)
         app.router.add_route("*", "/acr/v1/{rest:.*}", self._metadata.handle)
+        if self._referrers:
+            app.router.add_route("*", "/v2/{name:.+}/referrers/{digest}", self._referrers.handle)
         app.router.add_route("*", "/v2/{rest:.*}", self._upstream.pass_on)
         return app
 

@@ -12,6 +12,7 @@ from yarl import URL
 from groundswell.local.acr.answers import decoded_path, refused
 from groundswell.local.acr.layout import Layout
 from groundswell.local.acr.locks import MANIFEST, REFUSAL, Locks, manifest_request
+from groundswell.local.acr.referrers import subject_in
 
 _CHUNK = 1 << 16
 _BETWEEN_HOPS = frozenset(
@@ -24,8 +25,9 @@ _CLIENT_DEFAULTS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 class Upstream:
     """docker-registry at `address()`, as the applications see it. Attach `run` to theirs."""
 
-    def __init__(self, address: Callable[[], str], *, layout: Layout, locks: Locks) -> None:
+    def __init__(self, address: Callable[[], str], *, layout: Layout, locks: Locks, lists_referrers: bool) -> None:
         self._address = address
+        self._lists_referrers = lists_referrers
         self._layout = layout
         self._locks = locks
         self._session: aiohttp.ClientSession | None = None
@@ -45,9 +47,12 @@ class Upstream:
         if self._locked(request.method, path):
             return refused(405, "UNSUPPORTED", REFUSAL)
         headers, query = _passed(request.headers, _BETWEEN_HOPS | _OWN), request.rel_url.raw_query_string
+        subject = ""
         try:
             if found := MANIFEST.fullmatch(path):
                 document = await request.read()
+                if request.method == "PUT" and self._lists_referrers:
+                    subject = subject_in(request.content_type, document)
                 async with self._turn(found["name"]):
                     answer = await self._open(request.method, path, query, headers, document or None)
             else:
@@ -59,6 +64,8 @@ class Upstream:
             return answer_down
         async with answer:
             response = web.StreamResponse(status=answer.status, headers=_passed(answer.headers, _BETWEEN_HOPS))
+            if subject and answer.status == 201:
+                response.headers["OCI-Subject"] = subject
             await response.prepare(request)
             async for chunk in answer.content.iter_chunked(_CHUNK):
                 await response.write(chunk)

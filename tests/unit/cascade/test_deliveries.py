@@ -154,3 +154,13 @@ def test_a_registry_that_keeps_no_record_for_us_stops_no_other(world: World, err
     record.add(world, 1)
     lost.find()
     assert waiting(world) == 1
+
+
+def test_what_hangs_on_an_image_is_not_missed(world: World) -> None:
+    record = Record()
+    lost = LostWebhooks(world.app.store, record, world.app.clock)
+    lost.find()
+    signature = Reference.parse(f"{HOST}/top:sha256-{'a' * 64}.sig")
+    record.failures.append(Delivery(id="event-1", reference=signature, digest="", at=world.time - 2 * SETTLED))
+    lost.find()
+    assert waiting(world) == 0
