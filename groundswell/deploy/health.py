@@ -70,9 +70,12 @@ def rollout(kind: Kind, item: Json) -> Finding:
 
 def _deployment(spec: Json, status: Json) -> Finding:
     conditions = {one["type"]: one for one in status.get("conditions") or ()}
-    progressing = conditions.get("Progressing", {})
+    progressing, failure = conditions.get("Progressing", {}), conditions.get("ReplicaFailure", {})
+    refused = ""  # by a quota, or by an admission that takes only what is signed
+    if failure.get("status") == "True":
+        refused = f"; pods cannot be made: {failure.get('reason', '')}: {failure.get('message', '')}"
     if progressing.get("reason") == "ProgressDeadlineExceeded":
-        return Health.FAILED, f"ProgressDeadlineExceeded: {progressing.get('message', '')}"
+        return Health.FAILED, f"ProgressDeadlineExceeded: {progressing.get('message', '')}{refused}"
     if spec.get("paused"):
         return Health.PROGRESSING, "the deployment is paused; `kubectl rollout resume` lets it go on"
     wanted = _count(spec, "replicas", 1)
@@ -80,8 +83,8 @@ def _deployment(spec: Json, status: Json) -> Finding:
     available = _count(status, "availableReplicas")
     if updated == available == total == wanted:
         return Health.HEALTHY, ""
-    old = total - updated
-    return Health.PROGRESSING, f"{updated} of {wanted} updated, {available} available, {old} old ones to go"
+    told = f"{updated} of {wanted} updated, {available} available, {total - updated} old ones to go"
+    return Health.PROGRESSING, told + refused
 
 
 def _stateful_set(spec: Json, status: Json) -> Finding:

@@ -158,6 +158,20 @@ def test_a_rollout_that_exceeds_its_deadline_has_failed(subject: Subject) -> Non
     assert "ImagePull" in reason
 
 
+def test_why_the_server_refuses_pods_is_told(subject: Subject) -> None:
+    of = subject.create(Kind.DEPLOYMENT)
+    subject.until(of, Health.HEALTHY)
+    subject.deployer.patch(of, f" {BETTER}", cause="bad")  # taken in a template, and refused of a pod
+
+    def told() -> bool:
+        seen = subject.deployer.observe(of)
+        return seen.health is Health.PROGRESSING and "cannot be made: FailedCreate: Pod" in seen.reason
+
+    eventually(told, seconds=subject.patience)
+    subject.deployer.patch(of, GOOD, cause="back")
+    assert subject.until(of, Health.HEALTHY).reason == ""
+
+
 def test_a_name_that_is_no_image_has_failed_at_once(subject: Subject) -> None:
     of = subject.create(Kind.DEPLOYMENT)
     subject.deployer.patch(of, "registry.k8s.io/UPPER:1", cause="bad")

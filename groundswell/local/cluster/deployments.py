@@ -9,7 +9,14 @@ from dataclasses import dataclass
 
 from groundswell.local.cluster.kinds import DEPLOYMENTS, REPLICA_SETS
 from groundswell.local.cluster.objects import Json, owner_reference, owner_uid, short_hash, uid_of
-from groundswell.local.cluster.owned import Owned, condition, resolved, with_condition, without_zeros
+from groundswell.local.cluster.owned import (
+    REPLICA_FAILURE,
+    Owned,
+    condition,
+    resolved,
+    with_condition,
+    without_zeros,
+)
 
 HASH_LABEL = "pod-template-hash"
 REVISION = "deployment.kubernetes.io/revision"
@@ -162,6 +169,10 @@ class Deployments:
             item, new, condition(former, "Progressing"), began, complete=complete, moved=moved, paused=paused
         )
         conditions = with_condition(conditions, now, "Progressing", progressing)
+        if failure := _failure([new, *sets] if new else sets):
+            conditions = with_condition(conditions, now, REPLICA_FAILURE, failure)
+        else:
+            conditions = [one for one in conditions if one["type"] != REPLICA_FAILURE]
         counts = {
             "observedGeneration": item["metadata"]["generation"],
             "replicas": total,
@@ -215,6 +226,14 @@ class Deployments:
 
     def _event(self, item: Json, message: str) -> None:
         self._owned.events.add(item, "Normal", "ScalingReplicaSet", message)
+
+
+def _failure(sets: list[Json]) -> tuple[str, str, str] | None:
+    """What the first of the replica sets says that cannot make its pods."""
+    for one in sets:
+        if found := condition(one.get("status", {}).get("conditions") or [], REPLICA_FAILURE):
+            return found["status"], found["reason"], found["message"]
+    return None
 
 
 def _template(replica_set: Json) -> Json:

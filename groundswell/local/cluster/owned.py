@@ -7,11 +7,18 @@ import time
 
 from groundswell.clock import Clock
 from groundswell.local.cluster.defaults import defaulted
+from groundswell.local.cluster.errors import ApiError
 from groundswell.local.cluster.events import Events
 from groundswell.local.cluster.kinds import PODS
 from groundswell.local.cluster.kubelet import is_ready, ready_since
 from groundswell.local.cluster.objects import Json, owner_reference, owner_uid, short_hash, stamp, uid_of
 from groundswell.local.cluster.store import Store
+from groundswell.local.cluster.validation import validate
+
+REPLICA_FAILURE = "ReplicaFailure"
+"""The condition that tells of pods that cannot be made."""
+
+_RETRY_SECONDS = 1.0
 
 
 class Owned:
@@ -22,6 +29,7 @@ class Owned:
         self.events = events
         self.clock = clock
         self._numbers = itertools.count()
+        self._refused: dict[str, tuple[float, str]] = {}
 
     def pods(self, owner: Json) -> list[Json]:
         uid = uid_of(owner)
@@ -29,8 +37,14 @@ class Owned:
 
     def add(
         self, owner: Json, template: Json, *, name: str = "", labels: Json | None = None, node: str = ""
-    ) -> Json:
-        """A new pod from a template; named after its owner when no name is given."""
+    ) -> str:
+        """Make a pod from a template, named after its owner when no name is given.
+
+        Returns why the server refuses it, "" when it is made. After a refusal the next try is a second later.
+        """
+        again, why = self._refused.get(uid_of(owner), (0.0, ""))
+        if self.clock() < again:
+            return why
         of, metadata = owner["metadata"], copy.deepcopy(template.get("metadata") or {})
         if not name:
             metadata["generateName"] = f"{of['name']}-"
@@ -42,9 +56,16 @@ class Owned:
             "ownerReferences": [owner_reference(owner)],
         }
         spec = {**template["spec"], "nodeName": node or "local-0"}
-        pod = self.store.create(PODS, defaulted(PODS, copy.deepcopy({"metadata": metadata, "spec": spec})))
+        pod = defaulted(PODS, copy.deepcopy({"metadata": metadata, "spec": spec}))
+        try:
+            validate(PODS, pod)
+        except ApiError as exc:
+            self._refused[uid_of(owner)] = (self.clock() + _RETRY_SECONDS, str(exc))
+            self.events.add(owner, "Warning", "FailedCreate", f"Error creating: {exc}")
+            return str(exc)
+        self.store.create(PODS, pod)
         self.events.add(owner, "Normal", "SuccessfulCreate", f"Created pod: {name}")
-        return pod
+        return ""
 
     def remove(self, owner: Json, pod: Json) -> None:
         """Pods go at once: nothing runs that would need a grace period."""

@@ -3,7 +3,7 @@
 from groundswell.local.cluster.kinds import REPLICA_SETS
 from groundswell.local.cluster.kubelet import is_ready
 from groundswell.local.cluster.objects import Json
-from groundswell.local.cluster.owned import Owned, without_zeros
+from groundswell.local.cluster.owned import REPLICA_FAILURE, Owned, with_condition, without_zeros
 
 
 class ReplicaSets:
@@ -14,11 +14,14 @@ class ReplicaSets:
         spec = item["spec"]
         pods = self._owned.pods(item)
         missing = spec["replicas"] - len(pods)
+        refused = ""
         for _ in range(missing):
-            self._owned.add(item, spec["template"])
+            refused = refused or self._owned.add(item, spec["template"])
         for pod in sorted(pods, key=is_ready)[: max(-missing, 0)]:
             self._owned.remove(item, pod)
         pods = self._owned.pods(item)
+        conditions = item.get("status", {}).get("conditions") or []
+        failure = ("True", "FailedCreate", refused)
         self._owned.store.update_status(
             REPLICA_SETS,
             {
@@ -33,6 +36,9 @@ class ReplicaSets:
                                 self._owned.available(pod, spec.get("minReadySeconds") or 0) for pod in pods
                             ),
                             "observedGeneration": item["metadata"]["generation"],
+                            "conditions": with_condition(conditions, self._owned.clock(), REPLICA_FAILURE, failure)
+                            if refused
+                            else [],
                         }
                     ),
                 },

@@ -73,6 +73,16 @@ def test_a_rollout(kind: Kind, spec: dict[str, Any], status: dict[str, Any], hea
     assert bool(reason) or health is Health.HEALTHY
 
 
+def test_why_pods_cannot_be_made_is_told_whether_there_is_hope_or_not() -> None:
+    refused = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "over quota"}
+    conditions = [{"type": "Available", "status": "True"}, refused]
+    waits = rollout(Kind.DEPLOYMENT, item({"replicas": 2}, {"updatedReplicas": 0, "conditions": conditions}))
+    failed = rollout(Kind.DEPLOYMENT, item({}, {"conditions": [*EXCEEDED["conditions"], refused]}))
+    assert [found for found, _ in (waits, failed)] == [P, F]
+    assert all(reason.endswith("; pods cannot be made: FailedCreate: over quota") for _, reason in (waits, failed))
+    assert rollout(Kind.DEPLOYMENT, item({"replicas": 2}, {**DONE, "conditions": conditions})) == (H, "")
+
+
 @pytest.mark.parametrize("kind", [Kind.DEPLOYMENT, Kind.STATEFUL_SET, Kind.DAEMON_SET])
 def test_a_status_about_an_older_spec_is_not_believed(kind: Kind) -> None:
     status = {**DONE, **SET_DONE, **DAEMONS}
