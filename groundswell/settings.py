@@ -6,6 +6,7 @@ Every name that is read stands here, once; `local.settings.example.json` shows t
 import json
 import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -18,13 +19,31 @@ from groundswell.errors import InputError
 _LONGEST_WINDOW = 86_400.0
 
 
+_AKS = re.compile(
+    r"/subscriptions/[0-9a-f-]{36}/resourceGroups/[\w.()-]{1,90}"
+    r"/providers/Microsoft\.ContainerService/managedClusters/[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?",
+    re.ASCII | re.IGNORECASE,
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """How to reach one Kubernetes API server."""
+    """How to reach one Kubernetes API server: by its address and a token, or by an AKS cluster's id in Azure."""
 
-    server: str
-    token: str
+    server: str = ""
+    token: str | None = field(default=None, repr=False)
     ca_file: str | None = None
+    aks: str = ""
+    """/subscriptions/…/resourceGroups/…/providers/Microsoft.ContainerService/managedClusters/NAME"""
+
+    def __post_init__(self) -> None:
+        if not self.aks:
+            if not self.server or self.token is None:
+                raise TypeError("a cluster needs server and token, or aks")
+        elif self.server or self.token or self.ca_file:
+            raise TypeError("a cluster has either aks, or server, token and ca_file")
+        elif not _AKS.fullmatch(self.aks):
+            raise TypeError(f"aks is not the id of a managed cluster in Azure: {self.aks!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +89,7 @@ class Settings:
     webhook_header: str  # GROUNDSWELL_WEBHOOK_HEADER
     arm_endpoint: str  # GROUNDSWELL_ARM_ENDPOINT
     registries: Mapping[str, AcrRegistry]  # GROUNDSWELL_REGISTRIES: JSON, login server -> ids
-    clusters: Mapping[str, Cluster]  # GROUNDSWELL_CLUSTERS: JSON, name -> server, token, ca_file
+    clusters: Mapping[str, Cluster]  # GROUNDSWELL_CLUSTERS: JSON, name -> server, token, ca_file; or aks
     trivy: str  # GROUNDSWELL_TRIVY: path of the binary
     trivy_cache: str  # GROUNDSWELL_TRIVY_CACHE: folder that holds db/
     slots: int  # GROUNDSWELL_SLOTS: builds at once in the registries' default pools

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
     from groundswell.build.port import Builder
     from groundswell.build.revision import Revisions
+    from groundswell.deploy.aks import AksClusters
     from groundswell.deploy.port import Deployer
     from groundswell.registry.acr import AcrRegistry
     from groundswell.registry.artifacts import Artifacts
@@ -161,7 +162,16 @@ class App:
     def deployer(self) -> "Deployer":
         from groundswell.deploy.kubernetes import KubernetesDeployer
 
-        return KubernetesDeployer(self.settings.clusters)
+        return KubernetesDeployer(
+            self.settings.clusters,
+            connect=lambda name, cluster: self._aks.connect(name, cluster),  # noqa: PLW0108  # made when needed
+        )
+
+    @cached_property
+    def _aks(self) -> "AksClusters":
+        from groundswell.deploy.aks import AksClusters
+
+        return AksClusters(credential=self.credential, arm_endpoint=self.settings.arm_endpoint)
 
     @cached_property
     def catalog(self) -> Catalog:

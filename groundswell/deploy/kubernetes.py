@@ -24,6 +24,8 @@ from groundswell.settings import Cluster
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
 
+    type Connect = Callable[[str, Cluster], ApiClient]
+
 logger = logging.getLogger(__name__)
 
 CHANGE_CAUSE = "kubernetes.io/change-cause"
@@ -49,10 +51,16 @@ _SEEN_SECONDS, _SEEN_PAUSE = 3.0, 0.1
 
 
 class KubernetesDeployer:
-    """The Deployer for the clusters of the settings. Safe to share between threads."""
+    """The Deployer for the clusters of the settings. Safe to share between threads.
 
-    def __init__(self, clusters: Mapping[str, Cluster], *, clock: Clock = clocks.now) -> None:
+    `connect(name, cluster)` makes the client of a cluster that the settings know by its id in Azure.
+    """
+
+    def __init__(
+        self, clusters: Mapping[str, Cluster], *, connect: "Connect | None" = None, clock: Clock = clocks.now
+    ) -> None:
         self._clusters = clusters
+        self._connect = connect
         self._clock = clock
         self._clients: dict[str, ApiClient] = {}
         self._lock = threading.Lock()
@@ -176,7 +184,8 @@ class KubernetesDeployer:
             )
         with self._lock:
             if name not in self._clients:
-                self._clients[name] = _connect(name, cluster)
+                connect = self._connect if cluster.aks and self._connect else _connect
+                self._clients[name] = connect(name, cluster)
             return self._clients[name]
 
 

@@ -1,4 +1,7 @@
-"""What every Deployer guarantees, on the look-alike and on real API servers (tests/support/places.py)."""
+"""What every Deployer guarantees, on the look-alike and on real API servers (tests/support/places.py).
+
+The look-alike is reached by a token, and as a cluster in AKS is.
+"""
 
 import uuid
 from collections.abc import Iterator
@@ -13,17 +16,19 @@ from groundswell.deploy.port import Deployer, Health, Kind, Rollout, Workload
 from groundswell.errors import ConflictError, NotFoundError, PermanentError, TemporaryError
 from groundswell.local.certs import Certificates
 from groundswell.settings import Cluster
+from tests.support.aks import aks
 from tests.support.cluster import (
     BETTER,
     GOOD,
     MISSING,
+    READER,
     SIDE,
     certs,
     eventually,
     servers,
     workload,
 )
-from tests.support.places import NAMES, Place, place
+from tests.support.places import NAMES, Place, in_namespace, place, placed
 
 __all__ = ["certs", "servers"]  # fixtures
 
@@ -85,12 +90,23 @@ _SNAKE = {
 }
 
 
-@pytest.fixture(scope="module", params=NAMES)
+@pytest.fixture(scope="module", params=[*NAMES, "aks"])
 def subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
-    with place(request.param, request) as found:
-        deployer = KubernetesDeployer({"c": found.cluster})
-        yield Subject(deployer=deployer, place=found)
-        deployer.close()
+    if request.param in NAMES:
+        with place(request.param, request) as found:
+            yield from _subject(found, KubernetesDeployer({"c": found.cluster}))
+        return
+    certs, servers = request.getfixturevalue("certs"), request.getfixturevalue("servers")
+    with aks(servers, certs) as azure, in_namespace(azure.running.api) as namespace:
+        cluster = azure.running.cluster
+        reader = Cluster(server=cluster.server, token=READER, ca_file=cluster.ca_file)
+        found = placed(request.param, azure.running.api, namespace, cluster=cluster, reader=reader)
+        yield from _subject(found, KubernetesDeployer({"c": azure.cluster}, connect=azure.clusters.connect))
+
+
+def _subject(found: Place, deployer: KubernetesDeployer) -> Iterator[Subject]:
+    yield Subject(deployer=deployer, place=found)
+    deployer.close()
 
 
 @pytest.mark.parametrize("kind", list(Kind))
