@@ -8,7 +8,7 @@ import math
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -79,6 +79,37 @@ class ExternalRegistry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GitHost:
+    """How commits are made in the repositories of a host, or below a path of it.
+
+    GitHub takes a token, or an app with its installation and its private key (PEM); Azure DevOps a personal access
+    token, or none: then it is asked with the identity's own, of Microsoft Entra ID. `api` is the address of the API
+    where it is not the usual one of the host.
+    """
+
+    kind: str = ""
+    token: str = field(default="", repr=False)
+    app: str = ""
+    installation: str = ""
+    private_key: str = field(default="", repr=False)
+    api: str = ""
+
+    def __post_init__(self) -> None:
+        values = (self.kind, self.token, self.app, self.installation, self.private_key, self.api)
+        if not all(isinstance(value, str) for value in values):
+            raise TypeError("every field of a host must be a text")
+        if self.kind not in ("", "github", "azure-devops"):
+            raise TypeError(f"kind must be github or azure-devops, not {self.kind!r}")
+        of_app = (self.app, self.installation, self.private_key)
+        if any(of_app) and (not all(of_app) or self.token):
+            raise TypeError("app, installation and private_key go together, and without a token")
+        if self.installation and not (self.installation.isascii() and self.installation.isdecimal()):
+            raise TypeError("installation must be the number of the app's installation")
+        if self.api and not self.api.startswith("https://"):
+            raise TypeError("api must be an https address")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The product's settings; field comments name the app setting each comes from."""
 
@@ -104,6 +135,9 @@ class Settings:
     external: Mapping[str, ExternalRegistry] = field(
         default_factory=dict
     )  # GROUNDSWELL_EXTERNAL_REGISTRIES: JSON, host -> login, token_host, private
+    git: Mapping[str, GitHost] = field(
+        default_factory=dict
+    )  # GROUNDSWELL_GIT: JSON, host or host/path -> kind, token, app, installation, private_key, api
     keep_cascades_days: int = 90  # GROUNDSWELL_KEEP_CASCADES_DAYS: after their end; 0: for ever, as all of these
     keep_pushes_days: int = 90  # GROUNDSWELL_KEEP_PUSHES_DAYS: lines of the push log
     archive: bool = True  # GROUNDSWELL_ARCHIVE: yes or no: whether a summary is kept of old cascades
@@ -201,6 +235,25 @@ def _window(values: Mapping[str, str], name: str) -> float:
     return seconds
 
 
+_GIT = re.compile(r"[a-z0-9][a-z0-9.-]*(?::\d{1,5})?(?:/[\w.-]+)*", re.ASCII)
+
+
+def _git(values: Mapping[str, str], name: str) -> dict[str, GitHost]:
+    found = _entries(values, name, GitHost)
+    for place, host in found.items():
+        if not _GIT.fullmatch(place):
+            raise InputError(f"setting {name}: {place!r} must be a host, or a path on it: github.com/contoso/fleet")
+        kind = host.kind or {"github.com": "github", "dev.azure.com": "azure-devops"}.get(place.partition("/")[0])
+        if kind is None:
+            raise InputError(f"setting {name}: {place} needs a kind, github or azure-devops")
+        if kind == "github" and not (host.token or host.app):
+            raise InputError(f"setting {name}: {place} needs a token, or app, installation and private_key")
+        if kind == "azure-devops" and host.app:
+            raise InputError(f"setting {name}: {place} is Azure DevOps, which knows no app")
+        found[place] = replace(host, kind=kind)
+    return found
+
+
 def _external(
     values: Mapping[str, str], name: str, registries: Mapping[str, AcrRegistry]
 ) -> dict[str, ExternalRegistry]:
@@ -254,6 +307,7 @@ def parse(values: Mapping[str, str]) -> Settings:
         settle_bases=_windows(values, "GROUNDSWELL_SETTLE_BASES"),
         agent_pools=_limits(values, "GROUNDSWELL_AGENT_POOLS"),
         external=_external(values, "GROUNDSWELL_EXTERNAL_REGISTRIES", registries),
+        git=_git(values, "GROUNDSWELL_GIT"),
         keep_cascades_days=_days(values, "GROUNDSWELL_KEEP_CASCADES_DAYS", 90),
         keep_pushes_days=_days(values, "GROUNDSWELL_KEEP_PUSHES_DAYS", 90),
         archive=_yes(values, "GROUNDSWELL_ARCHIVE", default=True),

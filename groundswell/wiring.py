@@ -160,12 +160,17 @@ class App:
 
     @cached_property
     def deployer(self) -> "Deployer":
+        from groundswell.deploy.git.deployer import GitDeployer
+        from groundswell.deploy.git.hosts import Hosts
         from groundswell.deploy.kubernetes import KubernetesDeployer
+        from groundswell.deploy.router import RoutedDeployer
 
-        return KubernetesDeployer(
+        clusters = KubernetesDeployer(
             self.settings.clusters,
             connect=lambda name, cluster: self._aks.connect(name, cluster),  # noqa: PLW0108  # made when needed
         )
+        hosts = Hosts(self.settings.git, lambda: self.credential, clock=self.clock)
+        return RoutedDeployer(clusters=clusters, git=GitDeployer(hosts.forge))
 
     @cached_property
     def _aks(self) -> "AksClusters":

@@ -94,10 +94,9 @@ def _kustomized(text: str, git: GitFile) -> _Name:
 def _kustomize(text: str, git: GitFile, wanted: str) -> str:
     image = _split(wanted)
     key, value, other = ("digest", image.digest, "newTag") if image.digest else ("newTag", image.tag, "digest")
-    if same := scalars.pair(_entry(text, git), key, git.path):
-        text = scalars.replace(text, scalars.scalar(same[1], key, git.path), value, git.path)
-    elif instead := scalars.pair(_entry(text, git), other, git.path):
-        text = scalars.rename(text, instead, key, value, git.path)
+    entry = _entry(text, git)  # it has one of the two, or it would not have been read
+    former = next(found for each in (key, other) if (found := scalars.pair(entry, each, git.path)))
+    text = scalars.rename(text, former, key, value, git.path)
     entry = _entry(text, git)
     if (scalars.text_of(entry, "newName", git.path) or git.image) == image.name:
         return text

@@ -12,12 +12,14 @@ import yaml
 from groundswell.errors import InputError
 
 MAX_CHARACTERS = 512 * 1024
+MAX_DEPTH = 100
 
 type Pair = tuple[yaml.ScalarNode, yaml.Node]
 
 
 class _Loader(yaml.SafeLoader):
     file = ""
+    depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]  # without annotations
@@ -26,7 +28,11 @@ class _Loader(yaml.SafeLoader):
                 f"{self.file}:{event.start_mark.line + 1}: has the anchor or alias {anchor!r}: what is changed "
                 "there would change elsewhere too; write the values out"
             )
+        self.depth += 1  # the scanner takes time by the square of it
+        if self.depth > MAX_DEPTH:
+            raise InputError(f"{self.file}:{event.start_mark.line + 1}: nested more than {MAX_DEPTH} deep")
         node: yaml.Node | None = super().compose_node(parent, index)
+        self.depth -= 1
         return node
 
 
@@ -42,8 +48,6 @@ def documents(text: str, name: str) -> tuple[yaml.MappingNode, ...]:
         raise InputError(f"{name}:{line}: not valid YAML: {exc.problem or exc.context}") from exc
     except yaml.YAMLError as exc:
         raise InputError(f"{name}: not valid YAML: {exc}") from exc
-    except RecursionError as exc:
-        raise InputError(f"{name}: nested too deeply") from exc
     return tuple(node for node in nodes if isinstance(node, yaml.MappingNode))
 
 
