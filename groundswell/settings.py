@@ -35,15 +35,21 @@ class Cluster:
     ca_file: str | None = None
     aks: str = ""
     """/subscriptions/…/resourceGroups/…/providers/Microsoft.ContainerService/managedClusters/NAME"""
+    via: str = ""
+    """`run-command`: through commands that AKS runs in a private cluster, which cannot be reached otherwise."""
 
     def __post_init__(self) -> None:
         if not self.aks:
             if not self.server or self.token is None:
                 raise TypeError("a cluster needs server and token, or aks")
+            if self.via:
+                raise TypeError("via is for a cluster with aks")
         elif self.server or self.token or self.ca_file:
             raise TypeError("a cluster has either aks, or server, token and ca_file")
         elif not _AKS.fullmatch(self.aks):
             raise TypeError(f"aks is not the id of a managed cluster in Azure: {self.aks!r}")
+        elif self.via not in ("", "run-command"):
+            raise TypeError(f"via must be run-command, not {self.via!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +126,7 @@ class Settings:
     webhook_header: str  # GROUNDSWELL_WEBHOOK_HEADER
     arm_endpoint: str  # GROUNDSWELL_ARM_ENDPOINT
     registries: Mapping[str, AcrRegistry]  # GROUNDSWELL_REGISTRIES: JSON, login server -> ids
-    clusters: Mapping[str, Cluster]  # GROUNDSWELL_CLUSTERS: JSON, name -> server, token, ca_file; or aks
+    clusters: Mapping[str, Cluster]  # GROUNDSWELL_CLUSTERS: JSON, name -> server, token, ca_file; or aks, via
     trivy: str  # GROUNDSWELL_TRIVY: path of the binary
     trivy_cache: str  # GROUNDSWELL_TRIVY_CACHE: folder that holds db/
     slots: int  # GROUNDSWELL_SLOTS: builds at once in the registries' default pools

@@ -25,6 +25,7 @@ from kubernetes.client.rest import RESTClientObject, RESTResponse
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from groundswell.deploy.arm import Place, place, translated
+from groundswell.deploy.run_command import RunCommandClient
 from groundswell.errors import PermanentError, TemporaryError, cause
 from groundswell.settings import Cluster
 
@@ -52,20 +53,32 @@ class AksClusters:
     credential: TokenCredential
     arm_endpoint: str
     clock: Callable[[], float] = time.monotonic
+    poll_seconds: float = 2.0
+    """Between two looks at a command that is run in a private cluster."""
 
     def connect(self, name: str, cluster: Cluster) -> ApiClient:
         """The client of the cluster `name`. Raises as `translated`; PermanentError without Entra ID integration."""
         where = place(cluster.aks, self.credential, self.arm_endpoint)
-        return _Client(name, where, self.credential, self.clock)
+
+        def token() -> str:
+            """azure-identity keeps it until shortly before its end."""
+            try:
+                return self.credential.get_token(SCOPE).token
+            except (AzureError, OSError) as exc:
+                raise TemporaryError(f"cluster {name}: no token from Entra ID ({cause(exc)})") from exc
+
+        if cluster.via == "run-command":
+            return RunCommandClient(name, where, token, poll_seconds=self.poll_seconds)
+        return _Client(name, where, token, self.clock)
 
 
 class _Client(ApiClient):
     """Safe to share between threads, as its base is."""
 
-    def __init__(self, name: str, where: Place, credential: TokenCredential, clock: Callable[[], float]) -> None:
+    def __init__(self, name: str, where: Place, token: Callable[[], str], clock: Callable[[], float]) -> None:
         self._name = name
         self._place = where
-        self._credential = credential
+        self._token = token
         self._clock = clock
         self._renewing = threading.Lock()
         with contextlib.ExitStack() as failing:
@@ -108,12 +121,8 @@ class _Client(ApiClient):
         return super().call_api(method, self._moved(url, before), *args, **options)
 
     def _authorise(self, configuration: Configuration) -> None:
-        """Called before each request; azure-identity keeps the token until shortly before its end."""
-        try:
-            token = self._credential.get_token(SCOPE).token
-        except (AzureError, OSError) as exc:
-            raise TemporaryError(f"cluster {self._name}: no token from Entra ID ({cause(exc)})") from exc
-        configuration.api_key = {"authorization": f"Bearer {token}"}
+        """Called before each request."""
+        configuration.api_key = {"authorization": f"Bearer {self._token()}"}
 
     def _moved(self, url: str, before: Endpoint) -> str:
         return self._endpoint.server + url.removeprefix(before.server)

@@ -16,7 +16,7 @@ from groundswell.deploy.port import Deployer, Health, Kind, Rollout, Workload
 from groundswell.errors import ConflictError, NotFoundError, PermanentError, TemporaryError
 from groundswell.local.certs import Certificates
 from groundswell.settings import Cluster
-from tests.support.aks import aks
+from tests.support.aks import ID, aks
 from tests.support.cluster import (
     BETTER,
     GOOD,
@@ -91,14 +91,17 @@ _SNAKE = {
 }
 
 
-@pytest.fixture(scope="module", params=[*NAMES, "aks"])
+@pytest.fixture(scope="module", params=[*NAMES, "aks", "run-command"])
 def subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
     if request.param in NAMES:
         with place(request.param, request) as found:
             yield from _subject(found, KubernetesDeployer({"c": found.cluster}))
         return
     certs, servers = request.getfixturevalue("certs"), request.getfixturevalue("servers")
-    with aks(servers, certs) as azure, in_namespace(azure.running.api) as namespace:
+    by_command = request.param == "run-command"
+    seconds = 1.0 if by_command else 0.05  # a command takes longer than a call
+    with aks(servers, certs, ready_seconds=seconds) as azure, in_namespace(azure.running.api) as namespace:
+        azure.cluster = Cluster(aks=ID, via="run-command" if by_command else "")
         cluster = azure.running.cluster
         reader = Cluster(server=cluster.server, token=READER, ca_file=cluster.ca_file)
         found = placed(request.param, azure.running.api, namespace, cluster=cluster, reader=reader)

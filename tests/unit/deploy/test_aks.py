@@ -136,6 +136,17 @@ def test_azure_that_does_not_answer(azure: Aks) -> None:
         deployer.observe(OF)
 
 
+def test_no_token_for_azure(azure: Aks) -> None:
+    class Speechless:
+        def get_token(self, *_: str, **__: Any) -> Any:
+            raise ClientAuthenticationError("no identity here")
+
+    clusters = AksClusters(credential=Speechless(), arm_endpoint=azure.clusters.arm_endpoint)
+    deployer = KubernetesDeployer({"c": azure.cluster}, connect=clusters.connect)
+    with pytest.raises(TemporaryError, match=r"gave no token .*no identity here"):
+        deployer.observe(OF)
+
+
 def test_no_kubeconfig(azure: Aks, deployer: KubernetesDeployer) -> None:
     azure.arm.kubeconfigs = []
     with pytest.raises(PermanentError, match="gave no kubeconfig"):
@@ -177,6 +188,14 @@ def test_what_is_no_kubeconfig(text: str, told: str) -> None:
 def test_only_what_is_one_way_to_a_cluster_is_one() -> None:
     assert Cluster(aks=ID).server == ""
     assert "secret" not in repr(Cluster(server="s", token="secret"))
-    for fields in ({}, {"server": "s"}, {"aks": ID, "token": "t"}, {"aks": ID + "/x"}, {"aks": "/subscriptions/x"}):
+    for fields in (
+        {},
+        {"server": "s"},
+        {"aks": ID, "via": "x"},
+        {"server": "s", "token": "t", "via": "run-command"},
+        {"aks": ID, "token": "t"},
+        {"aks": ID + "/x"},
+        {"aks": "/subscriptions/x"},
+    ):
         with pytest.raises(TypeError):
             Cluster(**fields)
