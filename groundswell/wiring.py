@@ -170,7 +170,7 @@ class App:
             connect=lambda name, cluster: self._aks.connect(name, cluster),  # noqa: PLW0108  # made when needed
         )
         hosts = Hosts(self.settings.git, lambda: self.credential, clock=self.clock)
-        return RoutedDeployer(clusters=clusters, git=GitDeployer(hosts.forge))
+        return RoutedDeployer(clusters=clusters, git=GitDeployer(hosts.forge, clock=self.clock))
 
     @cached_property
     def _aks(self) -> "AksClusters":

@@ -58,11 +58,15 @@ class Health(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rollout:
-    """What the cluster says about a workload now. `image` is what the container's spec names."""
+    """What the cluster says about a workload now. `image` is what the container's spec names.
+
+    `waits`: for a person, who may take days, so that the time a rollout may take is not counted.
+    """
 
     image: str
     health: Health
     reason: str = ""
+    waits: bool = False
 
 
 class Deployer(Protocol):

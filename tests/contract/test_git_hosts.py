@@ -48,6 +48,7 @@ class Subject:
     url: str
     deployer: GitDeployer
     hosts: Hosts
+    time: float = 0.0
 
     @property
     def repository(self) -> Repository:
@@ -102,7 +103,8 @@ def _served(host: git_hosts.GitHost, servers: Servers, url: str, place: str, ent
     settings = {place: GitHost(**values, api=f"https://localhost:{port}")}
     hosts = Hosts(settings, ManagedIdentityCredential)
     try:
-        yield Subject(host=host, url=url, deployer=GitDeployer(hosts.forge), hosts=hosts)
+        made = Subject(host=host, url=url, deployer=GitDeployer(hosts.forge, clock=lambda: made.time), hosts=hosts)
+        yield made
     finally:
         hosts.close()
 
@@ -200,49 +202,80 @@ def test_a_protected_branch_wants_a_pull_request(subject: Subject) -> None:
 
 def test_a_pull_request_waits_until_it_is_merged(subject: Subject) -> None:
     of = subject.of(pull_request=True)
-    assert subject.deployer.observe(of).health is Health.HEALTHY
+    assert subject.deployer.observe(of).image == OLD
     for _ in range(2):
         subject.deployer.patch(of, NEW, cause="groundswell cascade 7")
     (proposal,) = subject.host.proposals
     assert (proposal.into, proposal.title) == ("main", f"Run web at {'2' * 12}")
-    assert proposal.body.startswith(f"groundswell cascade 7\n\nRuns `{NEW}` by `{PATH}`.")
+    assert proposal.body.startswith(f"Runs `{NEW}`.\n\ngroundswell cascade 7\n\n")
     assert subject.repository.ahead(proposal.head, "main") == 1
     seen = subject.deployer.observe(of)
-    assert (seen.image, seen.health) == (OLD, Health.PROGRESSING)
+    assert (seen.image, seen.health, seen.waits) == (NEW, Health.PROGRESSING, True)
     assert seen.reason.startswith("pull request #1 waits to be merged: https://")
     subject.host.merge(proposal)
-    assert subject.deployer.observe(of).health is Health.HEALTHY
-    assert subject.deployer.observe(of).image == NEW
+    subject.time += 61.0
+    seen = subject.deployer.observe(of)
+    assert (seen.image, seen.health, seen.waits) == (NEW, Health.HEALTHY, False)
     subject.deployer.patch(of, NEW, cause="groundswell cascade 7")
     assert len(subject.host.proposals) == 1
 
 
-def test_what_a_person_closed_is_not_opened_again_for_the_same_cause(subject: Subject) -> None:
+def test_a_host_is_not_asked_all_the_time(subject: Subject) -> None:
+    of = subject.of(pull_request=True)
+    subject.deployer.patch(of, NEW, cause="c")
+    subject.deployer.observe(of)
+    subject.host.asked.clear()
+    for _ in range(5):
+        subject.time += 11.0
+        assert subject.deployer.observe(of).waits
+    assert subject.host.asked == []
+    subject.deployer.patch(of, OLD, cause="back")  # what we do ourselves is seen at once
+    assert subject.deployer.observe(of).image == OLD
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+def test_a_pull_request_that_a_person_closes_has_failed(subject: Subject, deleted: bool) -> None:
     of = subject.of(pull_request=True)
     subject.deployer.patch(of, NEW, cause="cascade 7")
-    subject.host.proposals[0].state = State.CLOSED
-    assert subject.deployer.observe(of).health is Health.HEALTHY  # it runs what the branch says
-    with pytest.raises(PermanentError, match=r"pull request #1 was closed without being merged.*reopen it"):
-        subject.deployer.patch(of, NEW, cause="cascade 7")
+    (proposal,) = subject.host.proposals
+    proposal.state = State.CLOSED
+    if deleted:
+        subject.repository.git("update-ref", "-d", f"refs/heads/{proposal.head}")
+    seen = subject.deployer.observe(of)
+    assert (seen.image, seen.health, seen.waits) == (NEW, Health.FAILED, False)
+    assert seen.reason.startswith("pull request #1 was closed without being merged: https://")
+    for _ in range(2):
+        subject.deployer.patch(of, OLD, cause="rolled back by cascade 7")
+        seen = subject.deployer.observe(of)
+        assert (seen.image, seen.health) == (OLD, Health.HEALTHY)
+    assert subject.said() == TEXT
     subject.repository.write("main", {"README.md": b"later"}, "later")
     subject.deployer.patch(of, NEW, cause="cascade 8")
     assert [each.state for each in subject.host.proposals] == [State.CLOSED, State.OPEN]
-    assert subject.repository.read(subject.host.proposals[1].head, "README.md") == "later"  # begun anew
+    assert subject.repository.read(proposal.head, "README.md") == "later"  # begun anew
 
 
-def test_an_older_proposal_is_closed_for_a_newer_one(subject: Subject) -> None:
+def test_a_newer_image_goes_into_the_open_pull_request(subject: Subject) -> None:
     of, other = subject.of(pull_request=True), subject.of(pull_request=True, path="other.yaml")
     subject.repository.write("main", {"other.yaml": TEXT.encode()}, "another")
     subject.deployer.patch(other, NEW, cause="c")
     subject.deployer.patch(of, NEW, cause="c")
     subject.deployer.patch(of, NEWER, cause="d")
-    assert [each.state for each in subject.host.proposals] == [State.OPEN, State.CLOSED, State.OPEN]
+    first, second = subject.host.proposals
+    assert (first.state, first.title) == (State.OPEN, f"Run web at {'2' * 12}")
+    assert (second.state, second.title) == (State.OPEN, f"Run web at {'3' * 12}")
+    assert subject.deployer.observe(of).image == NEWER
+    subject.host.merge(second)
+    subject.time += 61.0
+    assert subject.deployer.observe(of).image == NEWER
 
 
-def test_a_roll_back_closes_what_is_proposed(subject: Subject) -> None:
+def test_a_roll_back_withdraws_what_is_proposed(subject: Subject) -> None:
     of = subject.of(pull_request=True)
     subject.deployer.patch(of, NEW, cause="c")
     subject.deployer.patch(of, OLD, cause="rolled back by c")
+    seen = subject.deployer.observe(of)
+    assert (seen.image, seen.health) == (OLD, Health.HEALTHY)
     assert [each.state for each in subject.host.proposals] == [State.CLOSED]
     assert subject.said() == TEXT
 
@@ -254,6 +287,15 @@ def test_there_and_back_and_there_again(subject: Subject) -> None:
         assert len(subject.host.proposals) == count
         subject.host.merge(subject.host.proposals[-1])
         assert subject.deployer.observe(of).image == image
+
+
+def test_what_a_person_wrote_on_the_branch_counts(subject: Subject) -> None:
+    of = subject.of(pull_request=True)
+    subject.deployer.patch(of, NEW, cause="c")
+    by_hand = TEXT.replace(OLD.partition("@")[2], NEWER.partition("@")[2])
+    subject.repository.write("main", {PATH: by_hand.encode()}, "by hand")
+    subject.host.proposals[0].state = State.MERGED
+    assert subject.deployer.observe(of).image == NEWER
 
 
 @pytest.mark.parametrize("done", [1, 2, 3])
@@ -289,6 +331,30 @@ def test_a_crash_after_any_write_is_gone_on_from(
     assert writes == 3
 
 
+@pytest.mark.parametrize("crashed", ["commit", "amend"])
+def test_a_crash_while_a_newer_image_is_proposed(
+    subject: Subject, crashed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of = subject.of(pull_request=True)
+    subject.deployer.patch(of, NEW, cause="c")
+    forge = subject.hosts.forge(subject.url)
+
+    class CrashError(Exception):
+        pass
+
+    def crash(*_: Any) -> None:
+        raise CrashError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(forge, crashed, crash)
+        with pytest.raises(CrashError):
+            subject.deployer.patch(of, NEWER, cause="d")
+    subject.deployer.patch(of, NEWER, cause="d")
+    (proposal,) = subject.host.proposals
+    assert (proposal.state, subject.repository.ahead(proposal.head, "main")) == (State.OPEN, 2)
+    assert subject.deployer.observe(of).image == NEWER
+
+
 @pytest.mark.parametrize("step", ["point", "commit", "propose"])
 def test_two_at_once_make_one(subject: Subject, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
     of = subject.of(pull_request=True)
@@ -313,6 +379,12 @@ def test_what_is_not_there(subject: Subject) -> None:
     for fields in ({"path": "none.yaml"}, {"branch": "none"}):
         with pytest.raises(NotFoundError, match="none"):
             subject.deployer.observe(subject.of(**fields))
+
+
+def test_a_branch_that_is_deleted_meanwhile(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subject.hosts.forge(subject.url), "tip", lambda _: None)
+    with pytest.raises(NotFoundError, match=r"main"):
+        subject.deployer.patch(subject.of(pull_request=True), NEW, cause="c")
 
 
 def test_what_the_file_does_not_say(subject: Subject) -> None:
@@ -373,7 +445,7 @@ def test_what_a_host_may_answer(
     [
         (200, b"1", lambda forge: forge.tip("main"), "the answer|no file but a folder"),
         (200, b'{"object": {}, "value": [1]}', lambda forge: forge.tip("main"), "names no commit|no list"),
-        (200, b"{}", lambda forge: forge.pulls("main"), "no list"),
+        (200, b"{}", lambda forge: forge.pull("gs/a", "main"), "no list"),
         (201, b"{}", lambda forge: forge.propose("a", "main", "t", "b"), "holds no pull request"),
         (201, b'{"number": 1, "state": []}', lambda forge: forge.propose("a", "main", "t", "b"), "holds no pull"),
     ],

@@ -112,7 +112,7 @@ class GitHub(GitHost):
             web.patch(f"{base}/git/refs/heads/{{branch:.+}}", self._move),
             web.get(f"{base}/pulls", self._pulls),
             web.post(f"{base}/pulls", self._pull),
-            web.patch(f"{base}/pulls/{{number}}", self._close),
+            web.patch(f"{base}/pulls/{{number}}", self._change),
         ]
 
     def _found(self, branch: str, path: str) -> tuple[str, str] | None:
@@ -164,20 +164,22 @@ class GitHub(GitHost):
     async def _move(self, request: web.Request) -> web.Response:
         body = await request.json()
         assert body["force"] is True
-        self.repository.point(request.match_info["branch"], body["sha"])
+        branch = request.match_info["branch"]
+        self.repository.point(branch, body["sha"])
+        for each in self.proposed(State.OPEN):  # as GitHub does with one that has nothing left
+            if each.head == branch and self.repository.ahead(branch, each.into) == 0:
+                each.state = State.CLOSED
         return web.json_response({})
 
     async def _pulls(self, request: web.Request) -> web.Response:
         query = request.query
-        size, page = int(query["per_page"]), int(query["page"])
+        assert query["state"] == "all"
         found = [
             self._shown(each)
             for each in reversed(self.proposals)
-            if each.into == query["base"]
-            and (query["state"] == "all" or each.state is State.OPEN)
-            and query.get("head") in (None, f"{self.name.partition('/')[0]}:{each.head}")
+            if each.into == query["base"] and query["head"] == f"{self.name.partition('/')[0]}:{each.head}"
         ]
-        return web.json_response(found[(page - 1) * size : page * size])
+        return web.json_response(found[: int(query["per_page"])])
 
     async def _pull(self, request: web.Request) -> web.Response:
         body = await request.json()
@@ -190,10 +192,12 @@ class GitHub(GitHost):
             return _say(422, "Validation Failed", errors=[{"resource": "PullRequest", "message": message}])
         return web.json_response(self._shown(self._propose(head, into, body["title"], body["body"])), status=201)
 
-    async def _close(self, request: web.Request) -> web.Response:
-        proposal = self.proposals[int(request.match_info["number"]) - 1]
-        assert (await request.json()) == {"state": "closed"}
-        proposal.state = State.CLOSED
+    async def _change(self, request: web.Request) -> web.Response:
+        proposal, body = self.proposals[int(request.match_info["number"]) - 1], await request.json()
+        if body == {"state": "closed"}:
+            proposal.state = State.CLOSED
+        else:
+            proposal.title, proposal.body = body["title"], body["body"]
         return web.json_response(self._shown(proposal))
 
     def _shown(self, proposal: Proposal) -> dict[str, Any]:
@@ -250,7 +254,7 @@ class DevOps(GitHost):
             web.post(f"{base}/pushes", self._push),
             web.get(f"{base}/pullrequests", self._pulls),
             web.post(f"{base}/pullrequests", self._pull),
-            web.patch(f"{base}/pullrequests/{{number}}", self._close),
+            web.patch(f"{base}/pullrequests/{{number}}", self._change),
         ]
 
     async def _read(self, request: web.Request) -> web.Response:
@@ -305,16 +309,14 @@ class DevOps(GitHost):
 
     async def _pulls(self, request: web.Request) -> web.Response:
         query = request.query
-        skip, top = int(query["$skip"]), int(query["$top"])
+        assert query["searchCriteria.status"] == "all"
         found = [
             self._shown(each)
             for each in reversed(self.proposals)
             if query["searchCriteria.targetRefName"] == f"refs/heads/{each.into}"
-            and (query["searchCriteria.status"] == "all" or each.state is State.OPEN)
-            and query.get("searchCriteria.sourceRefName") in (None, f"refs/heads/{each.head}")
+            and query["searchCriteria.sourceRefName"] == f"refs/heads/{each.head}"
         ]
-        page = found[skip : skip + top]
-        return web.json_response({"value": page, "count": len(page)})
+        return web.json_response({"value": found[: int(query["$top"])], "count": len(found)})
 
     async def _pull(self, request: web.Request) -> web.Response:
         body = await request.json()
@@ -324,10 +326,14 @@ class DevOps(GitHost):
         made = self._propose(head, into, body["title"], body["description"])
         return web.json_response(self._shown(made), status=201)
 
-    async def _close(self, request: web.Request) -> web.Response:
-        proposal = self.proposals[int(request.match_info["number"]) - 1]
-        assert (await request.json()) == {"status": "abandoned"}
-        proposal.state = State.CLOSED
+    async def _change(self, request: web.Request) -> web.Response:
+        proposal, body = self.proposals[int(request.match_info["number"]) - 1], await request.json()
+        if proposal.state is not State.OPEN:
+            return _say(400, "TF401181: The pull request cannot be edited due to its state.")
+        if body == {"status": "abandoned"}:
+            proposal.state = State.CLOSED
+        else:
+            proposal.title, proposal.body = body["title"], body["description"]
         return web.json_response(self._shown(proposal))
 
     def _shown(self, proposal: Proposal) -> dict[str, Any]:

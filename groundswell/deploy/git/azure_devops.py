@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from groundswell.deploy.git.forge import File, Pull, State
+from groundswell.deploy.git.forge import File, Pull, State, latest
 from groundswell.deploy.git.rest import Answer, Rest
 from groundswell.deploy.git.tokens import Authorise
 from groundswell.errors import ConflictError, NotFoundError, PermanentError, TemporaryError
@@ -17,7 +17,7 @@ from groundswell.errors import ConflictError, NotFoundError, PermanentError, Tem
 NEED = "Code (read & write): contribute, create branch, contribute to pull requests"
 VERSION = "7.1"
 _NOTHING = "0" * 40
-_TOP, _MAX_PAGES = 100, 10
+_TOP = 100
 _STATES = {"active": State.OPEN, "completed": State.MERGED, "abandoned": State.CLOSED}
 
 
@@ -84,25 +84,16 @@ class AzureDevOps:
                 raise ConflictError(f"{subject}: somebody made or moved it meanwhile")
             raise PermanentError(f"{subject}: refused ({status[:100]}); the token must be allowed: {NEED}")
 
-    def pulls(self, into: str, *, head: str | None = None) -> tuple[Pull, ...]:
-        query: dict[str, str | int] = {
+    def pull(self, head: str, into: str) -> Pull | None:
+        subject = f"{self._name}, looking for a pull request from {head} into {into}"
+        query = {
+            "searchCriteria.sourceRefName": f"refs/heads/{head}",
             "searchCriteria.targetRefName": f"refs/heads/{into}",
-            "searchCriteria.status": "active",
+            "searchCriteria.status": "all",
+            "$top": _TOP,
         }
-        if head is not None:
-            query |= {
-                "searchCriteria.sourceRefName": f"refs/heads/{head}",
-                "searchCriteria.status": "all",
-            }
-        subject = f"{self._name}, looking for pull requests into {into}"
-        found: list[Pull] = []
-        for page in range(_MAX_PAGES):
-            paged = {**query, "$top": _TOP, "$skip": page * _TOP}
-            items = _values(self._send("GET", "/pullrequests", subject, query=paged).json(), subject)
-            found += [self._pull(item, subject) for item in items]
-            if len(items) < _TOP:
-                break
-        return tuple(sorted(found, key=lambda pull: -pull.number))
+        items = _values(self._send("GET", "/pullrequests", subject, query=query).json(), subject)
+        return latest(self._pull(item, subject) for item in items)
 
     def propose(self, head: str, into: str, title: str, body: str) -> Pull:
         subject = f"{self._name}, opening a pull request from {head} into {into}"
@@ -113,6 +104,10 @@ class AzureDevOps:
             "description": body,
         }
         return self._pull(self._send("POST", "/pullrequests", subject, body=content).json(), subject)
+
+    def amend(self, pull: Pull, title: str, body: str) -> None:
+        subject = f"{self._name}, changing pull request {pull.number}"
+        self._send("PATCH", f"/pullrequests/{pull.number}", subject, body={"title": title, "description": body})
 
     def close_pull(self, pull: Pull) -> None:
         subject = f"{self._name}, abandoning pull request {pull.number}"

@@ -1,5 +1,6 @@
 """What is asked of a host of git repositories: one file of a branch, a commit to it, branches, pull requests."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -56,12 +57,23 @@ class Forge(Protocol):
         """Make a branch, or move the one that is at `former`, back too."""
         ...
 
-    def pulls(self, into: str, *, head: str | None = None) -> tuple[Pull, ...]:
-        """Pull requests into a branch, the newest first: the open ones, or those of one head in any state."""
+    def pull(self, head: str, into: str) -> Pull | None:
+        """The pull request from a branch: the open one, else the newest; None when there never was one."""
         ...
 
-    def propose(self, head: str, into: str, title: str, body: str) -> Pull: ...
+    def propose(self, head: str, into: str, title: str, body: str) -> Pull:
+        """Open one; that which somebody else opened meanwhile is as good."""
+        ...
+
+    def amend(self, pull: Pull, title: str, body: str) -> None:
+        """Say something else of an open one."""
+        ...
 
     def close_pull(self, pull: Pull) -> None:
-        """Close it without merging it."""
+        """Close an open one without merging it."""
         ...
+
+
+def latest(pulls: Iterable[Pull]) -> Pull | None:
+    """The open one, else the newest."""
+    return max(pulls, key=lambda pull: (pull.state is State.OPEN, pull.number), default=None)

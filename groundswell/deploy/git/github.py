@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from groundswell.deploy.git.forge import File, Pull, State
+from groundswell.deploy.git.forge import File, Pull, State, latest
 from groundswell.deploy.git.rest import Answer, Rest, message
 from groundswell.deploy.git.tokens import Authorise
 from groundswell.errors import ConflictError, PermanentError, TemporaryError
 
 NEED = "contents: write and pull requests: write on the repository"
-_PER_PAGE, _MAX_PAGES = 100, 10
+_PER_PAGE = 100
 _RULES = ("protected branch", "rule violations", "through a pull request")
 
 
@@ -86,20 +86,13 @@ class GitHub:
                 raise PermanentError(f"{subject}: refused; see whether a rule keeps such branches from being made")
             raise ConflictError(f"{subject}: somebody made it meanwhile")
 
-    def pulls(self, into: str, *, head: str | None = None) -> tuple[Pull, ...]:
-        subject = f"{self._name}, looking for pull requests into {into}"
-        query: dict[str, str | int] = {"base": into, "state": "open", "sort": "created", "direction": "desc"}
-        if head is not None:
-            query |= {"head": f"{self._owner}:{head}", "state": "all"}
-        found: list[Pull] = []
-        for page in range(1, _MAX_PAGES + 1):
-            items = self._send(
-                "GET", "/pulls", subject, query={**query, "per_page": _PER_PAGE, "page": page}
-            ).json()
-            found += [_pull(item, subject) for item in _items(items, subject)]
-            if len(items) < _PER_PAGE:
-                break
-        return tuple(found)
+    def pull(self, head: str, into: str) -> Pull | None:
+        subject = f"{self._name}, looking for a pull request from {head} into {into}"
+        query = {"head": f"{self._owner}:{head}", "base": into, "state": "all", "per_page": _PER_PAGE}
+        items = self._send("GET", "/pulls", subject, query=query).json()
+        if not isinstance(items, list):
+            raise TemporaryError(f"{subject}: the answer is no list")
+        return latest(_pull(item, subject) for item in items)
 
     def propose(self, head: str, into: str, title: str, body: str) -> Pull:
         subject = f"{self._name}, opening a pull request from {head} into {into}"
@@ -107,10 +100,14 @@ class GitHub:
         answer = self._send("POST", "/pulls", subject, body=content, expected=(201, 422))
         if answer.status == 201:
             return _pull(answer.json(), subject)
-        for pull in self.pulls(into, head=head):
-            if pull.state is State.OPEN:  # somebody else opened it meanwhile
-                return pull
+        found = self.pull(head, into)
+        if found is not None and found.state is State.OPEN:
+            return found
         raise PermanentError(f"{subject}: refused{message(answer.body)}")
+
+    def amend(self, pull: Pull, title: str, body: str) -> None:
+        subject = f"{self._name}, changing pull request #{pull.number}"
+        self._send("PATCH", f"/pulls/{pull.number}", subject, body={"title": title, "body": body})
 
     def close_pull(self, pull: Pull) -> None:
         subject = f"{self._name}, closing pull request #{pull.number}"
@@ -124,12 +121,6 @@ def _object(answer: Answer) -> dict[str, Any]:
     found = answer.json()
     if not isinstance(found, dict):
         raise PermanentError(f"{answer.subject}: it is no file but a folder")
-    return found
-
-
-def _items(found: Any, subject: str) -> list[Any]:
-    if not isinstance(found, list):
-        raise TemporaryError(f"{subject}: the answer is no list")
     return found
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from groundswell.cascade.model import Stage, Status
 from groundswell.deploy.git.deployer import GitDeployer
-from groundswell.deploy.git.forge import File, Pull, State
+from groundswell.deploy.git.forge import File, Pull, State, latest
 from groundswell.deploy.port import Workload
 from groundswell.deploy.router import RoutedDeployer
 from groundswell.errors import ConflictError
@@ -47,10 +47,13 @@ class FakeForge:
         assert former == self.tip(branch)
         self.branches[branch] = self.branches["main"][: int(commit)]
 
-    def pulls(self, into: str, *, head: str | None = None) -> tuple[Pull, ...]:
+    def pull(self, head: str, into: str) -> Pull | None:
         assert into == "main"
-        newest = reversed(self.pull_requests)
-        return tuple(pull for pull in newest if (pull.state is State.OPEN if head is None else pull.head == head))
+        return latest(pull for pull in self.pull_requests if pull.head == head)
+
+    def amend(self, pull: Pull, title: str, body: str) -> None:
+        assert title
+        self.pull_requests[pull.number - 1] = replace(pull, body=body)
 
     def propose(self, head: str, into: str, title: str, body: str) -> Pull:
         assert title
@@ -80,7 +83,9 @@ def forge() -> FakeForge:
 
 def started(make_world: MakeWorld, forge: FakeForge, *workloads: Workload) -> World:
     world = make_world(registration("top", BASE, deployments=workloads))
-    world.app.__dict__["deployer"] = RoutedDeployer(clusters=world.deployer, git=GitDeployer(lambda _: forge))
+    world.app.__dict__["deployer"] = RoutedDeployer(
+        clusters=world.deployer, git=GitDeployer(lambda _: forge, clock=lambda: world.time)
+    )
     world.push_base()
     return world
 
@@ -98,6 +103,9 @@ def test_a_commit_is_a_rollout(make_world: MakeWorld, forge: FakeForge) -> None:
 def test_a_pull_request_is_one_when_it_is_merged(make_world: MakeWorld, forge: FakeForge) -> None:
     world = started(make_world, forge, by_git(pull_request=True), workload("web"))
     world.drive(until=300)
+    world.time += 5 * 86_400  # a review may take days
+    world.app.sweep.cascades()
+    world.drive(until=300)
     assert world.statuses() == {"top": "deploying"}
     assert [pull.state for pull in forge.pull_requests] == [State.OPEN]
     assert f"cascade {world.cascade}" in forge.pull_requests[0].body
@@ -109,6 +117,14 @@ def test_a_pull_request_is_one_when_it_is_merged(make_world: MakeWorld, forge: F
     assert len(forge.pull_requests) == 1
 
 
+def test_a_pull_request_is_not_waited_for_for_ever(make_world: MakeWorld, forge: FakeForge) -> None:
+    world = started(make_world, forge, by_git(pull_request=True))
+    world.drive(until=300)
+    world.time += 7 * 86_400
+    world.app.sweep.cascades()
+    assert world.states()["top"].reason.startswith("still deploying after 168 h: given up")
+
+
 def test_a_pull_request_that_a_person_closes_fails_the_rollout(make_world: MakeWorld, forge: FakeForge) -> None:
     world = started(make_world, forge, by_git(pull_request=True))
     world.drive(until=300)
@@ -118,12 +134,16 @@ def test_a_pull_request_that_a_person_closes_fails_the_rollout(make_world: MakeW
     assert (state.status, state.failed_stage) == (Status.FAILED, Stage.DEPLOY)
     assert "pull request #1 was closed without being merged: u/1" in state.reason
     assert len(forge.branches["main"]) == 1
+    world.app.operator.replay(world.cascade, "top", stage=Stage.DEPLOY, who="test", why="again")
+    world.drive(until=300)
+    assert [pull.state for pull in forge.pull_requests] == [State.CLOSED, State.OPEN]
 
 
 def test_what_a_person_committed_meanwhile_is_left_alone(make_world: MakeWorld, forge: FakeForge) -> None:
     world = started(make_world, forge, by_git(pull_request=True))
     world.drive(until=300)
+    forge.set_state(1, State.MERGED)
     forge.branches["main"].append(f"images: [{{name: top, newName: {HOST}/top, newTag: hotfix}}]")
     world.drive()
     assert f"moved to {HOST}/top:hotfix by somebody else" in world.states()["top"].reason
-    assert len(forge.branches["main"]) == 2
+    assert len(forge.branches["main"]) == 3

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from groundswell.deploy.git import tokens
 from groundswell.deploy.git.azure_devops import AzureDevOps
 from groundswell.deploy.git.deployer import GitDeployer
+from groundswell.deploy.git.forge import State
 from groundswell.deploy.git.github import GitHub
 from groundswell.deploy.git.hosts import Hosts
 from groundswell.deploy.port import GitFile, Kind, Workload
@@ -238,34 +239,15 @@ def test_a_pull_request_without_a_change_is_refused(app: App) -> None:
     hosts.close()
 
 
-def test_all_pages_are_read(app: App) -> None:
+@pytest.mark.parametrize("states", [("closed", "open"), ("open", "closed"), ("merged", "closed", "open")])
+def test_the_open_one_counts_before_the_newest(app: App, states: tuple[str, ...]) -> None:
     app.host.proposals = [
-        git_hosts.Proposal(number=number, head=f"gs/{number}", into="main", title="t", body="")
-        for number in range(1, 151)
+        git_hosts.Proposal(number=number, head="gs/a", into="main", title="t", body="", state=State(state))
+        for number, state in enumerate(states, start=1)
     ]
     hosts = app.hosts()
-    found = hosts.forge("https://github.com/contoso/fleet").pulls("main")
-    assert [pull.number for pull in found] == list(range(150, 0, -1))
-    assert [request for request in app.host.asked if request[1].endswith("/pulls")] == [
-        ("GET", "/repos/contoso/fleet/pulls")
-    ] * 2
-    hosts.close()
-
-
-# what only Azure DevOps says
-
-
-def test_all_pages_are_read_there_too(
-    tmp_path: Path, servers: Servers, certs: Certificates, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certs.ca))
-    host = git_hosts.DevOps(repository=Repository(tmp_path / "fleet.git"), accepts=lambda _: True)
-    host.proposals = [
-        git_hosts.Proposal(number=number, head=f"gs/{number}", into="main", title="t", body="")
-        for number in range(1, 151)
-    ]
-    entry = GitHost(kind="azure-devops", token="t", api=f"https://localhost:{servers.serve(host.app)}")
-    hosts = Hosts({"dev.azure.com": entry}, no_credential)
-    found = hosts.forge("https://dev.azure.com/contoso/shop%20floor/_git/fleet").pulls("main")
-    assert [pull.number for pull in found] == list(range(150, 0, -1))
+    found = hosts.forge("https://github.com/contoso/fleet").pull("gs/a", "main")
+    assert found is not None
+    assert found.number == states.index("open") + 1
+    assert hosts.forge("https://github.com/contoso/fleet").pull("gs/b", "main") is None
     hosts.close()
