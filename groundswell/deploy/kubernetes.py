@@ -60,7 +60,7 @@ class KubernetesDeployer:
         self, clusters: Mapping[str, Cluster], *, connect: "Connect | None" = None, clock: Clock = clocks.now
     ) -> None:
         self._clusters = clusters
-        self._connect = connect
+        self._connect = connect or _no_way
         self._clock = clock
         self._clients: dict[str, ApiClient] = {}
         self._lock = threading.Lock()
@@ -184,9 +184,13 @@ class KubernetesDeployer:
             )
         with self._lock:
             if name not in self._clients:
-                connect = self._connect if cluster.aks and self._connect else _connect
+                connect = self._connect if cluster.aks else _connect
                 self._clients[name] = connect(name, cluster)
             return self._clients[name]
+
+
+def _no_way(name: str, cluster: Cluster) -> "ApiClient":
+    raise PermanentError(f"cluster {name} is known by {cluster.aks} only, and nothing here asks Azure where it is")
 
 
 def _connect(name: str, cluster: Cluster) -> "ApiClient":

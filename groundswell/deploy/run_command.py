@@ -4,7 +4,8 @@ It stands in the place of the official client's transport, so that everything ab
 cluster. The command is one of three fixed texts; what is asked for goes into files beside it (`context`, a zip),
 and is held to the grammar of Kubernetes' paths and names before: nothing from outside is ever part of a command. A
 call takes seconds, because AKS starts a pod for each. What AKS gives back is cut at 512 kB ("Access a private AKS
-cluster using the command invoke", Microsoft's documentation), so no more than fifty pods are asked for.
+cluster using the command invoke", Microsoft's documentation), so lists are asked for by pages of twenty-five, and
+of pods the first only.
 """
 
 import io
@@ -44,6 +45,8 @@ _OBJECT = re.compile(
     r"/(deployments|statefulsets|daemonsets|cronjobs)/([a-z0-9][a-z0-9.-]{0,252})"
 )
 _PODS = re.compile(r"/api/v1/namespaces/[a-z0-9-]+/pods(?:\?(?!.*limit=).*)?")
+_LIMIT = re.compile(r"([?&]limit=)\d+")
+_PAGE = 25
 _KINDS = {
     "deployments": "Deployment",
     "statefulsets": "StatefulSet",
@@ -121,8 +124,8 @@ def context(method: str, path: str, media_type: str, body: Any) -> dict[str, str
         raise PermanentError(f"{method} {path[:_LONGEST]!r} is no call that run-command can make")
     if method == "GET":
         if _PODS.fullmatch(path):
-            path = f"{path}{'&' if '?' in path else '?'}limit=50"
-        return {"path": path}
+            path = f"{path}{'&' if '?' in path else '?'}limit={_PAGE}"
+        return {"path": _LIMIT.sub(rf"\g<1>{_PAGE}", path)}
     if method == "DELETE":
         return {"path": path, "options.json": json.dumps(body or {})}
     found = _OBJECT.fullmatch(path)

@@ -136,6 +136,11 @@ def test_azure_that_does_not_answer(azure: Aks) -> None:
         deployer.observe(OF)
 
 
+def test_nothing_here_asks_azure(azure: Aks) -> None:
+    with pytest.raises(PermanentError, match="managedClusters/prod only"):
+        KubernetesDeployer({"c": azure.cluster}).observe(OF)
+
+
 def test_no_token_for_azure(azure: Aks) -> None:
     class Speechless:
         def get_token(self, *_: str, **__: Any) -> Any:

@@ -90,10 +90,12 @@ def test_what_is_deleted_is_held_to_what_was_seen(azure: Aks, deployer: Kubernet
 def test_files_hold_what_is_asked_for() -> None:
     assert context("GET", DEPLOYMENT, "", None) == {"path": DEPLOYMENT}
     pods = "/api/v1/namespaces/n/pods"
-    assert context("GET", pods, "", None) == {"path": f"{pods}?limit=50"}
+    assert context("GET", pods, "", None) == {"path": f"{pods}?limit=25"}
     asked = f"{pods}?labelSelector=app%3Dw%2Ctier%20in%20%28a%29"
-    assert context("GET", asked, "", None) == {"path": f"{asked}&limit=50"}
-    assert context("GET", f"{pods}?limit=5", "", None) == {"path": f"{pods}?limit=5"}
+    assert context("GET", asked, "", None) == {"path": f"{asked}&limit=25"}
+    page = "/apis/apps/v1/deployments?limit={}&continue=a%3D"
+    assert context("GET", page.format(500), "", None) == {"path": page.format(25)}
+    assert context("GET", f"{pods}?limit=500", "", None) == {"path": f"{pods}?limit=25"}
     assert context("DELETE", f"{pods}/p", "", None) == {"path": f"{pods}/p", "options.json": "{}"}
     files = context("PATCH", "/apis/batch/v1/namespaces/n/cronjobs/w.x", STRATEGIC, {"a": "$(b)"})
     assert {name: json.loads(text) for name, text in files.items()} == {
