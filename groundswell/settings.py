@@ -6,8 +6,9 @@ Every name that is read stands here, once; `local.settings.example.json` shows t
 import json
 import math
 import os
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,37 @@ from groundswell.errors import InputError
 _LONGEST_WINDOW = 86_400.0
 
 
+_AKS = re.compile(
+    r"/subscriptions/[0-9a-f-]{36}/resourceGroups/[\w.()-]{1,90}"
+    r"/providers/Microsoft\.ContainerService/managedClusters/[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?",
+    re.ASCII | re.IGNORECASE,
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """How to reach one Kubernetes API server."""
+    """How to reach one Kubernetes API server: by its address and a token, or by an AKS cluster's id in Azure."""
 
-    server: str
-    token: str
+    server: str = ""
+    token: str | None = field(default=None, repr=False)
     ca_file: str | None = None
+    aks: str = ""
+    """/subscriptions/…/resourceGroups/…/providers/Microsoft.ContainerService/managedClusters/NAME"""
+    via: str = ""
+    """`run-command`: through commands that AKS runs in a private cluster, which cannot be reached otherwise."""
+
+    def __post_init__(self) -> None:
+        if not self.aks:
+            if not self.server or self.token is None:
+                raise TypeError("a cluster needs server and token, or aks")
+            if self.via:
+                raise TypeError("via is for a cluster with aks")
+        elif self.server or self.token or self.ca_file:
+            raise TypeError("a cluster has either aks, or server, token and ca_file")
+        elif not _AKS.fullmatch(self.aks):
+            raise TypeError(f"aks is not the id of a managed cluster in Azure: {self.aks!r}")
+        elif self.via not in ("", "run-command"):
+            raise TypeError(f"via must be run-command, not {self.via!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +85,37 @@ class ExternalRegistry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GitHost:
+    """How commits are made in the repositories of a host, or below a path of it.
+
+    GitHub takes a token, or an app with its installation and its private key (PEM); Azure DevOps a personal access
+    token, or none: then it is asked with the identity's own, of Microsoft Entra ID. `api` is the address of the API
+    where it is not the usual one of the host.
+    """
+
+    kind: str = ""
+    token: str = field(default="", repr=False)
+    app: str = ""
+    installation: str = ""
+    private_key: str = field(default="", repr=False)
+    api: str = ""
+
+    def __post_init__(self) -> None:
+        values = (self.kind, self.token, self.app, self.installation, self.private_key, self.api)
+        if not all(isinstance(value, str) for value in values):
+            raise TypeError("every field of a host must be a text")
+        if self.kind not in ("", "github", "azure-devops"):
+            raise TypeError(f"kind must be github or azure-devops, not {self.kind!r}")
+        of_app = (self.app, self.installation, self.private_key)
+        if any(of_app) and (not all(of_app) or self.token):
+            raise TypeError("app, installation and private_key go together, and without a token")
+        if self.installation and not (self.installation.isascii() and self.installation.isdecimal()):
+            raise TypeError("installation must be the number of the app's installation")
+        if self.api and not self.api.startswith("https://"):
+            raise TypeError("api must be an https address")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The product's settings; field comments name the app setting each comes from."""
 
@@ -70,7 +126,7 @@ class Settings:
     webhook_header: str  # GROUNDSWELL_WEBHOOK_HEADER
     arm_endpoint: str  # GROUNDSWELL_ARM_ENDPOINT
     registries: Mapping[str, AcrRegistry]  # GROUNDSWELL_REGISTRIES: JSON, login server -> ids
-    clusters: Mapping[str, Cluster]  # GROUNDSWELL_CLUSTERS: JSON, name -> server, token, ca_file
+    clusters: Mapping[str, Cluster]  # GROUNDSWELL_CLUSTERS: JSON, name -> server, token, ca_file; or aks, via
     trivy: str  # GROUNDSWELL_TRIVY: path of the binary
     trivy_cache: str  # GROUNDSWELL_TRIVY_CACHE: folder that holds db/
     slots: int  # GROUNDSWELL_SLOTS: builds at once in the registries' default pools
@@ -85,6 +141,9 @@ class Settings:
     external: Mapping[str, ExternalRegistry] = field(
         default_factory=dict
     )  # GROUNDSWELL_EXTERNAL_REGISTRIES: JSON, host -> login, token_host, private
+    git: Mapping[str, GitHost] = field(
+        default_factory=dict
+    )  # GROUNDSWELL_GIT: JSON, host or host/path -> kind, token, app, installation, private_key, api
     keep_cascades_days: int = 90  # GROUNDSWELL_KEEP_CASCADES_DAYS: after their end; 0: for ever, as all of these
     keep_pushes_days: int = 90  # GROUNDSWELL_KEEP_PUSHES_DAYS: lines of the push log
     archive: bool = True  # GROUNDSWELL_ARCHIVE: yes or no: whether a summary is kept of old cascades
@@ -182,6 +241,25 @@ def _window(values: Mapping[str, str], name: str) -> float:
     return seconds
 
 
+_GIT = re.compile(r"[a-z0-9][a-z0-9.-]*(?::\d{1,5})?(?:/[\w.-]+)*", re.ASCII)
+
+
+def _git(values: Mapping[str, str], name: str) -> dict[str, GitHost]:
+    found = _entries(values, name, GitHost)
+    for place, host in found.items():
+        if not _GIT.fullmatch(place):
+            raise InputError(f"setting {name}: {place!r} must be a host, or a path on it: github.com/contoso/fleet")
+        kind = host.kind or {"github.com": "github", "dev.azure.com": "azure-devops"}.get(place.partition("/")[0])
+        if kind is None:
+            raise InputError(f"setting {name}: {place} needs a kind, github or azure-devops")
+        if kind == "github" and not (host.token or host.app):
+            raise InputError(f"setting {name}: {place} needs a token, or app, installation and private_key")
+        if kind == "azure-devops" and host.app:
+            raise InputError(f"setting {name}: {place} is Azure DevOps, which knows no app")
+        found[place] = replace(host, kind=kind)
+    return found
+
+
 def _external(
     values: Mapping[str, str], name: str, registries: Mapping[str, AcrRegistry]
 ) -> dict[str, ExternalRegistry]:
@@ -235,6 +313,7 @@ def parse(values: Mapping[str, str]) -> Settings:
         settle_bases=_windows(values, "GROUNDSWELL_SETTLE_BASES"),
         agent_pools=_limits(values, "GROUNDSWELL_AGENT_POOLS"),
         external=_external(values, "GROUNDSWELL_EXTERNAL_REGISTRIES", registries),
+        git=_git(values, "GROUNDSWELL_GIT"),
         keep_cascades_days=_days(values, "GROUNDSWELL_KEEP_CASCADES_DAYS", 90),
         keep_pushes_days=_days(values, "GROUNDSWELL_KEEP_PUSHES_DAYS", 90),
         archive=_yes(values, "GROUNDSWELL_ARCHIVE", default=True),

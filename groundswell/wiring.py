@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
     from groundswell.build.port import Builder
     from groundswell.build.revision import Revisions
+    from groundswell.deploy.aks import AksClusters
     from groundswell.deploy.port import Deployer
     from groundswell.registry.acr import AcrRegistry
     from groundswell.registry.artifacts import Artifacts
@@ -159,9 +160,23 @@ class App:
 
     @cached_property
     def deployer(self) -> "Deployer":
+        from groundswell.deploy.git.deployer import GitDeployer
+        from groundswell.deploy.git.hosts import Hosts
         from groundswell.deploy.kubernetes import KubernetesDeployer
+        from groundswell.deploy.router import RoutedDeployer
 
-        return KubernetesDeployer(self.settings.clusters)
+        clusters = KubernetesDeployer(
+            self.settings.clusters,
+            connect=lambda name, cluster: self._aks.connect(name, cluster),  # noqa: PLW0108  # made when needed
+        )
+        hosts = Hosts(self.settings.git, lambda: self.credential, clock=self.clock)
+        return RoutedDeployer(clusters=clusters, git=GitDeployer(hosts.forge, clock=self.clock))
+
+    @cached_property
+    def _aks(self) -> "AksClusters":
+        from groundswell.deploy.aks import AksClusters
+
+        return AksClusters(credential=self.credential, arm_endpoint=self.settings.arm_endpoint)
 
     @cached_property
     def catalog(self) -> Catalog:

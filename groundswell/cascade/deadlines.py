@@ -25,9 +25,17 @@ ROLLOUT = _HOUR
 """Seconds after which workloads that are still not healthy go back to what they ran."""
 
 
+PROPOSED = 7 * 24 * _HOUR
+"""Seconds that a rollout may take of which a part is a pull request: people may be away for a few days."""
+
+
 def overdue(state: Rebuild, now: float) -> str:
     """Why the rebuild has been in its state for too long; empty while it has not."""
     limit = DEADLINES.get(state.status)
+    if state.status is Status.DEPLOYING and any(
+        one.get("pull_request") for one in state.spec.get("deployments", ())
+    ):
+        limit = PROPOSED
     if limit is None or now - state.updated_at < limit:
         return ""
     return f"still {state.status} after {limit / _HOUR:g} h: given up; see what holds it up, then replay"

@@ -299,7 +299,7 @@ class Stages:
                 self._deployer.patch(workload, rollout.image, cause=f"groundswell cascade {state.cascade}")
             elif seen.health is Health.HEALTHY:
                 healthy += 1
-            elif seen.health is Health.FAILED or self._clock() - state.updated_at > ROLLOUT:
+            elif seen.health is Health.FAILED or (not seen.waits and self._clock() - state.updated_at > ROLLOUT):
                 self._deployer.patch(workload, rollout.former, cause=f"rolled back by cascade {state.cascade}")
                 why = seen.reason or f"not healthy after {ROLLOUT:.0f} s"
                 return StageFailed(at=self._clock(), reason=f"{workload}: {why}; rolled back to {rollout.former}")

@@ -64,7 +64,7 @@ def rollout(kind: Kind, item: Json) -> Finding:
             return _deployment(item["spec"], status)
         case Kind.STATEFUL_SET:
             return _stateful_set(item["spec"], status)
-        case Kind.DAEMON_SET:
+        case _:
             return _daemon_set(item["spec"], status)
 
 

@@ -24,6 +24,8 @@ from groundswell.settings import Cluster
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
 
+    type Connect = Callable[[str, Cluster], ApiClient]
+
 logger = logging.getLogger(__name__)
 
 CHANGE_CAUSE = "kubernetes.io/change-cause"
@@ -49,10 +51,16 @@ _SEEN_SECONDS, _SEEN_PAUSE = 3.0, 0.1
 
 
 class KubernetesDeployer:
-    """The Deployer for the clusters of the settings. Safe to share between threads."""
+    """The Deployer for the clusters of the settings. Safe to share between threads.
 
-    def __init__(self, clusters: Mapping[str, Cluster], *, clock: Clock = clocks.now) -> None:
+    `connect(name, cluster)` makes the client of a cluster that the settings know by its id in Azure.
+    """
+
+    def __init__(
+        self, clusters: Mapping[str, Cluster], *, connect: "Connect | None" = None, clock: Clock = clocks.now
+    ) -> None:
         self._clusters = clusters
+        self._connect = connect or _no_way
         self._clock = clock
         self._clients: dict[str, ApiClient] = {}
         self._lock = threading.Lock()
@@ -176,8 +184,13 @@ class KubernetesDeployer:
             )
         with self._lock:
             if name not in self._clients:
-                self._clients[name] = _connect(name, cluster)
+                connect = self._connect if cluster.aks else _connect
+                self._clients[name] = connect(name, cluster)
             return self._clients[name]
+
+
+def _no_way(name: str, cluster: Cluster) -> "ApiClient":
+    raise PermanentError(f"cluster {name} is known by {cluster.aks} only, and nothing here asks Azure where it is")
 
 
 def _connect(name: str, cluster: Cluster) -> "ApiClient":

@@ -8,7 +8,7 @@ from typing import Any
 from graph.lineage import Node
 from graph.reference import Reference
 from groundswell.build.port import Source
-from groundswell.deploy.port import Kind, Workload
+from groundswell.deploy.port import GitFile, Kind, Workload
 from groundswell.scan.policy import Policy, policy
 
 
@@ -64,7 +64,7 @@ class Registration:
 
 
 def to_json(registration: Registration) -> dict[str, Any]:
-    return asdict(registration)
+    return {**asdict(registration), "deployments": tuple(_deployment(each) for each in registration.deployments)}
 
 
 def node(document: Mapping[str, Any]) -> Node:
@@ -92,9 +92,50 @@ def from_json(document: Mapping[str, Any]) -> Registration:
             "source": Source(**document["source"]),
             "platforms": tuple(document["platforms"]),
             "deployments": tuple(
-                Workload(**{**workload, "kind": Kind(workload["kind"])}) for workload in document["deployments"]
+                git_workload(entry)
+                if entry["kind"] == Kind.GIT
+                else Workload(**{**entry, "kind": Kind(entry["kind"])})
+                for entry in document["deployments"]
             ),
             "build": tuple(document["build"]),
             "tag_patterns": tuple(document.get("tag_patterns", ())),
         }
     )
+
+
+def git_workload(entry: Mapping[str, Any]) -> Workload:
+    """A deployment of the kind `git`, as a lineage file has it, with the name of its image.
+
+    What it is called has no slash or bracket within a part, as names in a cluster have none.
+    """
+    git = GitFile(
+        repository=entry["repository"],
+        branch=entry.get("branch", "main"),
+        path=entry["path"],
+        image=entry["image"],
+        field=entry.get("field") or "",
+        pull_request=entry.get("pull_request", False),
+    )
+    return Workload(
+        cluster=git.repository.removeprefix("https://").removesuffix(".git"),
+        namespace=_part(git.branch),
+        kind=Kind.GIT,
+        name=_part(git.path),
+        container=_part(git.field or git.image),
+        environment=entry.get("environment"),
+        git=git,
+    )
+
+
+def _part(text: str) -> str:
+    return text.replace("/", ":").replace("[", ".").replace("]", "")
+
+
+def _deployment(workload: Workload) -> dict[str, Any]:
+    """As a lineage file has it, with every default."""
+    document = asdict(workload)
+    if workload.git is None:
+        del document["git"]
+        return document
+    git = asdict(workload.git)
+    return {"kind": Kind.GIT.value, **git, "field": git["field"] or None, "environment": workload.environment}

@@ -1,4 +1,7 @@
-"""What every Deployer guarantees, on the look-alike and on real API servers (tests/support/places.py)."""
+"""What every Deployer guarantees, on the look-alike and on real API servers (tests/support/places.py).
+
+The look-alike is reached by a token, and as a cluster in AKS is.
+"""
 
 import uuid
 from collections.abc import Iterator
@@ -13,21 +16,24 @@ from groundswell.deploy.port import Deployer, Health, Kind, Rollout, Workload
 from groundswell.errors import ConflictError, NotFoundError, PermanentError, TemporaryError
 from groundswell.local.certs import Certificates
 from groundswell.settings import Cluster
+from tests.support.aks import ID, aks
 from tests.support.cluster import (
     BETTER,
     GOOD,
     MISSING,
+    READER,
     SIDE,
     certs,
     eventually,
     servers,
     workload,
 )
-from tests.support.places import NAMES, Place, place
+from tests.support.places import NAMES, Place, in_namespace, place, placed
 
 __all__ = ["certs", "servers"]  # fixtures
 
 ROLLED = [Kind.DEPLOYMENT, Kind.STATEFUL_SET, Kind.DAEMON_SET]
+KINDS = [*ROLLED, Kind.CRON_JOB]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,15 +91,29 @@ _SNAKE = {
 }
 
 
-@pytest.fixture(scope="module", params=NAMES)
+@pytest.fixture(scope="module", params=[*NAMES, "aks", "run-command"])
 def subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
-    with place(request.param, request) as found:
-        deployer = KubernetesDeployer({"c": found.cluster})
-        yield Subject(deployer=deployer, place=found)
-        deployer.close()
+    if request.param in NAMES:
+        with place(request.param, request) as found:
+            yield from _subject(found, KubernetesDeployer({"c": found.cluster}))
+        return
+    certs, servers = request.getfixturevalue("certs"), request.getfixturevalue("servers")
+    by_command = request.param == "run-command"
+    seconds = 1.0 if by_command else 0.05  # a command takes longer than a call
+    with aks(servers, certs, ready_seconds=seconds) as azure, in_namespace(azure.running.api) as namespace:
+        azure.cluster = Cluster(aks=ID, via="run-command" if by_command else "")
+        cluster = azure.running.cluster
+        reader = Cluster(server=cluster.server, token=READER, ca_file=cluster.ca_file)
+        found = placed(request.param, azure.running.api, namespace, cluster=cluster, reader=reader)
+        yield from _subject(found, KubernetesDeployer({"c": azure.cluster}, connect=azure.clusters.connect))
 
 
-@pytest.mark.parametrize("kind", list(Kind))
+def _subject(found: Place, deployer: KubernetesDeployer) -> Iterator[Subject]:
+    yield Subject(deployer=deployer, place=found)
+    deployer.close()
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_workload_is_moved_and_becomes_healthy(subject: Subject, kind: Kind) -> None:
     of = subject.create(kind)
     assert subject.until(of, Health.HEALTHY).image == GOOD
@@ -103,7 +123,7 @@ def test_a_workload_is_moved_and_becomes_healthy(subject: Subject, kind: Kind) -
     assert subject.until(of, Health.HEALTHY).image == BETTER
 
 
-@pytest.mark.parametrize("kind", list(Kind))
+@pytest.mark.parametrize("kind", KINDS)
 def test_only_the_image_and_the_cause_are_changed(subject: Subject, kind: Kind) -> None:
     of = subject.create(kind)
     before = subject.read(of)
@@ -123,7 +143,7 @@ def _pod_spec(kind: Kind, item: dict[str, Any]) -> dict[str, Any]:
     return dict(spec["template"]["spec"])
 
 
-@pytest.mark.parametrize("kind", list(Kind))
+@pytest.mark.parametrize("kind", KINDS)
 def test_repeating_a_patch_changes_nothing(subject: Subject, kind: Kind) -> None:
     of = subject.create(kind)
     subject.deployer.patch(of, BETTER, cause="first")

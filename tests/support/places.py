@@ -95,18 +95,18 @@ def place(name: str, request: pytest.FixtureRequest) -> Iterator[Place]:
                 cluster = found.cluster
                 reader = Cluster(server=cluster.server, token=READER, ca_file=cluster.ca_file)
                 with in_namespace(found.api) as namespace:
-                    yield _place(name, found.api, namespace, cluster=cluster, reader=reader)
+                    yield placed(name, found.api, namespace, cluster=cluster, reader=reader)
         case "kube":
             kube: Kube = request.getfixturevalue("kube")
             with connected(kube.as_user(kube.admin_token)) as admin, in_namespace(admin) as namespace:
-                yield _place(name, admin, namespace, cluster=kube.as_user(TOKEN), reader=kube.as_user(READER))
+                yield placed(name, admin, namespace, cluster=kube.as_user(TOKEN), reader=kube.as_user(READER))
         case _:
             role = next(one for one in yaml.safe_load_all(ROLE.read_text("utf-8")) if one["kind"] == "ClusterRole")
             reading = [{**rule, "verbs": ["get", "list"]} for rule in role["rules"]]
             with _from_kubeconfig() as admin, in_namespace(admin) as namespace:
                 cluster = _user(admin, namespace, "groundswell", role["rules"])
                 reader = _user(admin, namespace, "reader", reading)
-                yield _place(name, admin, namespace, cluster=cluster, reader=reader, patience=120.0)
+                yield placed(name, admin, namespace, cluster=cluster, reader=reader, patience=120.0)
 
 
 @contextlib.contextmanager
@@ -121,7 +121,7 @@ def in_namespace(admin: client.ApiClient) -> Iterator[str]:
         core.delete_namespace(name)
 
 
-def _place(
+def placed(
     name: str, admin: Any, namespace: str, *, cluster: Cluster, reader: Cluster, patience: float = 20.0
 ) -> Place:
     return Place(

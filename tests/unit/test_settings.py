@@ -74,6 +74,17 @@ def test_identity_based_storage_needs_both_addresses() -> None:
         ("GROUNDSWELL_REGISTRIES", '{"a": {"nope": 1}}'),
         ("GROUNDSWELL_REGISTRIES", '{"a": 3}'),
         ("GROUNDSWELL_CLUSTERS", '{"a": {}}'),
+        ("GROUNDSWELL_CLUSTERS", '{"a": {"aks": "/subscriptions/x"}}'),
+        ("GROUNDSWELL_GIT", '{"github.com": {}}'),
+        ("GROUNDSWELL_GIT", '{"github.com": {"token": 1}}'),
+        ("GROUNDSWELL_GIT", '{"github.com": {"token": "t", "app": "a", "installation": "1", "private_key": "k"}}'),
+        ("GROUNDSWELL_GIT", '{"github.com": {"app": "a"}}'),
+        ("GROUNDSWELL_GIT", '{"github.com": {"app": "a", "installation": "../1", "private_key": "k"}}'),
+        ("GROUNDSWELL_GIT", '{"github.com": {"token": "t", "api": "http://a"}}'),
+        ("GROUNDSWELL_GIT", '{"github.com": {"token": "t", "kind": "gitlab"}}'),
+        ("GROUNDSWELL_GIT", '{"git.contoso.example": {"token": "t"}}'),
+        ("GROUNDSWELL_GIT", '{"https://github.com": {"token": "t"}}'),
+        ("GROUNDSWELL_GIT", '{"dev.azure.com": {"app": "a", "installation": "1", "private_key": "k"}}'),
         ("GROUNDSWELL_SLOTS", "many"),
         ("GROUNDSWELL_SLOTS", "0"),
         ("GROUNDSWELL_AGENT_POOLS", "[]"),
@@ -221,3 +232,18 @@ def test_an_external_registry_that_no_reference_would_name(host: str, said: str)
     values = {**MINIMAL, "GROUNDSWELL_REGISTRIES": registries, "GROUNDSWELL_EXTERNAL_REGISTRIES": external}
     with pytest.raises(InputError, match=f"GROUNDSWELL_EXTERNAL_REGISTRIES: .*{said}"):
         settings.parse(values)
+
+
+def test_the_kind_of_a_git_host_is_known_or_given() -> None:
+    given = {
+        "github.com/contoso": {"token": "very-secret"},
+        "dev.azure.com": {},
+        "git.contoso.example": {"kind": "github", "app": "a", "installation": "1", "private_key": "very-secret"},
+    }
+    parsed = settings.parse({**MINIMAL, "GROUNDSWELL_GIT": json.dumps(given)})
+    assert {place: host.kind for place, host in parsed.git.items()} == {
+        "github.com/contoso": "github",
+        "dev.azure.com": "azure-devops",
+        "git.contoso.example": "github",
+    }
+    assert "very-secret" not in repr(parsed)

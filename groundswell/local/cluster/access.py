@@ -1,6 +1,7 @@
-"""Who may do what: bearer tokens, one that may write and one that may read."""
+"""Who may do what: bearer tokens, one that may write, one that may read, and those that others vouch for."""
 
 import hmac
+from collections.abc import Callable
 
 from aiohttp import web
 
@@ -9,9 +10,10 @@ from groundswell.local.cluster.kinds import Target
 
 
 class Access:
-    def __init__(self, token: str, read_only_token: str) -> None:
+    def __init__(self, token: str, read_only_token: str, trusts: Callable[[str], bool]) -> None:
         self._token = token
         self._read_only_token = read_only_token
+        self._trusts = trusts
 
     def user(self, request: web.Request) -> str:
         """The name of the caller; ApiError 401 without a token that is known."""
@@ -20,6 +22,8 @@ class Access:
             return "system:serviceaccount:default:groundswell"
         if scheme.lower() == "bearer" and self._read_only_token and _same(token, self._read_only_token):
             return "system:serviceaccount:default:reader"
+        if scheme.lower() == "bearer" and self._trusts(token):
+            return "groundswell"
         raise ApiError(401, "Unauthorized")
 
     def check(self, user: str, verb: str, target: Target) -> None:

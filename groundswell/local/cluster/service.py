@@ -5,6 +5,8 @@ whatever serves `app`. There is no admission, no RBAC beyond the two tokens, no 
 pods run nothing.
 """
 
+from collections.abc import Callable
+
 from aiohttp import web
 
 from groundswell import clock as clocks
@@ -28,7 +30,8 @@ class ClusterLookalike:
     """A cluster with a `default` namespace. All methods may be called from any thread.
 
     `exists(image)` and `crash(image)` decide what becomes of pods; they are called on the controllers' thread. A
-    pod takes `ready_seconds` to start, and is tried again every `retry_seconds` while it cannot.
+    pod takes `ready_seconds` to start, and is tried again every `retry_seconds` while it cannot. `trusts(token)`
+    says whether a token that is neither of the two is one that an identity provider gave; it may write.
     """
 
     def __init__(
@@ -38,6 +41,7 @@ class ClusterLookalike:
         exists: Says = lambda _: True,
         crash: Says = lambda _: False,
         read_only_token: str = "",
+        trusts: Callable[[str], bool] = lambda _: False,
         nodes: int = 1,
         ready_seconds: float = 0.3,
         retry_seconds: float = 1.0,
@@ -48,7 +52,7 @@ class ClusterLookalike:
         self._store = Store(clock)
         self._history = History(self._store, clock)
         self._pager = Pager()
-        self._access = Access(token, read_only_token)
+        self._access = Access(token, read_only_token, trusts)
         self._bookmark_seconds = bookmark_seconds
         events = Events(self._store, clock)
         kubelet = Kubelet(
