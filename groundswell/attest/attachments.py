@@ -23,16 +23,17 @@ MAX_CONTENT = 32 * 2**20
 """Bytes of an attached document that are read back."""
 
 _TRIES = 5
-_TURNS = tuple(threading.Lock() for _ in range(64))
+_TURNS = 64
 
 type _Document = Mapping[str, Any]
 
 
 class Attachments:
-    """Over one Artifacts port. Safe to share between threads."""
+    """Over one Artifacts port, one for a process. Safe to share between threads."""
 
     def __init__(self, artifacts: Artifacts) -> None:
         self._artifacts = artifacts
+        self._turns = tuple(threading.Lock() for _ in range(_TURNS))
 
     def attach(self, subject: Reference, attached: Sequence[Attachment]) -> tuple[str, ...]:
         """Hang these artifacts onto the digest of `subject`; returns the digests of their manifests.
@@ -177,7 +178,7 @@ class Attachments:
 
     def _change(self, tagged: Reference, change: Callable[[_Document | None], bytes | None]) -> None:
         """Put what `change` makes of a tagged manifest, until it has nothing to change."""
-        with _TURNS[hash(str(tagged)) % len(_TURNS)]:
+        with self._turns[hash(str(tagged)) % _TURNS]:
             for _ in range(_TRIES):
                 content = change(self._manifest(tagged))
                 if content is None:
