@@ -7,7 +7,7 @@ read back until it holds what is ours; within one process they take turns.
 
 import json
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from graph.reference import Reference
@@ -23,16 +23,17 @@ MAX_CONTENT = 32 * 2**20
 """Bytes of an attached document that are read back."""
 
 _TRIES = 5
-_TURNS = tuple(threading.Lock() for _ in range(64))
+_TURNS = 64
 
 type _Document = Mapping[str, Any]
 
 
 class Attachments:
-    """Over one Artifacts port. Safe to share between threads."""
+    """Over one Artifacts port, one for a process. Safe to share between threads."""
 
     def __init__(self, artifacts: Artifacts) -> None:
         self._artifacts = artifacts
+        self._turns = tuple(threading.Lock() for _ in range(_TURNS))
 
     def attach(self, subject: Reference, attached: Sequence[Attachment]) -> tuple[str, ...]:
         """Hang these artifacts onto the digest of `subject`; returns the digests of their manifests.
@@ -129,10 +130,11 @@ class Attachments:
         self, subject: Reference, statements: Sequence[Statement], signer: Signer, key: bytes
     ) -> None:
         made: dict[str, _Document] = {}
+        kinds = {each.kind for each in statements}
 
         def change(document: _Document | None) -> bytes | None:
             listed = cosign.layers(document)
-            ours = {layer["digest"]: self._ours(subject, layer, key) for layer in listed}
+            ours = {layer["digest"]: self._ours(subject, layer, kinds, key) for layer in listed}
             missing = [each for each in statements if each.content not in ours.values()]
             if not missing:
                 return None
@@ -141,17 +143,17 @@ class Attachments:
                     envelope = dsse.seal(each.content, signer)
                     self._artifacts.upload(subject, envelope)
                     made[each.kind] = cosign.attestation(envelope, each.kind)
-            kinds = {each.kind for each in missing}
+            replaced = {each.kind for each in missing}
             kept = [
-                layer for layer in listed if not (ours[layer["digest"]] and cosign.predicate_of(layer) in kinds)
+                layer for layer in listed if not (ours[layer["digest"]] and cosign.predicate_of(layer) in replaced)
             ]
             return self._layers(subject, [*kept, *(made[each.kind] for each in missing)])
 
         self._change(referrers.tagged(subject, cosign.ATTESTATIONS), change)
 
-    def _ours(self, subject: Reference, layer: _Document, key: bytes) -> bytes:
-        """The statement in a layer that our key has signed, empty for any other."""
-        if layer.get("mediaType") != cosign.ENVELOPE:
+    def _ours(self, subject: Reference, layer: _Document, kinds: Collection[str], key: bytes) -> bytes:
+        """The statement in a layer, of these kinds, that our key has signed; empty for any other."""
+        if layer.get("mediaType") != cosign.ENVELOPE or cosign.predicate_of(layer) not in kinds:
             return b""
         envelope = self._artifacts.blob(subject.with_digest(layer["digest"]), MAX_CONTENT)
         try:
@@ -177,7 +179,7 @@ class Attachments:
 
     def _change(self, tagged: Reference, change: Callable[[_Document | None], bytes | None]) -> None:
         """Put what `change` makes of a tagged manifest, until it has nothing to change."""
-        with _TURNS[hash(str(tagged)) % len(_TURNS)]:
+        with self._turns[hash(str(tagged)) % _TURNS]:
             for _ in range(_TRIES):
                 content = change(self._manifest(tagged))
                 if content is None:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 from graph.reference import Reference
+from groundswell.attest.check import look, sound
+from groundswell.attest.cosign import SIGNATURES
 from groundswell.cascade.model import Rebuild, Status
 from groundswell.lineage.model import Registration
 from groundswell.local import scenario
@@ -19,7 +21,8 @@ class Checks:
 
     def __init__(self, stack: Stack, registrations: Sequence[Registration]) -> None:
         self._stack = stack
-        self._registry = stack.app().registry
+        self._app = stack.app()
+        self._registry = self._app.registry
         self._images = {registration.name: registration for registration in registrations}
         self._before = {name: self._digests(image) for name, image in self._images.items()}
         self._from = len(stack.registry.journal.entries())
@@ -58,6 +61,7 @@ class Checks:
             self._expect(len(set(self._digests(image))) == 1, f"the tags of {name} point to different digests")
             if moved:
                 self._stands_on_its_base(image, base)
+                self._is_signed(image)
             for index, workload in enumerate(image.deployments):
                 running = self._runs(image, index)
                 wanted = f"{image.registry}/{image.repository}@{self._digests(image)[0]}"
@@ -114,18 +118,28 @@ class Checks:
                 below is not None and below.digest == base, f"{image.runtime} is not the base that was pushed"
             )
 
+    def _is_signed(self, image: Registration) -> None:
+        """Image, verdict and proof, by the key that the settings name."""
+        subject = image.references[0].with_digest(self._digests(image)[0])
+        key = self._app.signer.public_key() if self._app.signer else None
+        self._expect(sound(look(self._app.artifacts, subject, key)), f"{subject} is not signed")
+
     def _nothing_unscanned_was_tagged(self) -> None:
-        """By the registry's own notifications: before a stable tag moved to a digest, the scanner had pulled it."""
+        """By the registry's own notifications: before a stable tag moved to a digest, it was scanned and signed."""
         stable = {(image.repository, tag): image.name for image in self._images.values() for tag in image.tags}
         scanned: set[str] = set()
+        signed: set[str] = set()
         moves = 0
         for notice in self._notices():
             if _by_scanner(notice):
                 scanned.add(notice.digest)
+            elif notice.action == "push" and notice.tag.endswith(SIGNATURES):
+                signed.add(notice.tag.removesuffix(SIGNATURES).replace("-", ":"))
             elif notice.action == "push" and (notice.repository, notice.tag) in stable:
                 moves += 1
                 name = f"{notice.repository}:{notice.tag}"
                 self._expect(notice.digest in scanned, f"{name} pointed to {notice.digest} before it was scanned")
+                self._expect(notice.digest in signed, f"{name} pointed to {notice.digest} before it was signed")
         self._expect(moves > 0, "the registry told of no promotion at all")
 
     def _digests(self, image: Registration) -> list[str]:

@@ -4,17 +4,20 @@ ACR has the referrers API, but for registries that are encrypted with a customer
 do not say OCI-Subject (Microsoft, "Manage OCI artifacts and supply chain artifacts with ORAS").
 """
 
+import hashlib
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from azure.containerregistry import ContainerRegistryClient
+from azure.core.exceptions import HttpResponseError
 from azure.core.pipeline import PipelineResponse
 from azure.core.rest import HttpRequest, HttpResponse
 
 from graph.reference import Reference
-from groundswell.errors import PermanentError
+from groundswell.errors import PermanentError, TemporaryError
 from groundswell.registry.acr_errors import translated
 from groundswell.registry.assembly import Blob, Find, Manifest
 from groundswell.registry.manifests import Descriptor, json_object
@@ -25,11 +28,19 @@ _MAX_PAGES = 20
 
 
 class Client(ContainerRegistryClient):
-    """The SDK's client with the one call that it lacks."""
+    """The SDK's client with what it lacks."""
 
     def ask(self, url: str) -> HttpResponse:
         """GET `url` below the registry's address, logged in as for every other call."""
         return self._client.send_request(HttpRequest("GET", urljoin(self._endpoint, url)))
+
+    def upload_small(self, repository: str, content: bytes) -> None:
+        """Put a blob in two requests (distribution-spec, "POST then PUT"): the SDK takes three for any size."""
+        blobs = self._client.container_registry_blob
+        begun: list[Mapping[str, str]] = []
+        blobs.start_upload(repository, cls=lambda _, __, headers: begun.append(headers))
+        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        blobs.complete_upload(begun[0]["Location"], io.BytesIO(content), digest=digest)
 
 
 class AcrArtifacts:
@@ -53,7 +64,7 @@ class AcrArtifacts:
     def upload(self, repository: Reference, content: bytes) -> None:
         """See `Artifacts.upload`."""
         with translated(f"{repository.name}, an upload of {len(content)} bytes"):
-            self._client(repository.registry).upload_blob(repository.repository, io.BytesIO(content))
+            self._client(repository.registry).upload_small(repository.repository, content)
 
     def put(self, reference: Reference, content: bytes, media_type: str) -> bool:
         """See `Artifacts.put`."""
@@ -62,7 +73,7 @@ class AcrArtifacts:
         def hear(response: "PipelineResponse[Any, Any]") -> None:
             said.append(response.http_response.headers.get("OCI-Subject", ""))
 
-        with translated(str(reference)):
+        with translated(str(reference)), _blobs_may_be_late(reference):
             self._client(reference.registry).set_manifest(
                 reference.repository,
                 io.BytesIO(content),
@@ -93,6 +104,17 @@ class AcrArtifacts:
             if not url:
                 return tuple(found)
         raise PermanentError(f"{what}: more than {_MAX_PAGES} pages")
+
+
+@contextmanager
+def _blobs_may_be_late(reference: Reference) -> Iterator[None]:
+    """Of a registry with replicas, one may take the manifest before it has the blobs that went to another."""
+    try:
+        yield
+    except HttpResponseError as exc:
+        if exc.status_code == 400 and exc.response is not None and "MANIFEST_BLOB_UNKNOWN" in exc.response.text():
+            raise TemporaryError(f"{reference}: the registry does not have yet what was just uploaded") from exc
+        raise
 
 
 def _next(answer: HttpResponse) -> str:

@@ -210,6 +210,17 @@ def test_the_last_page(acr: Acr, registry: AcrRegistry, link: str) -> None:
     assert registry.artifacts().referrers(image) == ()
 
 
+@pytest.mark.parametrize(
+    ("code", "error"), [("MANIFEST_BLOB_UNKNOWN", TemporaryError), ("MANIFEST_INVALID", PermanentError)]
+)
+def test_blobs_that_are_not_there_yet(acr: Acr, registry: AcrRegistry, code: str, error: type[Exception]) -> None:
+    text = json.dumps({"errors": [{"code": code, "message": "", "detail": {}}]})
+    image = answering(acr, registry, status=400, text=text, content_type="application/json")
+    with pytest.raises(error) as caught:
+        registry.artifacts().put(image, b"{}", OCI_MANIFEST)
+    assert type(caught.value) is error
+
+
 def test_a_registry_in_trouble(acr: Acr, registry: AcrRegistry) -> None:
     image = answering(acr, registry, status=503, headers={"Retry-After": "7"})
     port = registry.artifacts()

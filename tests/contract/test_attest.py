@@ -91,7 +91,7 @@ def test_entries_of_others_stay_and_none_is_lost_to_another(
 ) -> None:
     subject = pushed(acr, "attest/many")
     with ThreadPoolExecutor(8) as pool:
-        done = pool.map(lambda n: Attachments(registry.artifacts()).attach(subject, [said(str(n))]), range(16))
+        done = pool.map(lambda n: attachments.attach(subject, [said(str(n))]), range(16))
         digests = {digest for each in done for digest in each}
     assert len(digests) == 16
     assert listed(registry, subject) == digests
@@ -173,12 +173,12 @@ def test_a_notary_signature_is_listed_once_and_holds_by_the_specification(
     spec.verify(manifest, attachments.content(subject, found.digest), target, spec.root())
 
 
-def test_several_sign_at_once_and_none_is_lost(acr: Acr, registry: AcrRegistry) -> None:
+def test_several_sign_at_once_and_none_is_lost(acr: Acr, registry: AcrRegistry, attachments: Attachments) -> None:
     subject = pushed(acr, "attest/signers")
     signers = [FakeSigner(secret=number) for number in range(2, 6)]
 
     def sign(signer: FakeSigner) -> None:
-        Attachments(registry.artifacts()).sign(subject, statements(subject), signer)
+        attachments.sign(subject, statements(subject), signer)
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(sign, signers))

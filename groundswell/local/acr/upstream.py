@@ -1,6 +1,8 @@
 """Hands `/v2/*` on to docker-registry and back, streaming both ways: layers are never held in memory."""
 
 import asyncio
+import contextlib
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from urllib.parse import quote
 
@@ -14,6 +16,7 @@ from groundswell.local.acr.layout import Layout
 from groundswell.local.acr.locks import MANIFEST, REFUSAL, Locks, manifest_request
 from groundswell.local.acr.referrers import subject_in
 
+_UPLOADED = re.compile(r"/v2/(?P<name>.+)/blobs/uploads/[^/]+")
 _CHUNK = 1 << 16
 _BETWEEN_HOPS = frozenset(
     {"connection", "expect", "keep-alive", "proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade"}
@@ -57,7 +60,9 @@ class Upstream:
                     answer = await self._open(request.method, path, query, headers, document or None)
             else:
                 body = request.content if request.body_exists else None
-                answer = await self._open(request.method, path, query, headers, body)
+                done = _UPLOADED.fullmatch(path) if request.method == "PUT" else None
+                async with self._turn(done["name"]) if done else contextlib.nullcontext():
+                    answer = await self._open(request.method, path, query, headers, body)
         except (aiohttp.ClientConnectionError, TimeoutError):
             answer_down = refused(503, "UNAVAILABLE", "the registry does not answer")
             answer_down.headers["Retry-After"] = "2"
@@ -96,9 +101,10 @@ class Upstream:
         )
 
     def _turn(self, repository: str) -> asyncio.Lock:
-        """One request at a time for a repository's manifests.
+        """One request at a time for a repository's manifests, and for what ends the upload of a blob.
 
-        docker-registry 2.8 truncates a link before it writes it again; who reads it in between is answered 500.
+        docker-registry 2.8 truncates a link before it writes it again; who reads it in between is answered 500, and
+        a manifest that names the blob of such a link 400.
         """
         return self._turns.setdefault(repository, asyncio.Lock())
 
