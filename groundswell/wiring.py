@@ -37,6 +37,7 @@ from groundswell.cascade.stages import Stages
 from groundswell.cascade.sweep import Sweep
 from groundswell.lineage.catalog import Catalog
 from groundswell.lineage.policies import Policies
+from groundswell.scan.panel import Panel
 from groundswell.settings import Settings
 from groundswell.store.connect import open_store
 from groundswell.store.port import Store
@@ -143,13 +144,17 @@ class App:
         )
 
     @cached_property
+    def panel(self) -> Panel:
+        return Panel({"trivy": self.scanner}, here=("trivy",))
+
+    @cached_property
     def policies(self) -> Policies:
         return Policies(self.store, self.clock)
 
     @cached_property
     def gate(self) -> Gate:
         return Gate(
-            scanner=self.scanner,
+            panel=self.panel,
             policies=self.policies,
             catalog=self.catalog,
             scans=ScanBook(self.store),
