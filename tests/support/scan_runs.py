@@ -1,0 +1,134 @@
+"""Scans as runs: the registry that looks like ACR, its tasks beside it, and Trivy with a database to be pulled."""
+
+import contextlib
+import datetime as dt
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from graph.reference import Reference
+from groundswell.build.acr_tasks import AcrTasksBuilder
+from groundswell.errors import PermanentError
+from groundswell.local.advisories import read_advisories, write_database
+from groundswell.local.bases import Variant, build_base
+from groundswell.local.oci import OciImage
+from groundswell.local.push import Login, push
+from groundswell.local.scanning import attacher, push_tools
+from groundswell.local.tasks.model import Limits, RegistryAccess
+from groundswell.local.tasks.service import AcrTasks
+from groundswell.scan.port import NotYetError, Report, Scanner
+from groundswell.scan.run import RunScanner
+from groundswell.scanners import ScannerSettings, read
+from groundswell.settings import AcrRegistry
+from tests.support.acr import PASSWORD, USER, Credential, running
+from tests.support.oci import Client
+from tests.support.packages import make_packages
+
+IDS = AcrRegistry(subscription="00000000-0000-0000-0000-000000000001", resource_group="rg", name="acr")
+REPOSITORY = "tests/image"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Raw:
+    content: bytes
+
+
+@dataclass
+class HttpArtifacts:
+    """What is attached, by plain HTTP: apart from the product's own code."""
+
+    client: Client
+
+    def find(self, reference: Reference) -> Raw | None:
+        answer = self.client.manifest(reference.repository, reference.digest or reference.tag or "")
+        return Raw(content=answer.content) if answer.status_code == 200 else None
+
+    def blob(self, reference: Reference, limit: int) -> bytes:
+        answer = self.client.call("GET", f"/v2/{reference.repository}/blobs/{reference.digest}")
+        if answer.status_code != 200 or len(answer.content) > limit:
+            raise PermanentError(f"no blob {reference}")
+        return answer.content
+
+    def referrers(self, subject: Reference) -> tuple[Mapping[str, Any], ...] | None:
+        answer = self.client.call("GET", f"/v2/{subject.repository}/referrers/{subject.digest}")
+        return tuple(answer.json()["manifests"]) if answer.status_code == 200 else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScanWorld:
+    login: Login
+    builder: AcrTasksBuilder
+    artifacts: HttpArtifacts
+    attacher: str
+    trivy: Mapping[str, Any]
+    packages: Path
+    folder: Path
+    now: Callable[[], float] = field(default=time.time)
+
+    def pushed(self, image: OciImage) -> Reference:
+        digest = push(image, self.login, REPOSITORY, "1")
+        return Reference(registry=self.login.registry, repository=REPOSITORY, tag=None, digest=digest)
+
+    def base(self, variant: Variant) -> Reference:
+        return self.pushed(build_base(self.packages, variant))
+
+    def scanner(self, name: str = "trivy", /, *, max_report: int = 64 << 20, **entry: Any) -> RunScanner:
+        """Trivy's, with `entry` over its setting; or another's, when that names a kind."""
+        settings = read({name: entry if "kind" in entry else {**self.trivy, **entry}}, setting="S")[name]
+        return self.by(name, settings, max_report=max_report)
+
+    def by(self, name: str, settings: ScannerSettings, *, max_report: int = 64 << 20) -> RunScanner:
+        return RunScanner(
+            name,
+            settings,
+            runs=self.builder,
+            artifacts=self.artifacts,
+            attacher=self.attacher,
+            max_report=max_report,
+            now=self.now,
+        )
+
+
+def wait_for(scanner: Scanner, reference: Reference, *, seconds: float = 90) -> Report:
+    """The report of a scanner that works elsewhere, once it is there."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return scanner.scan(reference)
+        except NotYetError as exc:
+            assert time.monotonic() < end, str(exc)
+            time.sleep(0.1)
+
+
+@contextlib.contextmanager
+def scan_world(folder: Path, *, updated: dt.datetime | None = None) -> Iterator[ScanWorld]:
+    """A world in `folder`, whose database was updated just now unless said otherwise."""
+    with running(folder) as acr, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REQUESTS_CA_BUNDLE", str(acr.certificates.ca))
+        server = acr.registry.login_server
+        login = Login(registry=server, user=USER, password=PASSWORD, ca=acr.certificates.ca)
+        access = RegistryAccess(login_server=server, user=USER, password=PASSWORD, ca=acr.certificates.ca)
+        image, program = attacher(server)
+        tasks = AcrTasks(
+            folder=folder / "tasks",
+            identity=acr.identity,
+            registries={IDS: access},
+            limits=Limits(min_timeout=1),
+            tools={image: program},
+        )
+        endpoint = f"https://localhost:{acr.servers.serve(tasks.app)}"
+        write_database(folder / "cache", read_advisories(), updated or dt.datetime.now(dt.UTC))
+        with contextlib.closing(AcrTasksBuilder(Credential(acr.identity), endpoint, {server: IDS})) as builder:
+            yield ScanWorld(
+                login=login,
+                builder=builder,
+                artifacts=HttpArtifacts(acr.client),
+                attacher=image,
+                trivy=push_tools(login, folder / "cache"),
+                packages=make_packages(folder / "packages"),
+                folder=folder,
+            )
