@@ -39,6 +39,7 @@ class Runner:
 
     def __init__(self, folder: Path, limits: Limits, *, tools: Tools | None = None) -> None:
         self._tools = tools
+        self._kept = folder / "kept"
         self._work, self._logs, self.uploads = folder / "work", folder / "logs", folder / "uploads"
         shutil.rmtree(self._work, ignore_errors=True)  # left by a stack that was killed
         for path in (self._work, self._logs, self.uploads):
@@ -154,7 +155,7 @@ class Runner:
         ).with_source(commit=context.commit, branch=context.branch)
         ready = plan.steps(variables)
         self._set(run, RunStatus.RUNNING)
-        storage = Storage(work / "store", job.access, _logins(job), tools=self._tools)
+        storage = Storage(work / "store", job.access, _logins(job), tools=self._tools, kept=self._kept)
         steps = Steps(storage=storage, context=context, log=log)
         try:
             await steps.run(ready)
