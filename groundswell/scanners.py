@@ -15,7 +15,7 @@ from graph.reference import InvalidReferenceError, Reference
 from groundswell.errors import InputError
 
 PLACES = ("{image}", "{report}", "{registry}", "{repository}", "{digest}")
-"""What a command may hold for the image, and for the file that it is to write."""
+"""What a command may hold for the image, and for the file that it is to write; besides, {NAME} for a secret."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _WORD = re.compile(r"[A-Za-z0-9_@%+=:,./~-]+")
@@ -71,9 +71,14 @@ class ScannerSettings:
     timeout: int = 900
     subscriptions: tuple[str, ...] = ()
 
+    @property
+    def in_a_run(self) -> bool:
+        """Whether it is a step of a run of ACR Tasks, which attaches its report."""
+        return self.kind in (Kind.TRIVY, Kind.COMMAND)
+
     def __post_init__(self) -> None:
-        if self.kind in (Kind.TRIVY, Kind.COMMAND):
-            pinned("image", self.image)
+        if self.in_a_run:
+            pinned("the image", self.image)
             _check_run(self)
         if self.kind is Kind.COMMAND:
             _check_command(self)
@@ -88,6 +93,8 @@ class ScannerSettings:
 
 def pinned(what: str, image: str) -> None:
     """InputError unless `image` names one image for ever: by digest."""
+    if not image:
+        raise InputError(f"{what} is missing: give registry/repository@sha256:…")
     try:
         reference = Reference.parse(image)
     except InvalidReferenceError as exc:
@@ -161,12 +168,12 @@ def _check_command(scanner: ScannerSettings) -> None:
         raise InputError(f"format must be one of {', '.join(FORMATS)}, not {scanner.format!r}")
     for word in scanner.command.split():
         left = word
-        for place in PLACES:
+        for place in (*PLACES, *(f"{{{name}}}" for name in scanner.secrets)):
             left = left.replace(place, "x")
         if not _WORD.fullmatch(left):
             raise InputError(
                 f"command: {word!r} has characters that a shell or a task's template reads; allowed are letters, "
-                f"digits, _@%+=:,./~- and {' '.join(PLACES)}"
+                f"digits, _@%+=:,./~-, {' '.join(PLACES)} and the names of secrets, as {{TOKEN}}"
             )
     if "{report}" not in scanner.command:
         raise InputError("command must say where the report goes: {report}")

@@ -26,6 +26,7 @@ SCANNER, RUN = "dev.groundswell.scanner", "dev.groundswell.run"
 
 _SAFE = re.compile(r"[A-Za-z0-9_@%+=:,./~-]+")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_PLACE = re.compile(r"\{\w+\}")
 _FILE = "report.json"
 _CACHE = "trivy"
 _RUN_ID = "{{.Run.ID}}"
@@ -58,8 +59,8 @@ def task(name: str, scanner: ScannerSettings, reference: Reference, *, attacher:
     if not _SAFE.fullmatch(image) or not image[0].isalnum():
         raise PermanentError(f"{image!r} has characters that cannot stand in a step of a task")
     words = _trivy(scanner, image) if scanner.kind is Kind.TRIVY else _command(scanner, reference, image)
-    env = [f"{key}={value}" for key, value in scanner.env.items()]
-    env += [f"{key}={{{{.Values.{key}}}}}" for key in scanner.secrets]
+    env = [f"{name}={value}" for name, value in scanner.env.items()]
+    env += [f"{name}={_value(name)}" for name in scanner.secrets]
     steps = [
         _step("scan", [scanner.image, *words], scanner.timeout, env=env, ignore=scanner.ignore_exit),
         _step("attach", [attacher, *_attach(name, scanner, image)], _ATTACH_SECONDS),
@@ -90,14 +91,18 @@ def _command(scanner: ScannerSettings, reference: Reference, image: str) -> list
         "{registry}": reference.registry,
         "{repository}": reference.repository,
         "{digest}": str(reference.digest),
+        **{f"{{{name}}}": _value(name) for name in scanner.secrets},
     }
     return [_filled(word, values) for word in scanner.command.split()]
 
 
+def _value(secret: str) -> str:
+    """As the task names it; the service puts in what the request gives, and keeps it out of the log."""
+    return f"{{{{.Values.{secret}}}}}"
+
+
 def _filled(word: str, values: Mapping[str, str]) -> str:
-    for place, value in values.items():
-        word = word.replace(place, value)
-    return word
+    return _PLACE.sub(lambda place: values[place[0]], word)
 
 
 def _attach(name: str, scanner: ScannerSettings, image: str) -> list[str]:
