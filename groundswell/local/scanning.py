@@ -25,15 +25,19 @@ _DATABASE_LAYER = "application/vnd.aquasec.trivy.db.layer.v1.tar+gzip"
 _DATABASE_CONFIG = "application/vnd.aquasec.trivy.config.v1+json"
 
 
-def push_tools(login: Login, database: Path) -> dict[str, str]:
-    """Push Trivy and the `database` (its cache folder); returns the fields of the scanner's setting."""
-    digest = push(_trivy_image(), login, TRIVY, trivy.VERSION)
-    push(_database(database / "db"), login, DATABASE, "2")
+def setting(registry: str) -> dict[str, str]:
+    """How Trivy is set up as a step of a run, with an image and a database that are in `registry`."""
     return {
         "kind": "trivy",
-        "image": f"{login.registry}/{TRIVY}@{digest}",
-        "database": f"{login.registry}/{DATABASE}:2",
+        "image": f"{registry}/{TRIVY}@{_trivy_image().digest}",
+        "database": f"{registry}/{DATABASE}:2",
     }
+
+
+def push_tools(login: Login, database: Path) -> None:
+    """Push what `setting` names: Trivy, and the `database` (its cache folder)."""
+    push(_trivy_image(), login, TRIVY, trivy.VERSION)
+    push(_database(database / "db"), login, DATABASE, "2")
 
 
 def attacher(registry: str) -> tuple[str, Sequence[str]]:

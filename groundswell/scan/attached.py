@@ -16,8 +16,8 @@ from groundswell.scan.fields import Entry, document, entries, number, part, text
 from groundswell.scan.formats import MAX_REPORT
 from groundswell.scan.task import ARTIFACT, DATABASE, REPORT, RUN, SCANNER
 
-MAX_LOOKED_AT = 50
-"""Attached reports that are looked at for the one that is sought; the newest of a list stand last."""
+MOST = 50
+"""Attached reports that are looked at for the one that is sought, where the list does not tell them apart."""
 
 _MAX_DATABASE = 1 << 20
 _CREATED = "org.opencontainers.image.created"
@@ -60,10 +60,10 @@ def attached(
 
     Raises TemporaryError for what is cut or garbled; PermanentError for what is about another image, or too large.
     """
-    for digest in _digests(artifacts, subject):
+    wanted = {SCANNER: scanner, RUN: run}
+    for digest in _listed(artifacts, subject, wanted):
         manifest = _manifest(artifacts, subject, digest)
-        notes = part(manifest, "annotations")
-        if (notes.get(SCANNER), notes.get(RUN)) == (scanner, run):
+        if wanted.items() <= part(manifest, "annotations").items():
             return _read(artifacts, subject, digest, manifest, max_bytes)
     return None
 
@@ -76,8 +76,8 @@ def config_of(artifacts: Artifacts, subject: Reference) -> str:
     return text(part(document(found.content, f"the manifest of {subject}"), "config"), "digest")
 
 
-def _digests(artifacts: Artifacts, subject: Reference) -> list[str]:
-    """The attached reports, the newest first."""
+def _listed(artifacts: Artifacts, subject: Reference, wanted: Mapping[str, str]) -> list[str]:
+    """The attached reports that may be it: a list need not have annotations, but those that it has are right."""
     listed: Sequence[Entry] | None = artifacts.referrers(subject)
     if listed is None:
         tag = str(subject.digest).replace(":", "-")
@@ -86,8 +86,9 @@ def _digests(artifacts: Artifacts, subject: Reference) -> list[str]:
         )
         what = f"the list of what refers to {subject}"
         listed = [] if found is None else entries(document(found.content, what), "manifests")
-    reports = [text(each, "digest") for each in listed if text(each, "artifactType") == ARTIFACT]
-    return reports[::-1][:MAX_LOOKED_AT]
+    reports = [each for each in listed if text(each, "artifactType") == ARTIFACT]
+    notes = [(each, part(each, "annotations")) for each in reports]
+    return [text(each, "digest") for each, said in notes if not said or wanted.items() <= said.items()][:MOST]
 
 
 def _manifest(artifacts: Artifacts, subject: Reference, digest: str) -> Entry:

@@ -17,7 +17,7 @@ from groundswell.local.advisories import read_advisories, write_database
 from groundswell.local.bases import Variant, build_base
 from groundswell.local.oci import OciImage
 from groundswell.local.push import Login, push
-from groundswell.local.scanning import attacher, push_tools
+from groundswell.local.scanning import attacher, push_tools, setting
 from groundswell.local.tasks.model import Limits, RegistryAccess
 from groundswell.local.tasks.service import AcrTasks
 from groundswell.scan.port import NotYetError, Report, Scanner
@@ -122,13 +122,14 @@ def scan_world(folder: Path, *, updated: dt.datetime | None = None) -> Iterator[
         )
         endpoint = f"https://localhost:{acr.servers.serve(tasks.app)}"
         write_database(folder / "cache", read_advisories(), updated or dt.datetime.now(dt.UTC))
+        push_tools(login, folder / "cache")
         with contextlib.closing(AcrTasksBuilder(Credential(acr.identity), endpoint, {server: IDS})) as builder:
             yield ScanWorld(
                 login=login,
                 builder=builder,
                 artifacts=HttpArtifacts(acr.client),
                 attacher=image,
-                trivy=push_tools(login, folder / "cache"),
+                trivy=setting(server),
                 packages=make_packages(folder / "packages"),
                 folder=folder,
             )
