@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from groundswell.local.certs import certificates
+from groundswell.local.certs import Certificates, certificates
 from groundswell.local.identity import Identity
 from groundswell.local.serve import Servers
 from groundswell.scan.resource_graph import DefenderScanner
@@ -111,14 +111,16 @@ class DefenderWorld:
 
 
 @contextmanager
-def defender_world(folder: Path) -> Iterator[DefenderWorld]:
-    """Resource Graph over TLS, and the scanner that asks it, two rows a page."""
-    files, identity = certificates(folder / "certs"), Identity()
+def defender_world(
+    folder: Path, registry: str = "contoso.azurecr.io", *, files: Certificates | None = None
+) -> Iterator[DefenderWorld]:
+    """Resource Graph over TLS, and the scanner that asks it about images of `registry`, two rows a page."""
+    files, identity = files or certificates(folder / "certs"), Identity()
     graph = Graph(identity)
     with Servers(files) as servers, pytest.MonkeyPatch.context() as patch:
         patch.setenv("REQUESTS_CA_BUNDLE", str(files.ca))
         endpoint = f"https://localhost:{servers.serve(graph.app)}"
-        subscriptions = {"contoso.azurecr.io": [SUBSCRIPTION]}
+        subscriptions = {registry: [SUBSCRIPTION]}
         scanner = DefenderScanner(
             "defender",
             Credential(identity),
