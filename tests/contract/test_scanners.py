@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -209,6 +210,13 @@ def test_the_report_hangs_on_the_image_and_the_log_holds_no_password(world: Worl
     log = world.runs.builder.log(world.runs.login.registry, run)
     assert "Attached to" in log
     assert world.runs.login.password not in log
+
+
+def test_where_the_registry_lists_no_referrers_the_report_is_found_by_a_tag(tmp_path: Path) -> None:
+    with scan_world(tmp_path, lists_referrers=False) as runs:
+        reference = runs.base(Variant.VULNERABLE)
+        assert CRITICAL.id in {finding.id for finding in wait_for(runs.scanner(), reference).findings}
+        assert runs.artifacts.referrers(reference) is None
 
 
 def test_a_scanner_that_fails_is_told_by_the_end_of_its_log(world: World) -> None:

@@ -12,7 +12,6 @@ import pytest
 
 from graph.reference import Reference
 from groundswell.build.acr_tasks import AcrTasksBuilder
-from groundswell.errors import PermanentError
 from groundswell.local.advisories import read_advisories, write_database
 from groundswell.local.bases import Variant, build_base
 from groundswell.local.certs import Certificates
@@ -22,51 +21,26 @@ from groundswell.local.scanning import attacher, push_tools, setting
 from groundswell.local.tasks.model import Limits, RegistryAccess
 from groundswell.local.tasks.service import AcrTasks
 from groundswell.local.trivy import binary
+from groundswell.registry.acr import AcrRegistry
+from groundswell.registry.artifacts import Artifacts
 from groundswell.registry.login import DockerLogin
 from groundswell.scan.port import NotYetError, Report, Scanner
 from groundswell.scan.run import RunScanner
 from groundswell.scan.trivy import Credentials
 from groundswell.scanners import ScannerSettings, read
-from groundswell.settings import AcrRegistry
+from groundswell.settings import AcrRegistry as Ids
 from tests.support.acr import PASSWORD, USER, Credential, everybody, running
-from tests.support.oci import Client
 from tests.support.packages import make_packages
 
-IDS = AcrRegistry(subscription="00000000-0000-0000-0000-000000000001", resource_group="rg", name="acr")
+IDS = Ids(subscription="00000000-0000-0000-0000-000000000001", resource_group="rg", name="acr")
 REPOSITORY = "tests/image"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Raw:
-    content: bytes
-
-
-@dataclass
-class HttpArtifacts:
-    """What is attached, by plain HTTP: apart from the product's own code."""
-
-    client: Client
-
-    def find(self, reference: Reference) -> Raw | None:
-        answer = self.client.manifest(reference.repository, reference.digest or reference.tag or "")
-        return Raw(content=answer.content) if answer.status_code == 200 else None
-
-    def blob(self, reference: Reference, limit: int) -> bytes:
-        answer = self.client.call("GET", f"/v2/{reference.repository}/blobs/{reference.digest}")
-        if answer.status_code != 200 or len(answer.content) > limit:
-            raise PermanentError(f"no blob {reference}")
-        return answer.content
-
-    def referrers(self, subject: Reference) -> tuple[Mapping[str, Any], ...] | None:
-        answer = self.client.call("GET", f"/v2/{subject.repository}/referrers/{subject.digest}")
-        return tuple(answer.json()["manifests"]) if answer.status_code == 200 else None
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScanWorld:
     login: Login
     builder: AcrTasksBuilder
-    artifacts: HttpArtifacts
+    artifacts: Artifacts
     attacher: str
     trivy: Mapping[str, Any]
     packages: Path
@@ -114,9 +88,9 @@ def wait_for(scanner: Scanner, reference: Reference, *, seconds: float = 90) -> 
 
 
 @contextlib.contextmanager
-def scan_world(folder: Path, *, updated: dt.datetime | None = None) -> Iterator[ScanWorld]:
-    """A world in `folder`, whose database was updated just now unless said otherwise."""
-    with running(folder) as acr, pytest.MonkeyPatch.context() as patch:
+def scan_world(folder: Path, *, lists_referrers: bool = True) -> Iterator[ScanWorld]:
+    """A world in `folder`, whose registry lists what refers to an image, or not."""
+    with running(folder, lists_referrers=lists_referrers) as acr, pytest.MonkeyPatch.context() as patch:
         patch.setenv("REQUESTS_CA_BUNDLE", str(acr.certificates.ca))
         server = acr.registry.login_server
         login = Login(registry=server, user=USER, password=PASSWORD, ca=acr.certificates.ca)
@@ -130,13 +104,15 @@ def scan_world(folder: Path, *, updated: dt.datetime | None = None) -> Iterator[
             tools={image: program},
         )
         endpoint = f"https://localhost:{acr.servers.serve(tasks.app)}"
-        write_database(folder / "cache", read_advisories(), updated or dt.datetime.now(dt.UTC))
+        write_database(folder / "cache", read_advisories(), dt.datetime.now(dt.UTC))
         push_tools(login, folder / "cache")
-        with contextlib.closing(AcrTasksBuilder(Credential(acr.identity), endpoint, {server: IDS})) as builder:
+        registry = AcrRegistry(Credential(acr.identity), everybody)
+        builder = AcrTasksBuilder(Credential(acr.identity), endpoint, {server: IDS})
+        with contextlib.closing(registry), contextlib.closing(builder):
             yield ScanWorld(
                 login=login,
                 builder=builder,
-                artifacts=HttpArtifacts(acr.client),
+                artifacts=registry.artifacts(),
                 attacher=image,
                 trivy=setting(server),
                 packages=make_packages(folder / "packages"),
