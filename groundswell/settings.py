@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from graph.reference import InvalidReferenceError, Reference
+from groundswell import scanners
 from groundswell.errors import InputError
+from groundswell.scanners import ScannerSettings
 
 _LONGEST_WINDOW = 86_400.0
 
@@ -144,6 +146,10 @@ class Settings:
     git: Mapping[str, GitHost] = field(
         default_factory=dict
     )  # GROUNDSWELL_GIT: JSON, host or host/path -> kind, token, app, installation, private_key, api
+    scanners: Mapping[str, ScannerSettings] = field(
+        default_factory=dict
+    )  # GROUNDSWELL_SCANNERS: JSON, name -> kind and what belongs to it; "" is Trivy's binary beside the app
+    oras_image: str = ""  # GROUNDSWELL_ORAS_IMAGE: what attaches the reports of scan runs, by digest
     keep_cascades_days: int = 90  # GROUNDSWELL_KEEP_CASCADES_DAYS: after their end; 0: for ever, as all of these
     keep_pushes_days: int = 90  # GROUNDSWELL_KEEP_PUSHES_DAYS: lines of the push log
     archive: bool = True  # GROUNDSWELL_ARCHIVE: yes or no: whether a summary is kept of old cascades
@@ -285,6 +291,16 @@ def _chain(values: Mapping[str, str], name: str) -> str:
     return chain
 
 
+def _scanners(values: Mapping[str, str], name: str, oras_image: str) -> dict[str, ScannerSettings]:
+    found = scanners.read(_json(values, name), setting=name)
+    if any(each.in_a_run for each in found.values()) or oras_image:
+        try:
+            scanners.pinned("the image", oras_image)
+        except InputError as exc:
+            raise InputError(f"setting GROUNDSWELL_ORAS_IMAGE: {exc}") from exc
+    return found
+
+
 def parse(values: Mapping[str, str]) -> Settings:
     """Settings from a mapping of app settings. Raises InputError naming the setting at fault."""
     store = values.get("GROUNDSWELL_STORE", "")
@@ -296,6 +312,7 @@ def parse(values: Mapping[str, str]) -> Settings:
             "in the environment or in local.settings.json (see local.settings.example.json)"
         )
     registries = _entries(values, "GROUNDSWELL_REGISTRIES", AcrRegistry)
+    oras_image = values.get("GROUNDSWELL_ORAS_IMAGE", "")
     return Settings(
         store=store,
         queue_uri=queue_uri,
@@ -314,6 +331,8 @@ def parse(values: Mapping[str, str]) -> Settings:
         agent_pools=_limits(values, "GROUNDSWELL_AGENT_POOLS"),
         external=_external(values, "GROUNDSWELL_EXTERNAL_REGISTRIES", registries),
         git=_git(values, "GROUNDSWELL_GIT"),
+        scanners=_scanners(values, "GROUNDSWELL_SCANNERS", oras_image),
+        oras_image=oras_image,
         keep_cascades_days=_days(values, "GROUNDSWELL_KEEP_CASCADES_DAYS", 90),
         keep_pushes_days=_days(values, "GROUNDSWELL_KEEP_PUSHES_DAYS", 90),
         archive=_yes(values, "GROUNDSWELL_ARCHIVE", default=True),

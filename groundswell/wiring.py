@@ -6,11 +6,11 @@ store, and the vendor SDKs are slow to import.
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
-from groundswell import clock, settings
+from groundswell import clock, scanners, settings
 from groundswell.attest.attachments import Attachments
 from groundswell.cascade.archive import Archive
 from groundswell.cascade.attesting import Attest
@@ -37,6 +37,8 @@ from groundswell.cascade.stages import Stages
 from groundswell.cascade.sweep import Sweep
 from groundswell.lineage.catalog import Catalog
 from groundswell.lineage.policies import Policies
+from groundswell.scan.panel import Panel
+from groundswell.scanners import ScannerSettings
 from groundswell.settings import Settings
 from groundswell.store.connect import open_store
 from groundswell.store.port import Store
@@ -44,6 +46,7 @@ from groundswell.store.port import Store
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
+    from groundswell.build.acr_tasks import AcrTasksBuilder
     from groundswell.build.port import Builder
     from groundswell.build.revision import Revisions
     from groundswell.deploy.aks import AksClusters
@@ -124,6 +127,10 @@ class App:
 
     @cached_property
     def builder(self) -> "Builder":
+        return self.tasks
+
+    @cached_property
+    def tasks(self) -> "AcrTasksBuilder":
         from groundswell.build.acr_tasks import AcrTasksBuilder
 
         return AcrTasksBuilder(self.credential, self.settings.arm_endpoint, self.settings.registries)
@@ -144,13 +151,45 @@ class App:
         )
 
     @cached_property
+    def panel(self) -> Panel:
+        """The scanners of the settings; without any, Trivy beside the app."""
+        set_up = self.settings.scanners or {"trivy": ScannerSettings(kind=scanners.Kind.BINARY)}
+        return Panel(
+            {name: self._scanner(name, each) for name, each in set_up.items()},
+            here=[name for name, each in set_up.items() if each.kind is scanners.Kind.BINARY],
+        )
+
+    def _scanner(self, name: str, set_up: ScannerSettings) -> "Scanner":
+        if set_up.kind is scanners.Kind.BINARY:
+            return self.scanner
+        if set_up.kind is scanners.Kind.DEFENDER:
+            from groundswell.scan.resource_graph import DefenderScanner
+
+            ours = self.settings.registries
+
+            def subscriptions(registry: str) -> Sequence[str]:
+                return set_up.subscriptions or ((ours[registry].subscription,) if registry in ours else ())
+
+            return DefenderScanner(name, self.credential, self.settings.arm_endpoint, subscriptions)
+        from groundswell.scan.run import RunScanner
+
+        return RunScanner(
+            name,
+            set_up,
+            runs=self.tasks,
+            artifacts=self.artifacts,
+            attacher=self.settings.oras_image,
+            now=self.clock,
+        )
+
+    @cached_property
     def policies(self) -> Policies:
         return Policies(self.store, self.clock)
 
     @cached_property
     def gate(self) -> Gate:
         return Gate(
-            scanner=self.scanner,
+            panel=self.panel,
             policies=self.policies,
             catalog=self.catalog,
             scans=ScanBook(self.store),

@@ -4,10 +4,18 @@ ACR puts a source together as one string, `https://host/repo.git#ref:folder`, an
 line, so a `#`, a `:` or a blank in the wrong place would mean another source or another option.
 """
 
+import base64
 import re
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from azure.mgmt.containerregistrytasks.models import Argument, DockerBuildRequest, PlatformProperties
+from azure.mgmt.containerregistrytasks.models import (
+    Argument,
+    DockerBuildRequest,
+    EncodedTaskRunRequest,
+    PlatformProperties,
+    SetValue,
+)
 
 from groundswell.build.port import MAX_NAME, BuildRequest, Source
 from groundswell.errors import PermanentError
@@ -37,6 +45,19 @@ def docker_build(request: BuildRequest) -> DockerBuildRequest:
         platform=_platform(request.platform),
         timeout=request.timeout,
         agent_pool_name=request.pool,
+    )
+
+
+def encoded_task(text: str, *, secrets: Mapping[str, str], timeout: int, pool: str | None) -> EncodedTaskRunRequest:
+    """The run request of a task's YAML, without a source; `secrets` are the values that it names."""
+    return EncodedTaskRunRequest(
+        encoded_task_content=base64.b64encode(text.encode()).decode(),
+        values_property=[
+            SetValue(name=name, value=value, is_secret=True) for name, value in sorted(secrets.items())
+        ],
+        platform=_platform("linux/amd64"),
+        timeout=timeout,
+        agent_pool_name=pool,
     )
 
 

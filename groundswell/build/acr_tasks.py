@@ -20,7 +20,7 @@ from azure.mgmt.containerregistrytasks import ContainerRegistryTasksMgmtClient
 from azure.mgmt.containerregistrytasks import models as arm
 
 from groundswell.build.acr_errors import translated
-from groundswell.build.acr_request import docker_build, task_run_name
+from groundswell.build.acr_request import docker_build, encoded_task, task_run_name
 from groundswell.build.port import BuildRequest, Run, RunStatus
 from groundswell.errors import PermanentError, TemporaryError
 from groundswell.settings import AcrRegistry
@@ -76,16 +76,28 @@ class AcrTasksBuilder:
         self._blobs.close()
 
     def start(self, request: BuildRequest) -> Run:
-        name, wanted = task_run_name(request.name), docker_build(request)
-        place = self._place(request.registry)
+        return self._start(request.registry, task_run_name(request.name), docker_build(request))
+
+    def run(
+        self, registry: str, name: str, text: str, *, secrets: Mapping[str, str], timeout: int, pool: str | None
+    ) -> Run:
+        """Run a task's YAML once under `name`, as `start` does a build; `timeout` in seconds."""
+        wanted = encoded_task(text, secrets=secrets, timeout=timeout, pool=pool)
+        return self._start(registry, task_run_name(name), wanted)
+
+    def find(self, registry: str, name: str) -> Run | None:
+        """The run that was begun under `name`; None when there is none, or its name was forgotten."""
+        with translated(f"looking for run {name}"):
+            found = self._find(self._place(registry), task_run_name(name))
+        return None if found is None else _named(found, name)
+
+    def _start(self, registry: str, name: str, wanted: arm.RunRequest) -> Run:
+        place = self._place(registry)
         with translated(f"starting build {name}"):
             # Asked first, because putting a changed request under the same name would run it again.
             earlier = self._find(place, name)
             found, resumed = (earlier, True) if earlier else self._create(place, name, wanted)
-        result = found.properties.run_result if found and found.properties else None
-        if result is None:
-            raise TemporaryError(f"build {name} was accepted by ACR Tasks, which has not named its run yet")
-        return replace(_run(result, name), resumed=resumed)
+        return replace(_named(found, name), resumed=resumed)
 
     def observe(self, registry: str, run_id: str) -> Run:
         place = self._place(registry)
@@ -158,7 +170,7 @@ class AcrTasksBuilder:
         except ResourceNotFoundError:
             return None
 
-    def _create(self, place: _Place, name: str, wanted: arm.DockerBuildRequest) -> tuple[arm.TaskRun | None, bool]:
+    def _create(self, place: _Place, name: str, wanted: arm.RunRequest) -> tuple[arm.TaskRun | None, bool]:
         """The task run, and whether it was somebody else who made it."""
         body = arm.TaskRun(properties=arm.TaskRunProperties(run_request=wanted))
         try:
@@ -195,6 +207,13 @@ class AcrTasksBuilder:
             for chunk in response.iter_bytes():
                 data = (data + chunk)[-MAX_LOG:]
             return data, int(response.headers.get("Content-Range", "/0").rpartition("/")[2])
+
+
+def _named(found: arm.TaskRun | None, name: str) -> Run:
+    result = found.properties.run_result if found and found.properties else None
+    if result is None:
+        raise TemporaryError(f"build {name} was accepted by ACR Tasks, which has not named its run yet")
+    return _run(result, name)
 
 
 def _run(found: arm.Run, subject: str) -> Run:

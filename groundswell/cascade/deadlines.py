@@ -21,6 +21,9 @@ DEADLINES: Mapping[Status, float] = {
 }
 """Seconds, by state."""
 
+SCAN = 50 * _MINUTE
+"""Seconds after which a scan whose report is not there yet is given up: before its state is, so as to say why."""
+
 ROLLOUT = _HOUR
 """Seconds after which workloads that are still not healthy go back to what they ran."""
 

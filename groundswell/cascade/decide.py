@@ -344,7 +344,12 @@ def _nudged(state: Rebuild, event: Nudged) -> Decision | None:
     del event
     if state.status.settled or not state.outbox:
         return None
-    return state, tuple(c for c in state.outbox if c.kind is not Kind.NEWS)
+    return state, tuple(_once_more(c) for c in state.outbox if c.kind is not Kind.NEWS)
+
+
+def _once_more(command: Command) -> Command:
+    """A scan that is under way is looked at already, again and again: one look more, which no other follows."""
+    return replace(command, data={**command.data, "once": True}) if command.kind is Kind.SCAN else command
 
 
 def _overdue(state: Rebuild, event: Overdue) -> Decision | None:

@@ -18,8 +18,9 @@ from groundswell.lineage.model import Registration
 from groundswell.lineage.policies import Policies
 from groundswell.registry.port import Image
 from groundswell.scan.gate import judge
-from groundswell.scan.policy import Mode
-from groundswell.scan.port import Report, Scanner
+from groundswell.scan.panel import Panel
+from groundswell.scan.policy import Mode, Policy
+from groundswell.scan.port import NotYetError, Report
 from groundswell.scan.verdict import Verdict
 from groundswell.store.port import Put
 
@@ -31,7 +32,7 @@ class Gate:
     def __init__(
         self,
         *,
-        scanner: Scanner,
+        panel: Panel,
         policies: Policies,
         catalog: Catalog,
         scans: ScanBook,
@@ -40,7 +41,7 @@ class Gate:
     ) -> None:
         """`sbom` attaches what scanners listed to what they scanned; see `Attest.packages`."""
         self._sbom = sbom
-        self._scanner = scanner
+        self._panel = panel
         self._policies = policies
         self._catalog = catalog
         self._scans = scans
@@ -49,15 +50,15 @@ class Gate:
     def verdict(self, image: Registration, state: Rebuild) -> Verdict:
         """Scan the candidate of `state` and judge it, under the policy that its image has now.
 
-        Raises what the scanner raises: without a scan there is no verdict.
+        Raises what the scanners raise (NotYetError while a report is awaited): without a scan there is no verdict.
         """
         subject = _at(image, state.candidate)
-        report = self._scanner.scan(subject)
         policy = self._policies.policy(self._registered(image), age=_AGE)
+        reports = self._panel.reports(subject, policy.scanners)
 
         def hear(current: Sequence[Report] | None) -> Verdict:
             return judge(
-                [report],
+                reports,
                 policy,
                 subject=subject,
                 now=self._clock(),
@@ -65,15 +66,15 @@ class Gate:
                 base_layers=layers_of_base(state.proof),
             )
 
-        kept = self._scans.find(image.name, state.previous, report) if state.previous else None
-        verdict = hear([kept] if kept else None)
+        kept = self._kept(image, state.previous, reports) if state.previous else None
+        verdict = hear(kept)
         note = ""
         if kept is None and state.previous and verdict.tally["refused"]:
-            current, note = self._production(image, state, needed=policy.mode is Mode.NO_WORSE)
-            verdict = hear([current] if current else None)
+            current, note = self._production(image, state, policy)
+            verdict = hear(current)
         if verdict.passed:
-            self._scans.hold(image.name, [report])
-            verdict = replace(verdict, sbom=self._sbom(subject, [report]))
+            self._scans.hold(image.name, reports)
+            verdict = replace(verdict, sbom=self._sbom(subject, reports))
         return replace(verdict, notes=(*verdict.notes, note)) if note else verdict
 
     def held(self, image: str, digest: str) -> tuple[Put, ...]:
@@ -87,21 +88,32 @@ class Gate:
         except NotFoundError:
             return image
 
-    def _production(self, image: Registration, state: Rebuild, *, needed: bool) -> tuple[Report | None, str]:
-        """A scan of what production runs, or why there is none: then everything counts as new.
+    def _kept(self, image: Registration, digest: str, reports: Sequence[Report]) -> list[Report] | None:
+        """The kept scans of `digest` by the same scanners; None unless all are there."""
+        found = [self._scans.find(image.name, digest, report) for report in reports]
+        kept = [report for report in found if report is not None]
+        return kept if len(kept) == len(found) else None
 
-        Raises TemporaryError when the verdict may hang on it: it is tried again.
+    def _production(
+        self, image: Registration, state: Rebuild, policy: Policy
+    ) -> tuple[Sequence[Report] | None, str]:
+        """Scans of what production runs, or why there are none: then everything counts as new.
+
+        Raises NotYetError while they are awaited, TemporaryError when the verdict may hang on them: tried again.
         """
         try:
-            report = self._scanner.scan(_at(image, state.previous))
+            reports = self._panel.reports(_at(image, state.previous), policy.scanners)
+        except NotYetError:
+            raise
         except TemporaryError as exc:
-            if needed:
+            if policy.mode is Mode.NO_WORSE:
                 raise
             return None, f"what production runs could not be scanned to compare with: {exc}"
         except PermanentError as exc:
             return None, f"what production runs cannot be scanned to compare with: {exc}"
-        self._scans.keep(image.name, report)
-        return report, ""
+        for report in reports:
+            self._scans.keep(image.name, report)
+        return reports, ""
 
 
 def base_layers(built: Image, base: Image) -> list[str]:

@@ -1,7 +1,8 @@
 """Stops runs that nobody waits for any more: a stop that was lost, a worker that died between start and save.
 
 Builds have names of ours (`stages.run_name`), and the build service lists them. What a name does not tell to be
-ours, of a cascade that we know, is somebody else's: another installation may share the registry.
+ours, of a cascade that we know, is somebody else's: another installation may share the registry. Scans
+(`scan.task`) belong to images, not to cascades: they are left to end, and their names forgotten.
 """
 
 import logging
@@ -16,6 +17,7 @@ from groundswell.errors import NotFoundError, PermanentError, TemporaryError
 
 logger = logging.getLogger(__name__)
 
+_SCAN = re.compile(r"gs-scan-[0-9a-f]{40}")
 _NAME = re.compile(r"gs-(?P<cascade>[0-9a-z]+)-[0-9a-f]{10}-\d+")
 _WANTED = (Status.READY, Status.BUILDING)
 
@@ -36,6 +38,9 @@ class Orphans:
             except (TemporaryError, PermanentError) as exc:
                 logger.warning("builds not listed", extra={"registry": registry, "why": str(exc)})
                 continue
+            for name in builds:
+                if _SCAN.fullmatch(name) and builds[name].status.ended:
+                    self._stop(registry, name, builds[name])  # whoever still waits for its report scans again
             ours = {name: found["cascade"] for name in builds if (found := _NAME.fullmatch(name))}
             for cascade in sorted(set(ours.values())):
                 wanted = self._wanted(cascade)

@@ -1,8 +1,9 @@
-"""When to look at a run, or at a rollout, again.
+"""When to look at a run, at a scan, or at a rollout, again.
 
 The registry announces a candidate a second or two before its run ends: that is when it is looked at, a few times in
 short order. Announcements get lost, so the sweep looks at every run once a minute; and while none arrive at all,
 each run has a message of its own, by which it is looked at: after the poll seconds, then less and less often.
+Nothing announces the end of a scan, which is looked at in the same way.
 """
 
 from dataclasses import replace
@@ -53,15 +54,24 @@ class Polling:
 
     def next(self, command: Command) -> Command | None:
         """The next look, when this one found nothing new; None when others suffice."""
+        if command.kind is Kind.SCAN:
+            if command.data.get("once"):
+                return None
+            # Its tries are kept: a scan that fails and is begun again must not go on for ever.
+            delay, data = self._less_often(command)
+            return replace(command, delay=delay, data=data)
         if command.kind is not Kind.OBSERVE:
             return replace(command, tries=0, delay=self._poll)
         pause = command.data.get("pause")
         if pause is not None:
             later = replace(command, tries=0, delay=pause, data={"pause": 2 * pause})
             return later if 0 < pause <= _LONGEST_PAUSE else None
+        delay, data = self._less_often(command)
+        return None if self._trusted else replace(command, tries=0, delay=delay, data=data)
+
+    def _less_often(self, command: Command) -> tuple[float, dict[str, int]]:
         looks = command.data.get("looks", 0) + 1
-        delay = self._poll * min(LONGEST, 2**looks)
-        return None if self._trusted else replace(command, tries=0, delay=delay, data={"looks": looks})
+        return self._poll * min(LONGEST, 2**looks), {"looks": looks}
 
     @property
     def _trusted(self) -> bool:

@@ -13,7 +13,7 @@ from groundswell import printable
 from groundswell.build.port import Builder, BuildRequest, Run
 from groundswell.cascade.attesting import Attest
 from groundswell.cascade.basebook import BaseBook
-from groundswell.cascade.deadlines import ROLLOUT
+from groundswell.cascade.deadlines import ROLLOUT, SCAN
 from groundswell.cascade.engine import Work
 from groundswell.cascade.evidence import build_bases
 from groundswell.cascade.freezebook import FreezeBook
@@ -49,6 +49,7 @@ from groundswell.lineage.catalog import Catalog
 from groundswell.lineage.model import Registration, from_json, to_json
 from groundswell.registry.chain import prove, same_content
 from groundswell.registry.port import Image, Registry
+from groundswell.scan.port import NotYetError
 
 logger = logging.getLogger(__name__)
 
@@ -220,9 +221,15 @@ class Stages:
 
     # scan, promote
 
-    def scan(self, _: Command, state: Rebuild) -> Event:
+    def scan(self, _: Command, state: Rebuild) -> Event | None:
+        """Judge the candidate once every report is there; None while one is awaited, but not for ever."""
         image = from_json(state.spec)
-        verdict = self._gate.verdict(image, state)
+        try:
+            verdict = self._gate.verdict(image, state)
+        except NotYetError as exc:
+            if self._clock() - state.updated_at > SCAN:
+                raise PermanentError(f"no report after {SCAN / 60:.0f} min: {exc}") from exc
+            return None
         return Scanned(
             at=self._clock(),
             passed=verdict.passed,

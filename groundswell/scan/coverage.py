@@ -71,6 +71,37 @@ _ECOSYSTEMS = {
 }
 
 
+_MAINTAINED: dict[str, str] = {
+    "alma {}": "8 9 10",
+    "alpine {}": "3.16 3.17 3.18 3.19 3.20 3.21 3.22 3.23",
+    "amazon linux {}": "2 2023",
+    "Azure Linux {}": "3.0",
+    "CBL-Mariner {}": "1.0 2.0",
+    "debian {}": "10 11 12 13",
+    "openSUSE Leap {}": "15.3 15.4 15.5 15.6",
+    "Oracle Linux {}": "7 8 9",
+    "Photon OS {}": "3.0 4.0 5.0",
+    "rocky {}": "8 9",
+    "SUSE Linux Enterprise {}": "12.5 15.3 15.4 15.5 15.6 15.7",
+    "SUSE Linux Enterprise Micro {}": "5.1 5.2 5.3 5.4 5.5 6.0",
+    "ubuntu {}": "16.04 18.04 20.04 22.04 24.04 24.10 25.04",
+}
+
+PUBLISHED: frozenset[str] = frozenset(
+    {
+        *(pattern.format(release) for pattern, releases in _MAINTAINED.items() for release in releases.split()),
+        *("Red Hat", "chainguard", "openSUSE Tumbleweed", "wolfi"),
+        *(f"{ecosystem}::" for ecosystem in set(_ECOSYSTEMS.values())),
+    }
+)
+"""What the database that Trivy's makers publish is known to have advisories for, of what is still maintained.
+
+For where the database itself cannot be looked into. It errs on the safe side: a release that is newer than this
+list is refused until the settings say that the database covers it.
+Sources: trivy-db `pkg/vulnsrc/*`, and the end-of-life tables of trivy `pkg/detector/ospkg/*`.
+"""
+
+
 def knows_system(buckets: Collection[str], family: str, version: str) -> bool:
     """Whether a database with `buckets` has advisories for the operating system."""
     if family not in _SYSTEMS:

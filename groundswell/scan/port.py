@@ -6,6 +6,11 @@ from enum import IntEnum
 from typing import Protocol
 
 from graph.reference import Reference
+from groundswell.errors import TemporaryError
+
+
+class NotYetError(TemporaryError):
+    """The scanner is at work on the image, or has not got to it yet: ask again. No failure, and no clean."""
 
 
 class Severity(IntEnum):
@@ -82,8 +87,9 @@ class Scanner(Protocol):
     def scan(self, reference: Reference) -> Report:
         """Scan `reference`, whose digest names the manifest of one platform (not an index).
 
-        Fails closed: raises PermanentError when there are packages but the OS is not recognised, when the database
-        is too old or does not know the platform, or when the report is for another digest; TemporaryError when the
-        scanner itself failed or timed out.
+        A scanner that works elsewhere is started by the first call, which raises NotYetError, as all do until its
+        report is there; who asks again asks about the same scan. Fails closed: raises PermanentError when there are
+        packages but the OS is not recognised, when the database is too old or does not know the platform, or when
+        the report is for another digest; TemporaryError when the scanner itself failed or timed out.
         """
         ...

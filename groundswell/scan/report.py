@@ -24,6 +24,7 @@ def parse(
     buckets: Collection[str],
     scanned_at: float | None = None,
     database_at: float | None = None,
+    scanner: str = NAME,
 ) -> Report:
     """The report on `digest`. The times are what whoever ran Trivy knows: its report does not have them both.
 
@@ -40,7 +41,7 @@ def parse(
     _check_system(family, version, results, digest, buckets)
     _check_languages(results, digest, buckets)
     return Report(
-        scanner=NAME,
+        scanner=scanner,
         digest=digest,
         os=f"{family} {version}".strip(),
         findings=tuple(_findings(results)),

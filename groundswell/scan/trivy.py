@@ -67,7 +67,7 @@ class TrivyScanner:
         if reference.digest is None:
             raise PermanentError(f"{reference} has no digest: only a digest is scanned, because tags move")
         contents = read_contents(self._cache)
-        check_age(contents, now=self._now(), max_age=self._max_age)
+        check_age(contents.updated_at, now=self._now(), max_age=self._max_age)
         image = f"{reference.registry}/{reference.repository}@{reference.digest}"
         started = self._now()
         with tempfile.TemporaryDirectory(prefix="groundswell-scan-") as name:

@@ -1,7 +1,7 @@
-"""The scan port's promises, kept by the real Trivy against a real registry and the local stack's database."""
+"""Trivy beside the app, against a real registry and the local stack's database; what all scanners promise is in
+`test_scanners.py`."""
 
 import os
-import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -16,11 +16,9 @@ from groundswell.local.bases import Variant, build_base
 from groundswell.local.oci import OciImage, make_image
 from groundswell.local.push import Login, push
 from groundswell.local.trivy import binary
-from groundswell.scan.formats import read
 from groundswell.scan.gate import judge
 from groundswell.scan.policy import Policy
-from groundswell.scan.port import Finding, Report, Severity
-from groundswell.scan.source import Source
+from groundswell.scan.port import Report, Severity
 from groundswell.scan.trivy import TrivyScanner
 from groundswell.scan.verdict import Verdict
 from tests.support.layers import layer
@@ -179,35 +177,3 @@ def test_an_image_that_is_not_there(world: World) -> None:
 def test_the_password_of_a_scan_is_not_left_in_our_environment(world: World) -> None:
     world.scanner().scan(world.base(Variant.FIXED))
     assert not [name for name in os.environ if name.startswith("TRIVY_")]
-
-
-@pytest.mark.parametrize(("format_", "options"), [("sarif", []), ("cyclonedx", ["--scanners", "vuln"])])
-def test_trivys_other_formats_say_the_same(world: World, format_: str, options: list[str]) -> None:
-    """The same image by the same Trivy, read from the formats that any scanner may write."""
-    reference = world.base(Variant.VULNERABLE)
-    image = f"{reference.registry}/{reference.repository}@{reference.digest}"
-    command = [
-        *(str(world.trivy), "image", "--quiet", "--format", format_, "--cache-dir", str(world.folder / "cache")),
-        *("--skip-db-update", "--skip-java-db-update", "--offline-scan", "--image-src", "remote", *options, image),
-    ]
-    environment = {
-        "PATH": os.defpath,
-        "HOME": str(world.folder),
-        "SSL_CERT_FILE": str(world.login.ca),
-        "TRIVY_USERNAME": world.login.user,
-        "TRIVY_PASSWORD": world.login.password,
-    }
-    done = subprocess.run(command, env=environment, capture_output=True, check=True, timeout=120)
-    report = read(format_, done.stdout, Source(scanner="trivy", digest=reference.digest or "", made_at=NOW))
-    own = world.scanner().scan(reference)
-
-    def told(findings: tuple[Finding, ...]) -> set[tuple[str, str, str, Severity]]:
-        return {(each.id, each.package, each.fixed, each.severity) for each in findings}
-
-    assert told(report.findings) == told(own.findings)
-    assert all(finding.fix_known for finding in report.findings)
-    if format_ == "cyclonedx":
-        assert report.os == own.os
-        assert {(each.package, each.layer) for each in report.findings} == {
-            (each.package, each.layer) for each in own.findings
-        }

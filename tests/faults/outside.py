@@ -21,7 +21,7 @@ from groundswell.errors import NotFoundError
 from groundswell.lineage.model import Registration
 from groundswell.registry.assembly import Manifest
 from groundswell.registry.port import Image, Tag
-from groundswell.scan.port import Finding, Report, Severity
+from groundswell.scan.port import Finding, NotYetError, Report, Severity
 from tests.support.artifacts import FakeArtifacts
 from tests.support.signing import FakeSigner
 from tests.support.world import HOST, commit_of, digest_of, image_of
@@ -58,6 +58,9 @@ class Outside:
     seconds: dict[str, float] = field(default_factory=dict)
     passed: set[str] = field(default_factory=set)
     scans: Counter[str] = field(default_factory=Counter)
+    scan_seconds: float = 0.0
+    """How long a scan takes, elsewhere; its report is there after that."""
+    scanned_since: dict[str, float] = field(default_factory=dict)
     running: dict[str, str] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
     vulnerable: set[str] = field(default_factory=set)
@@ -237,6 +240,8 @@ class Outside:
 
     def scanner_scan(self, reference: Reference) -> Report:
         digest = reference.digest or ""
+        if self.now - self.scanned_since.setdefault(digest, self.now) < self.scan_seconds:
+            raise NotYetError(f"{digest} is being scanned")
         bad = Finding(id="CVE-1", package="p", installed="1", fixed="2", severity=Severity.CRITICAL)
         findings = (bad,) if reference.repository in self.vulnerable else ()
         self.scans[digest] += 1

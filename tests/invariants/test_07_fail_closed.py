@@ -13,14 +13,19 @@ from groundswell.cascade.stages import Stages
 from groundswell.errors import GroundswellError, PermanentError, TemporaryError
 from groundswell.scan.gate import judge
 from groundswell.scan.policy import Policy
-from groundswell.scan.port import Report
+from groundswell.scan.port import NotYetError, Report
 from groundswell.scan.verdict import Verdict
 from tests.invariants.mutations import MakeWorld, Mutation, fails_when
 from tests.support.world import BASE, World, ref, registration
 
 
 def holds(make_world: MakeWorld) -> None:
-    for error in (PermanentError("the database is too old"), TemporaryError("it did not end in 120 s")):
+    errors = (
+        PermanentError("the database is too old"),
+        TemporaryError("no end in 120 s"),
+        NotYetError("no report"),
+    )
+    for error in errors:
         world = make_world(registration("top", BASE))
         world.scanner.down = error
         assert what_becomes(world) == "failed", f"the scanner says: {error}"

@@ -20,7 +20,7 @@ from groundswell.local.tasks.model import Limits, RegistryAccess, Run
 from groundswell.local.tasks.plan import Plan, Variables
 from groundswell.local.tasks.shelf import Shelf
 from groundswell.local.tasks.steps import Steps
-from groundswell.local.tasks.storage import Storage
+from groundswell.local.tasks.storage import Storage, Tools
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,9 @@ class _Job:
 class Runner:
     """Carries out the runs of one service. All methods belong to the event loop's thread."""
 
-    def __init__(self, folder: Path, limits: Limits) -> None:
+    def __init__(self, folder: Path, limits: Limits, *, tools: Tools | None = None) -> None:
+        self._tools = tools
+        self._kept = folder / "kept"
         self._work, self._logs, self.uploads = folder / "work", folder / "logs", folder / "uploads"
         shutil.rmtree(self._work, ignore_errors=True)  # left by a stack that was killed
         for path in (self._work, self._logs, self.uploads):
@@ -153,7 +155,8 @@ class Runner:
         ).with_source(commit=context.commit, branch=context.branch)
         ready = plan.steps(variables)
         self._set(run, RunStatus.RUNNING)
-        steps = Steps(storage=Storage(work / "store", job.access, _logins(job)), context=context, log=log)
+        storage = Storage(work / "store", job.access, _logins(job), tools=self._tools, kept=self._kept)
+        steps = Steps(storage=storage, context=context, log=log)
         try:
             await steps.run(ready)
         finally:

@@ -27,13 +27,15 @@ from groundswell.local.tasks.resources import (
 )
 from groundswell.local.tasks.runner import Runner
 from groundswell.local.tasks.shelf import Shelf
+from groundswell.local.tasks.storage import Tools
 from groundswell.settings import AcrRegistry
 
 
 class AcrTasks:
     """ACR Tasks of the given registries; serve `app` over TLS. State and logs are kept in `folder`.
 
-    Builds need root and buildah. `webhooks` gives what each webhook sent, by name; `faults` is for tests.
+    Builds need root and buildah. `webhooks` gives what each webhook sent, by name; `faults` is for tests. `tools`
+    are programs that stand in for images.
     """
 
     def __init__(
@@ -45,7 +47,9 @@ class AcrTasks:
         limits: Limits | None = None,
         faults: Faults | None = None,
         webhooks: Mapping[str, Sent] | None = None,
+        tools: Tools | None = None,
     ) -> None:
+        self._tools = tools
         self._folder = folder
         self._limits = limits or Limits()
         self._events = Events(webhooks or {})
@@ -54,7 +58,7 @@ class AcrTasks:
     def app(self) -> web.Application:
         """The application; to be made on the thread of the loop that serves it."""
         app = web.Application(client_max_size=4 << 20)
-        runner = Runner(self._folder, self._limits)
+        runner = Runner(self._folder, self._limits, tools=self._tools)
         blobs = Blobs(runner, self._limits)
         blobs.add_routes(app)
         surface = _Surface(

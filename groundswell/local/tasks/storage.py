@@ -11,12 +11,15 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from groundswell.local.paths import ROOT
 from groundswell.local.tasks.dependencies import Image
 from groundswell.local.tasks.model import RegistryAccess
 from groundswell.local.tasks.plan import Build
 from groundswell.local.tasks.process import capture, environment, stream
 
 type Sink = Callable[[bytes], None]
+type Tools = Mapping[str, Sequence[str]]
+"""Images that cannot be had without the internet, with the program of this machine that does what they would."""
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 _NATIVE = f"linux/{_ARCHITECTURES.get(platform.machine(), platform.machine())}"
@@ -26,17 +29,30 @@ _POLICY = {"default": [{"type": "insecureAcceptAnything"}]}
 class Storage:
     """The buildah store of one run."""
 
-    def __init__(self, folder: Path, access: RegistryAccess, logins: Mapping[str, tuple[str, str]]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        access: RegistryAccess,
+        logins: Mapping[str, tuple[str, str]],
+        *,
+        tools: Tools | None = None,
+        kept: Path | None = None,
+    ) -> None:
+        """`kept` is a store that outlives the run, for the images of steps; see `run`."""
         self._folder = folder
-        for name in ("certs", "tmp"):
+        self._kept = kept
+        self._tools = tools or {}
+        for name in ("certs", "tmp", "home/.docker"):
             (folder / name).mkdir(parents=True)
         (folder / "registries.conf").write_text(_registries(access), "utf-8")
         (folder / "policy.json").write_text(json.dumps(_POLICY), "utf-8")
         auth = folder / "auth.json"
         auth.touch(mode=0o600)
         auth.write_text(json.dumps({"auths": {host: {"auth": _basic(*pair)} for host, pair in logins.items()}}))
+        shutil.copy(auth, folder / "home/.docker/config.json")
+        self._trusted = folder / "certs" / "ca.crt"
         if access.ca:
-            shutil.copyfile(access.ca, folder / "certs" / "ca.crt")
+            shutil.copyfile(access.ca, self._trusted)
         self._reach = (f"--authfile={auth}", f"--cert-dir={folder / 'certs'}")
         self._env = environment(
             CONTAINERS_REGISTRIES_CONF=str(folder / "registries.conf"), TMPDIR=str(folder / "tmp")
@@ -71,23 +87,45 @@ class Storage:
         return code, digest.read_text("utf-8").strip() if code == 0 else ""
 
     async def run(self, image: str, words: Sequence[str], *, work: Path, env: Mapping[str, str], sink: Sink) -> int:
-        """Run a container of the image with `work` as /workspace, as ACR's cmd steps do; the exit code."""
+        """Run a container of the image with `work` as /workspace, as ACR's cmd steps do; the exit code.
+
+        As there, its home is /acb/home, where the logins of the run are (Azure/acr-builder, builder/). The
+        registry's certificate is trusted, as Azure's is by everybody. An image named by its digest is kept for
+        later runs: scanners are large, and always the same.
+        """
+        if image in self._tools:
+            return await self._stand_in(self._tools[image], words, work=work, env=env, sink=sink)
+        policy = f"--signature-policy={self._folder / 'policy.json'}"
+        above: tuple[str, ...] = ()
+        if self._kept and "@sha256:" in image:
+            pull = ("pull", "--quiet", "--policy=missing", *self._reach, policy, "--", image)
+            if code := await stream(_buildah(self._kept, *pull), sink=sink, env=self._env):
+                return code
+            above = (f"--storage-opt=additionalimagestore={self._kept / 'images'}",)
         created = self._folder / "container"
-        reach = [*self._reach, "--pull=false", f"--signature-policy={self._folder / 'policy.json'}"]
-        code = await stream(
-            self._command("from", *reach, f"--cidfile={created}", "--", image), sink=sink, env=self._env
-        )
-        if code:
+        make = ("from", *self._reach, "--pull=false", policy, f"--cidfile={created}", "--", image)
+        if code := await stream(self._command(*above, *make), sink=sink, env=self._env):
             return code
         container = created.read_text("utf-8").strip()
         created.unlink()
-        config = json.loads(await self._capture("inspect", "--type=container", container))["OCIv1"].get(
-            "config", {}
-        )
+        shown = await self._capture(*above, "inspect", "--type=container", container)
+        config = json.loads(shown)["OCIv1"].get("config", {})
         command = [*(config.get("Entrypoint") or []), *(words or config.get("Cmd") or [])]
         options = ["--isolation=chroot", f"--volume={work}:/workspace", "--workingdir=/workspace"]
+        options += [f"--volume={self._folder / 'home'}:/acb/home", "--env=HOME=/acb/home"]
+        if self._trusted.exists():
+            options += [f"--volume={self._trusted}:/acb/ca.crt:ro", "--env=SSL_CERT_FILE=/acb/ca.crt"]
         options += [f"--env={name}={value}" for name, value in env.items()]
-        return await stream(self._command("run", *options, "--", container, *command), sink=sink, env=self._env)
+        run = ("run", *options, "--", container, *command)
+        return await stream(self._command(*above, *run), sink=sink, env=self._env)
+
+    async def _stand_in(
+        self, tool: Sequence[str], words: Sequence[str], *, work: Path, env: Mapping[str, str], sink: Sink
+    ) -> int:
+        here = environment(HOME=str(self._folder / "home"), PYTHONPATH=str(ROOT))
+        if self._trusted.exists():
+            here["SSL_CERT_FILE"] = str(self._trusted)
+        return await stream([*tool, *words], sink=sink, env={**here, **env}, folder=work)
 
     async def images(self) -> list[Image]:
         """Every image in the store: what was pulled and what was built."""
@@ -109,13 +147,17 @@ class Storage:
         return await capture(self._command(*words), env=self._env)
 
     def _command(self, *words: str) -> list[str]:
-        return [
-            "buildah",
-            f"--root={self._folder / 'images'}",
-            f"--runroot={self._folder / 'state'}",
-            "--storage-driver=overlay",
-            *words,
-        ]
+        return _buildah(self._folder, *words)
+
+
+def _buildah(store: Path, *words: str) -> list[str]:
+    return [
+        "buildah",
+        f"--root={store / 'images'}",
+        f"--runroot={store / 'state'}",
+        "--storage-driver=overlay",
+        *words,
+    ]
 
 
 def _registries(access: RegistryAccess) -> str:

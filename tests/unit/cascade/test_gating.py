@@ -10,7 +10,8 @@ from graph.reference import Reference
 from groundswell.cascade.gating import base_layers, layers_of_base
 from groundswell.cascade.model import Rebuild, Stage, Status
 from groundswell.cascade.scanbook import ScanBook
-from groundswell.errors import GroundswellError, PermanentError, TemporaryError
+from groundswell.errors import GroundswellError, NotFoundError, PermanentError, TemporaryError
+from groundswell.lineage.model import Registration
 from groundswell.scan.port import Finding, Package, Report, Severity
 from groundswell.scan.verdict import Verdict
 from groundswell.store.port import ANY, Put
@@ -280,3 +281,20 @@ def test_a_scan_that_is_too_large_to_store_is_not_kept(
     monkeypatch.setattr(world.app.store, "commit", refuse)
     ScanBook(world.app.store).keep("top", report)
     assert "scan not kept" in caplog.text
+
+
+def test_an_image_that_is_no_longer_registered_is_judged_as_it_was_built(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = make_world(registration("top", BASE, gate={"os": "none"}))
+    known = world.app.catalog.registration
+
+    def gone(name: str, *, age: float = 0.0) -> Registration:
+        if age:  # so the gate asks, and nobody else
+            raise NotFoundError(f"{name} is not registered")
+        return known(name)
+
+    monkeypatch.setattr(world.app.catalog, "registration", gone)
+    Scans(world)
+    state, _ = rebuilt(world)
+    assert state.status is Status.DONE

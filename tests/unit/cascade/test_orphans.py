@@ -120,3 +120,15 @@ def test_a_service_that_does_not_answer_ends_the_round_quietly(
     world.builder.down = None
     orphans(world).stop()
     assert world.builder.cancelled == ["r0"]
+
+
+def test_the_name_of_a_scan_is_forgotten_once_it_has_ended(make_world: MakeWorld) -> None:
+    world = make_world(registration("top", BASE))
+    name = "gs-scan-" + "0a" * 20
+    source = Source(location="https://git.example.com/x.git")
+    run = world.builder.start(BuildRequest(name=name, registry=HOST, repository="top", tag="1", source=source))
+    orphans(world).stop()
+    assert (world.builder.cancelled, world.builder.forgotten) == ([], [])
+    world.builder.ended[run.id] = RunStatus.SUCCEEDED
+    orphans(world).stop()
+    assert (world.builder.cancelled, world.builder.forgotten) == ([], [name])

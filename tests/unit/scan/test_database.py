@@ -24,10 +24,10 @@ def test_age(tmp_path: Path, age: float, fresh: bool) -> None:
     contents = read_contents(make_database(tmp_path))
     now = UPDATED.timestamp() + age
     if fresh:
-        check_age(contents, now=now, max_age=7 * DAY)
+        check_age(contents.updated_at, now=now, max_age=7 * DAY)
     else:
         with pytest.raises(PermanentError, match=r"7\.0 days old"):
-            check_age(contents, now=now, max_age=7 * DAY)
+            check_age(contents.updated_at, now=now, max_age=7 * DAY)
 
 
 def test_a_time_without_a_zone_is_utc(tmp_path: Path) -> None:
@@ -53,4 +53,4 @@ def test_a_damaged_database_is_refused(tmp_path: Path, spoil: Callable[[Path], o
     make_database(tmp_path)
     spoil(tmp_path / "db")
     with pytest.raises(PermanentError, match="download-db-only"):
-        check_age(read_contents(tmp_path), now=NOW, max_age=DAY)
+        check_age(read_contents(tmp_path).updated_at, now=NOW, max_age=DAY)
