@@ -18,7 +18,7 @@ PLACES = ("{image}", "{report}", "{registry}", "{repository}", "{digest}")
 """What a command may hold for the image, and for the file that it is to write; besides, {NAME} for a secret."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
-_WORD = re.compile(r"[A-Za-z0-9_@%+=:,./~-]+")
+_WORD = re.compile(r"[A-Za-z0-9_@%+=:,./-]+")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 _SUBSCRIPTION = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _BUCKET = re.compile(r"[A-Za-z0-9 .:_-]{1,100}")
@@ -156,8 +156,7 @@ def _check_run(scanner: ScannerSettings) -> None:
             raise InputError(f"{name!r} is not the name of a variable")
         if not _WORD.fullmatch(value):
             raise InputError(
-                f"the value of {name} has characters that a shell reads; "
-                "allowed are letters, digits and _@%+=:,./~-"
+                f"the value of {name} has characters that a shell reads; allowed are letters, digits and _@%+=:,./-"
             )
     if twice := sorted(set(scanner.env) & set(scanner.secrets)):
         raise InputError(f"{twice[0]} is in env and in secrets: leave it in one")
@@ -173,7 +172,7 @@ def _check_command(scanner: ScannerSettings) -> None:
         if not _WORD.fullmatch(left):
             raise InputError(
                 f"command: {word!r} has characters that a shell or a task's template reads; allowed are letters, "
-                f"digits, _@%+=:,./~-, {' '.join(PLACES)} and the names of secrets, as {{TOKEN}}"
+                f"digits, _@%+=:,./-, {' '.join(PLACES)} and the names of secrets, as {{TOKEN}}"
             )
     if "{report}" not in scanner.command:
         raise InputError("command must say where the report goes: {report}")

@@ -24,7 +24,10 @@ PATIENCE = 60.0
 PLANNING = 600.0
 """Seconds that planning a cascade can take: the functionTimeout of host.json ends whoever would take longer."""
 LONG_PATIENCE = 900.0
-"""The same for rollouts, which are looked at again and again without a move."""
+"""The same for scans and rollouts, which are looked at again and again without a move.
+
+Scans that fail are begun anew under the count of tries of one message: a second one would make the count a lie.
+"""
 
 
 class Sweep:
@@ -102,7 +105,7 @@ class Sweep:
         if state.status is Status.BUILDING:
             self._engine.glance(state)
             return
-        patience = LONG_PATIENCE if state.status is Status.DEPLOYING else PATIENCE
+        patience = LONG_PATIENCE if state.status in (Status.SCANNING, Status.DEPLOYING) else PATIENCE
         waits_for_slot = state.status is Status.READY and self._engine.in_line(state)
         if not state.status.settled and quiet >= patience and not waits_for_slot:
             logger.warning("rebuild nudged", extra={"cascade": state.cascade, "image": state.image})

@@ -24,7 +24,7 @@ DATABASE = "application/vnd.groundswell.scan.database.v1+json"
 SCANNER, RUN = "dev.groundswell.scanner", "dev.groundswell.run"
 """Its annotations: which scanner, and which run."""
 
-_SAFE = re.compile(r"[A-Za-z0-9_@%+=:,./~-]+")
+_SAFE = re.compile(r"[A-Za-z0-9_@%+=:,./-]+")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _PLACE = re.compile(r"\{\w+\}")
 _FILE = "report.json"

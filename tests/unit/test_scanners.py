@@ -52,6 +52,7 @@ def test_every_kind() -> None:
         ({**TRIVY, "pool": "a b"}, "pool 'a b' is not the name of an agent pool"),
         ({**TRIVY, "env": {"A B": "c"}}, "'A B' is not the name of a variable"),
         ({**TRIVY, "env": {"A": "$(id)"}}, "the value of A has characters that a shell reads"),
+        ({**TRIVY, "env": {"A": "~root"}}, "the value of A has characters that a shell reads"),
         ({**TRIVY, "env": {"A": ""}}, "the value of A has characters"),
         ({**TRIVY, "env": {"A": 1}}, "env must be an object of texts"),
         ({**TRIVY, "env": []}, "env must be an object of texts"),
