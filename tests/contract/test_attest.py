@@ -180,7 +180,7 @@ def test_what_cosign_itself_signs_is_kept_and_read(
     assert real.run("generate-key-pair", f"--output-key-prefix={tmp_path}/theirs").returncode == 0
     (tmp_path / "predicate.json").write_text('{"by": "them"}')
     options = ("--key", f"{tmp_path}/theirs.key", "--tlog-upload=false", "--yes")
-    signed = real.run("sign", *options, str(subject))
+    signed = real.run("sign", *options, "-a", "by=them", str(subject))
     assert signed.returncode == 0, signed.stderr
     predicate = ("--predicate", f"{tmp_path}/predicate.json", "--type", VERDICT)
     attested = real.run("attest", *options, *predicate, str(subject))
