@@ -15,6 +15,8 @@ from groundswell.errors import PermanentError
 from groundswell.registry.artifacts import Artifacts
 from groundswell.registry.manifests import json_object
 
+_NEITHER = "not by this key, or not of this image"
+
 MAX_LAYERS = 100
 """Signatures and attestations of one image that are looked at."""
 
@@ -55,8 +57,15 @@ class _Look:
 
     def signatures(self) -> Iterator[Found]:
         for layer in self._layers(cosign.SIGNATURES):
-            holds = None if self._key is None else cosign.signed_by(layer, self._subject, self._key)
-            why = "" if holds is not False else "not by this key, or not of this image"
+            holds, why = None, ""
+            if self._key is not None:
+                try:
+                    payload = self._artifacts.blob(self._subject.with_digest(layer["digest"]), MAX_CONTENT)
+                    of_this = cosign.signed_digest(payload) == self._subject.digest
+                    holds = of_this and cosign.annotated_by(layer, payload, self._key)
+                    why = "" if holds else _NEITHER
+                except PermanentError as exc:
+                    holds, why = False, str(exc)
             yield Found(form="signature", kind=cosign.SIGNED, digest=layer["digest"], holds=holds, why=why)
 
     def attestations(self) -> Iterator[Found]:
@@ -92,7 +101,7 @@ class _Look:
             try:
                 content = attachments.content(self._subject, digest)
                 holds = notation.holds(content, str(self._subject.digest), self._key)
-                why = "" if holds else "not by this key, or not of this image"
+                why = "" if holds else _NEITHER
             except PermanentError as exc:
                 holds, why = False, str(exc)
         return Found(form="signature", kind=notation.SIGNATURE, digest=digest, holds=holds, why=why)

@@ -7,6 +7,7 @@ cosign/specs/SIGNATURE_SPEC.md); under `sha256-DIGEST.att` one with a layer for 
 
 import base64
 import binascii
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -52,6 +53,17 @@ def signed_by(layer: Mapping[str, Any], subject: Reference, public_key: bytes) -
     """Whether a layer is a signature of `subject` by the key. Its blob need not be read: the digest names it."""
     expected = descriptor(payload(subject), SIGNED)
     return layer.get("digest") == expected["digest"] and annotated_by(layer, payload(subject), public_key)
+
+
+def signed_digest(payload: bytes) -> str:
+    """The image that a payload names, whoever made it; empty where it is no payload.
+
+    The repository in it is not looked at, as cosign does not: images are copied with their signatures.
+    """
+    try:
+        return str(json.loads(payload)["critical"]["image"]["docker-manifest-digest"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return ""
 
 
 def annotated_by(layer: Mapping[str, Any], signed: bytes, public_key: bytes) -> bool:

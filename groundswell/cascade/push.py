@@ -1,17 +1,15 @@
 """A push as it is queued, and what can become of it."""
 
 import json
-import re
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 from groundswell.cascade.engine import PUSHES
 from groundswell.errors import PermanentError
+from groundswell.registry.artifacts import is_of_artifacts
 from groundswell.store.port import Queues
 
 VERSION = 4
-
-_ATTACHED = re.compile(r"sha256-[0-9a-f]{64}(?:\..*)?")
 
 
 class Result(StrEnum):
@@ -69,7 +67,7 @@ def of_an_image(push: Push) -> bool:
     Not on what has no tag (the parts of an index, artifacts that refer to an image), and not on what hangs on an
     image under a tag that is made of its digest: signatures, attestations, the list of referrers.
     """
-    return bool(push.tag) and not _ATTACHED.fullmatch(push.tag)
+    return bool(push.tag) and not is_of_artifacts(push.tag)
 
 
 def queue(queues: Queues, push: Push, *, delay: float = 0.0) -> None:

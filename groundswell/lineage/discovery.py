@@ -5,7 +5,6 @@ read beside it, and where a base's tag has moved on, what it was before is looke
 tag: an image that was not rebuilt yet stands on that.
 """
 
-import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,15 +17,13 @@ from graph.lineage import EdgeKind, Lineage
 from graph.reference import InvalidReferenceError, Reference
 from groundswell.errors import InputError, NotFoundError
 from groundswell.lineage.reading import Progress, Reader, Unreadable, Wanted, silent
+from groundswell.registry.artifacts import is_of_artifacts
 from groundswell.registry.port import Registry, Tag
 
 CANDIDATE = "gs-"
 """Tags of our own images that wait for promotion begin so."""
 UNTAGGED = 50
 """How many of the newest manifests without a tag are read of a repository whose base has moved."""
-
-_ARTIFACT = re.compile(r"sha256-[0-9a-f]{64}(?:\..+)?")
-"""Tags of cosign's signatures, and of OCI referrers where a registry has no API for them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +95,7 @@ class _Survey:
             self._unread.discard(f"{self._host}/{name}")
             tags += len(listed)
             candidates += sum(tag.name.startswith(CANDIDATE) for tag in listed)
-            artifacts += sum(_ARTIFACT.fullmatch(tag.name) is not None for tag in listed)
+            artifacts += sum(is_of_artifacts(tag.name) for tag in listed)
             self._want(wanted, name, listed)
         self._unread.update(tag for item in wanted.values() for tag in item.tags)
         for item, image in self._reader.images(list(wanted.values())):
@@ -141,7 +138,7 @@ class _Survey:
         """Add the tags to read of one repository, by digest."""
         taken = 0
         for tag in listed:
-            if tag.name.startswith(CANDIDATE) or _ARTIFACT.fullmatch(tag.name):
+            if tag.name.startswith(CANDIDATE) or is_of_artifacts(tag.name):
                 continue
             reference = Reference(registry=self._host, repository=repository, tag=tag.name)
             taken += 1

@@ -3,11 +3,19 @@
 Sources: OCI distribution-spec 1.1, "Pushing Manifests with Subject" and "Listing Referrers".
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 from graph.reference import Reference
 from groundswell.registry.assembly import Manifest
+
+_TAG = re.compile(r"sha256-[0-9a-f]{64}(?:\..+)?")
+
+
+def is_of_artifacts(tag: str) -> bool:
+    """Whether a tag is made of a digest, and so is for what hangs on it: signatures, attestations, referrers."""
+    return _TAG.fullmatch(tag) is not None
 
 
 class Artifacts(Protocol):

@@ -2,11 +2,13 @@
 
 import contextlib
 import json
+import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import yaml
 
 from graph.reference import Reference
 from groundswell.attest import cosign, notation, referrers
@@ -15,6 +17,8 @@ from groundswell.attest.check import look, sound
 from groundswell.attest.dsse import IN_TOTO
 from groundswell.attest.referrers import Attachment
 from groundswell.attest.statements import CYCLONEDX, PROVENANCE, VERDICT, Statement, statement
+from groundswell.cascade.attesting import BUILD_TYPE
+from groundswell.local.paths import ROOT
 from groundswell.registry.acr import AcrRegistry
 from tests.support import notation as spec
 from tests.support import oci
@@ -118,6 +122,43 @@ def test_cosign_verifies_image_and_statements(
         assert len(attested.stdout.splitlines()) == 1
 
 
+def documented() -> dict[str, str]:
+    """The CUE policies of docs/admission.md, by predicate type."""
+    text = (ROOT / "docs" / "admission.md").read_text("utf-8")
+    blocks = re.findall(r"^```yaml\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
+    policies = [each for block in blocks for each in yaml.safe_load_all(block)]
+    found = {
+        attestation["predicateType"]: attestation["policy"]["data"]
+        for policy in policies
+        if policy["kind"] == "ClusterImagePolicy"
+        for authority in policy["spec"]["authorities"]
+        for attestation in authority.get("attestations", ())
+    }
+    assert set(found) == {VERDICT, PROVENANCE}
+    return found
+
+
+@pytest.mark.parametrize("passed", [True, False])
+def test_the_policies_of_the_documentation_are_as_cosign_reads_them(
+    acr: Acr, attachments: Attachments, real: Cosign, tmp_path: Path, passed: bool
+) -> None:
+    subject = pushed(acr, f"attest/policy-{passed}".lower())
+    kind = BUILD_TYPE if passed else "urn:somebody:else"
+    said = (
+        statement(subject, VERDICT, {"verdict": {"passed": passed}}),
+        statement(subject, PROVENANCE, {"buildDefinition": {"buildType": kind}, "runDetails": {}}),
+    )
+    attachments.sign(subject, said, FakeSigner())
+    (tmp_path / "key.pub").write_bytes(FakeSigner().public_key())
+    for predicate, policy in documented().items():
+        (tmp_path / "policy.cue").write_text(policy)
+        options = ("--policy", str(tmp_path / "policy.cue"), "--key", str(tmp_path / "key.pub"))
+        told = real.run(
+            "verify-attestation", "--type", predicate, *options, "--insecure-ignore-tlog=true", str(subject)
+        )
+        assert (told.returncode == 0) is passed, told.stderr
+
+
 def test_cosign_refuses_another_key_and_an_image_that_is_not_signed(
     acr: Acr, attachments: Attachments, real: Cosign, tmp_path: Path
 ) -> None:
@@ -139,7 +180,7 @@ def test_what_cosign_itself_signs_is_kept_and_read(
     assert real.run("generate-key-pair", f"--output-key-prefix={tmp_path}/theirs").returncode == 0
     (tmp_path / "predicate.json").write_text('{"by": "them"}')
     options = ("--key", f"{tmp_path}/theirs.key", "--tlog-upload=false", "--yes")
-    signed = real.run("sign", *options, str(subject))
+    signed = real.run("sign", *options, "-a", "by=them", str(subject))
     assert signed.returncode == 0, signed.stderr
     predicate = ("--predicate", f"{tmp_path}/predicate.json", "--type", VERDICT)
     attested = real.run("attest", *options, *predicate, str(subject))

@@ -220,6 +220,18 @@ def test_another_key_and_a_statement_about_another_image() -> None:
     assert {each.holds for each in look(fake, other, None) if each.form == "attestation"} == {False}
 
 
+def test_a_signature_that_came_along_with_its_image_and_one_whose_payload_is_gone() -> None:
+    fake = registry()
+    everything(fake)
+    copied = Reference.parse(f"other.example.com/shop/web@{DIGEST}")
+    for suffix in (".sig", ".att"):
+        fake.tags[str(referrers.tagged(copied, suffix))] = fake.tags[str(referrers.tagged(IMAGE, suffix))]
+    assert sound(look(fake, copied, KEY))
+    fake.blobs.pop(referrers.digest_of(cosign.payload(IMAGE)))
+    (signature, *_) = look(fake, IMAGE, KEY)
+    assert (signature.holds, "is missing" in signature.why) == (False, True)
+
+
 def test_artifacts_of_others_are_shown_with_their_type() -> None:
     fake = registry(lists=False)
     fake.put(

@@ -121,6 +121,12 @@ def test_a_signature_is_of_this_image_by_this_key() -> None:
     assert not cosign.signed_by(layer, moved, KEY)
 
 
+def test_what_a_payload_names() -> None:
+    assert cosign.signed_digest(cosign.payload(IMAGE)) == DIGEST
+    for other in (b"", b"[]", b"{}", b'{"critical": {"image": null}}', b"[" * 100_000):
+        assert cosign.signed_digest(other) == ""
+
+
 @pytest.mark.parametrize("annotations", [None, "text", {}, {cosign.SIGNATURE: 1}, {cosign.SIGNATURE: "?"}])
 def test_a_layer_without_a_signature(annotations: object) -> None:
     layer = {**cosign.signature(IMAGE, SIGNER), "annotations": annotations}
