@@ -173,9 +173,9 @@ def test_a_rollout_that_exceeds_its_deadline_has_failed(subject: Subject) -> Non
     of = subject.create(Kind.DEPLOYMENT, progressDeadlineSeconds=1)
     eventually(lambda: subject.deployer.observe(of).health is not Health.PROGRESSING, seconds=subject.patience)
     subject.deployer.patch(of, MISSING, cause="bad")
-    reason = subject.until(of, Health.FAILED).reason
-    assert "ProgressDeadlineExceeded" in reason
-    assert "ImagePull" in reason
+    assert "ProgressDeadlineExceeded" in subject.until(of, Health.FAILED).reason
+    eventually(lambda: "ImagePull" in subject.deployer.observe(of).reason, seconds=subject.patience)
+    assert "ProgressDeadlineExceeded" in subject.until(of, Health.FAILED).reason
 
 
 def test_why_the_server_refuses_pods_is_told(subject: Subject) -> None:

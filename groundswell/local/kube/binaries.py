@@ -35,7 +35,7 @@ def binaries() -> Binaries:
     missing = [str(path) for path in built.values() if not os.access(path, os.X_OK)]
     if etcd is None or missing:
         absent = [*missing, *(["etcd"] if etcd is None else [])]
-        raise PermanentError(f"a real API server needs {' and '.join(absent)}: run `make kube` (about 10 minutes)")
+        raise PermanentError(f"a real API server needs {' and '.join(absent)}: run `make kube` (about 5 minutes)")
     return Binaries(
         etcd=Path(etcd),
         apiserver=built["kube-apiserver"],
