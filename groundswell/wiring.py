@@ -32,9 +32,11 @@ from groundswell.cascade.push import Push, of_an_image, queue
 from groundswell.cascade.reconcile import Reconcile
 from groundswell.cascade.repeats import Repeats
 from groundswell.cascade.retention import Policy, Retention
+from groundswell.cascade.rolling import Rolling
 from groundswell.cascade.scanbook import ScanBook
 from groundswell.cascade.stages import Stages
 from groundswell.cascade.sweep import Sweep
+from groundswell.cascade.workloads import WorkloadBook
 from groundswell.lineage.catalog import Catalog
 from groundswell.lineage.policies import Policies
 from groundswell.settings import Settings
@@ -176,6 +178,10 @@ class App:
         return FreezeBook(self.store, self.clock)
 
     @cached_property
+    def workloads(self) -> WorkloadBook:
+        return WorkloadBook(self.store, self.clock)
+
+    @cached_property
     def durations(self) -> Durations:
         return Durations(self.store)
 
@@ -206,8 +212,14 @@ class App:
             builder=self.builder,
             gate=self.gate,
             attest=self.attest,
-            deployer=self.deployer,
-            freezes=self.freezes,
+            rolling=Rolling(
+                deployer=self.deployer,
+                registry=self.registry,
+                freezes=self.freezes,
+                workloads=self.workloads,
+                wanted=self.policies.rings,
+                clock=self.clock,
+            ),
             clock=self.clock,
         )
         return stages.works()

@@ -1,5 +1,6 @@
 """The deploy port: workloads are moved to a digest and watched until healthy."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -12,11 +13,14 @@ class Kind(StrEnum):
     CRON_JOB = "CronJob"
 
 
+_TEXT = re.compile(r"(.+)/([^/]+)/([^/]+)/([^/\[]+)\[([^/\[\]]+)\]")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
     """A container of a workload in a cluster. `cluster` is a name from the settings.
 
-    `environment` is what freezes call the place; None: the cluster's name.
+    `environment` is what rings and freezes call the place; None: the cluster's name.
     """
 
     cluster: str
@@ -28,6 +32,20 @@ class Workload:
 
     def __str__(self) -> str:
         return f"{self.cluster}/{self.namespace}/{self.kind.lower()}/{self.name}[{self.container}]"
+
+    @property
+    def place(self) -> str:
+        """Its environment."""
+        return self.environment or self.cluster
+
+
+def parse(text: str) -> Workload:
+    """The workload that `text` stands for, as `str` gave it (its environment is lost). ValueError for another."""
+    kinds = {kind.lower(): kind for kind in Kind}
+    found = _TEXT.fullmatch(text)
+    if found is None or found[3] not in kinds:
+        raise ValueError(f"{text!r} is no workload: CLUSTER/NAMESPACE/KIND/NAME[CONTAINER]")
+    return Workload(cluster=found[1], namespace=found[2], kind=kinds[found[3]], name=found[4], container=found[5])
 
 
 class Health(StrEnum):

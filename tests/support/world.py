@@ -257,8 +257,9 @@ class FakeDeployer:
         if str(workload) not in self.running:
             raise NotFoundError(f"{workload} does not exist")
         image = self.running[str(workload)]
-        sick = workload.name in self.world.unhealthy and image != f"{HOST}/old@sha256:old"
-        if workload.name in self.world.slow:
+        former = image == f"{HOST}/old@sha256:old"
+        sick = workload.name in self.world.unhealthy and not former
+        if workload.name in self.world.slow and not former:
             return Rollout(image=image, health=Health.PROGRESSING)
         health = Health.FAILED if sick else Health.HEALTHY
         return Rollout(image=image, health=health, reason="crash loop" if sick else "")

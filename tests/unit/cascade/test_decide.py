@@ -162,7 +162,7 @@ def test_the_whole_way_gives_each_command_in_turn() -> None:
     for event, status, expected in way:
         state, commands = decide(state, event)
         assert (state.status, kinds(commands)) == (status, expected)
-    assert state.reason == "rolled out to 0 workloads"
+    assert state.reason == "promoted; nothing runs it"
 
 
 def test_promotion_wakes_dependants_with_the_digest_before_the_rollout() -> None:
