@@ -39,6 +39,7 @@ from groundswell.cascade.model import (
     Released,
     Renewed,
     Replayed,
+    RingEvent,
     RolledOut,
     RolloutFailed,
     RolloutsPlanned,
@@ -320,7 +321,7 @@ def _promoted(state: Rebuild, event: Promoted) -> Decision | None:
 
 
 def _rollouts_planned(state: Rebuild, event: RolloutsPlanned) -> Decision | None:
-    if state.status is not Status.DEPLOYING or rings.current(state):
+    if not _rolls(state, event) or rings.current(state):
         return None
     planned = rings.merged(state.rollouts, event.rollouts)
     state = replace(state, rollouts=planned, rings=event.rings or state.rings)
@@ -328,15 +329,16 @@ def _rollouts_planned(state: Rebuild, event: RolloutsPlanned) -> Decision | None
 
 
 def _rollouts_seen(state: Rebuild, event: RolloutsSeen) -> Decision | None:
-    if state.status is not Status.DEPLOYING:
+    seen = rings.merged(state.rollouts, event.rollouts)
+    if not _rolls(state, event) or seen == state.rollouts:
         return None
-    state = replace(state, rollouts=rings.merged(state.rollouts, event.rollouts))
+    state = replace(state, rollouts=seen)
     return state, (_command(state, Kind.BACK if state.back else Kind.WATCH, later=True),)
 
 
 def _rolled_out(state: Rebuild, event: RolledOut) -> Decision | None:
     """The ring is done; the next one is begun unless something holds it."""
-    if state.status is not Status.DEPLOYING or state.back:
+    if not _rolls(state, event) or state.back:
         return None
     state = replace(state, rollouts=rings.merged(state.rollouts, event.rollouts))
     if state.ring + 1 >= len(state.rings):
@@ -349,12 +351,13 @@ def _rolled_out(state: Rebuild, event: RolledOut) -> Decision | None:
 
 def _rollout_failed(state: Rebuild, event: RolloutFailed) -> Decision | None:
     """All of the ring goes back, whatever holds the next one: what is bad for one of it is not trusted."""
-    if state.back or not (state.status is Status.DEPLOYING or rings.baking(state)):
+    bakes = rings.baking(state) and event.ring == state.ring - 1
+    if state.back or not (bakes or _rolls(state, event)):
         return None
     state = replace(
         state,
         status=Status.DEPLOYING,
-        ring=state.ring - 1 if rings.baking(state) else state.ring,
+        ring=event.ring,
         held_at=None,
         holds={hold: why for hold, why in state.holds.items() if hold is Hold.PERSON},
         rollouts=rings.merged(state.rollouts, event.rollouts),
@@ -365,7 +368,7 @@ def _rollout_failed(state: Rebuild, event: RolloutFailed) -> Decision | None:
 
 
 def _went_back(state: Rebuild, event: WentBack) -> Decision | None:
-    if state.status is not Status.DEPLOYING or not state.back:
+    if not _rolls(state, event) or not state.back:
         return None
     state = replace(state, rollouts=rings.merged(state.rollouts, event.rollouts))
     if again := _overtaken(state):
@@ -375,8 +378,7 @@ def _went_back(state: Rebuild, event: WentBack) -> Decision | None:
 
 
 def _bake_over(state: Rebuild, event: BakeOver) -> Decision | None:
-    del event
-    if not rings.baking(state):
+    if not rings.baking(state) or event.ring != state.ring - 1:
         return None
     return _without(state, {Hold.BAKE}, f"{state.rings[state.ring - 1].name} stayed healthy")
 
@@ -517,7 +519,7 @@ def _held(state: Rebuild, event: Held) -> Decision:
 
 
 def _held_back(state: Rebuild, event: HeldBack) -> Decision | None:
-    if state.status is not Status.DEPLOYING:
+    if not _rolls(state, event) or state.back:
         return None
     if Hold.PERSON not in state.holds and (again := _overtaken(state)):
         return again
@@ -648,6 +650,11 @@ def moved_bases(state: Rebuild) -> list[str]:
         for base, wait in state.waits.items()
         if wait.outcome is Outcome.PROMOTED and wait.digest and state.built_on.get(base) != wait.digest
     )
+
+
+def _rolls(state: Rebuild, event: RingEvent) -> bool:
+    """Whether the event is of the ring that is being rolled out."""
+    return state.status is Status.DEPLOYING and event.ring == state.ring
 
 
 def _held_before(state: Rebuild, stage: Stage) -> bool:

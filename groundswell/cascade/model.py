@@ -333,7 +333,14 @@ class Promoted(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RolloutsPlanned(Event):
+class RingEvent(Event):
+    """Of the ring of this number: a message of it may be handled twice, and the next ring be begun by then."""
+
+    ring: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutsPlanned(RingEvent):
     """What is to be moved in the ring; `rings` are all of them, when it is the first."""
 
     rollouts: tuple[Rollout, ...]
@@ -341,21 +348,21 @@ class RolloutsPlanned(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RolloutsSeen(Event):
+class RolloutsSeen(RingEvent):
     """Some of the ring's rollouts, or of its way back, are further on."""
 
     rollouts: tuple[Rollout, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RolledOut(Event):
+class RolledOut(RingEvent):
     """The ring is wholly healthy."""
 
     rollouts: tuple[Rollout, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RolloutFailed(Event):
+class RolloutFailed(RingEvent):
     """A workload of the ring, or of the one that bakes, is beyond help: the ring goes back."""
 
     rollouts: tuple[Rollout, ...]
@@ -363,14 +370,14 @@ class RolloutFailed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WentBack(Event):
+class WentBack(RingEvent):
     """The ring runs what it ran before, as far as that could be; `rollouts` say how it went."""
 
     rollouts: tuple[Rollout, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BakeOver(Event):
+class BakeOver(RingEvent):
     """The ring before has stayed healthy until its bake was over."""
 
 
@@ -456,7 +463,7 @@ class Approved(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HeldBack(Event):
+class HeldBack(RingEvent):
     """Its ring may not be rolled out now, or not any further: `begun` when one of its workloads runs it already.
 
     `rings` are those that were planned, when it is the first.

@@ -70,14 +70,14 @@ class Rolling:
         planned = () if state.ring else self._rings(image)
         state = replace(state, rings=planned or state.rings)
         if holds := self._holds(state):
-            return HeldBack(at=self._clock(), holds=holds, begun=False, rings=planned)
+            return HeldBack(at=self._clock(), ring=state.ring, holds=holds, begun=False, rings=planned)
         if command.data.get("held") and (now := self._registry.digest(image.references[0])) != state.promoted:
             return Outdated(at=self._clock(), reason=f"its tag was moved to {now or 'nothing'} while it was held")
         ring = rings.under_way(state)
         if ring is None:
-            return RolledOut(at=self._clock())
+            return RolledOut(at=self._clock(), ring=state.ring)
         rollouts = tuple(self._planned(image, state, ring, name) for name in ring.workloads)
-        return RolloutsPlanned(at=self._clock(), rollouts=rollouts, rings=planned)
+        return RolloutsPlanned(at=self._clock(), ring=state.ring, rollouts=rollouts, rings=planned)
 
     def _rings(self, image: Registration) -> tuple[Ring, ...]:
         targets = [(str(workload), workload.place) for workload in image.deployments]
@@ -113,14 +113,14 @@ class Rolling:
             after = after if holds else self._patch(state, after)
         rollouts = tuple(after)
         if bad := _bad(rollouts):
-            return self._failed(rollouts, f"{bad.workload}: {bad.why}")
+            return self._failed(state, rollouts, f"{bad.workload}: {bad.why}")
         left = [rollout for rollout in rollouts if rollout.move not in _SETTLED]
         if not left:
             return self._ended(state, rollouts)
         if holds and all(rollout.move is Move.PLANNED for rollout in left):
             begun = len(left) < len(rollouts)
-            return HeldBack(at=self._clock(), holds=holds, begun=begun, rollouts=rollouts)
-        return RolloutsSeen(at=self._clock(), rollouts=rollouts) if rollouts != before else None
+            return HeldBack(at=self._clock(), ring=state.ring, holds=holds, begun=begun, rollouts=rollouts)
+        return RolloutsSeen(at=self._clock(), ring=state.ring, rollouts=rollouts) if rollouts != before else None
 
     def _look(self, state: Rebuild, rollout: Rollout) -> Rollout:
         """How far a workload is now."""
@@ -166,10 +166,10 @@ class Rolling:
         why = f"was moved to {runs} by somebody else meanwhile: left alone"
         return replace(rollout, move=Move.TAKEN, at=self._clock(), why=why)
 
-    def _failed(self, rollouts: tuple[Rollout, ...], reason: str) -> Event:
+    def _failed(self, state: Rebuild, rollouts: tuple[Rollout, ...], reason: str) -> Event:
         """The ring goes back, if anything of it was moved."""
         if any(rollout.move in _GOES_BACK for rollout in rollouts):
-            return RolloutFailed(at=self._clock(), rollouts=rollouts, reason=reason)
+            return RolloutFailed(at=self._clock(), ring=state.ring, rollouts=rollouts, reason=reason)
         return StageFailed(at=self._clock(), rollouts=rollouts, reason=reason)
 
     def _ended(self, state: Rebuild, rollouts: tuple[Rollout, ...]) -> Event:
@@ -178,7 +178,7 @@ class Rolling:
         taken = [f"{rollout.workload} {rollout.why}" for rollout in rollouts if rollout.move is Move.TAKEN]
         if taken:
             return StageFailed(at=self._clock(), rollouts=rollouts, reason="; ".join(taken))
-        return RolledOut(at=self._clock(), rollouts=rollouts)
+        return RolledOut(at=self._clock(), ring=state.ring, rollouts=rollouts)
 
     # Going back.
 
@@ -189,8 +189,8 @@ class Rolling:
         if not any(rollout.move in (*_GOES_BACK, Move.RETURNING) for rollout in rollouts):
             done = [rollout for rollout in rollouts if rollout.move is Move.RETURNED]
             self._workloads.was_set(state, done, back=True)
-            return WentBack(at=self._clock(), rollouts=rollouts)
-        return RolloutsSeen(at=self._clock(), rollouts=rollouts) if rollouts != before else None
+            return WentBack(at=self._clock(), ring=state.ring, rollouts=rollouts)
+        return RolloutsSeen(at=self._clock(), ring=state.ring, rollouts=rollouts) if rollouts != before else None
 
     def _returned(self, state: Rebuild, rollout: Rollout) -> Rollout:
         """How far a workload is on its way back."""
@@ -233,17 +233,17 @@ class Rolling:
                 taken = self._taken(state, rollout, seen.image)
                 return StageFailed(at=now, rollouts=(taken,), reason=f"{taken.workload} {taken.why}")
             if seen.health is Health.FAILED:
-                return self._unbaked(rollout, seen.reason)
+                return self._unbaked(state, rollout, seen.reason)
             if seen.health is not Health.HEALTHY:
                 waits = True
                 if now - state.baked_at > ROLLOUT:
-                    return self._unbaked(rollout, seen.reason or f"not healthy for {ROLLOUT:.0f} s")
-        return None if waits or now < state.baked_at else BakeOver(at=now)
+                    return self._unbaked(state, rollout, seen.reason or f"not healthy for {ROLLOUT:.0f} s")
+        return None if waits or now < state.baked_at else BakeOver(at=now, ring=state.ring - 1)
 
-    def _unbaked(self, rollout: Rollout, why: str) -> Event:
+    def _unbaked(self, state: Rebuild, rollout: Rollout, why: str) -> Event:
         bad = replace(rollout, move=Move.BAD, at=self._clock(), why=why)
         reason = f"{rollout.workload} while {rollout.ring} baked: {why}"
-        return RolloutFailed(at=self._clock(), rollouts=(bad,), reason=reason)
+        return RolloutFailed(at=self._clock(), ring=state.ring - 1, rollouts=(bad,), reason=reason)
 
     # Small pieces.
 

@@ -8,7 +8,31 @@ import pytest
 
 from groundswell.cascade import rings
 from groundswell.cascade.codec import rebuild_from_json, rebuild_to_json
-from groundswell.cascade.model import BaseNews, Hold, Kind, Move, Outcome, Overdue, Ring, Stage, Status, Wait
+from groundswell.cascade.decide import decide
+from groundswell.cascade.holds import how_to_end
+from groundswell.cascade.model import (
+    BakeOver,
+    BaseNews,
+    Event,
+    HeldBack,
+    Hold,
+    Kind,
+    Moment,
+    Move,
+    Outcome,
+    Overdue,
+    Rebuild,
+    Ring,
+    RolledOut,
+    RolloutFailed,
+    RolloutsPlanned,
+    RolloutsSeen,
+    Stage,
+    Status,
+    Wait,
+    WentBack,
+)
+from groundswell.cascade.model import Rollout as Planned
 from groundswell.deploy.port import Health, Rollout, Workload
 from groundswell.errors import PermanentError, TemporaryError
 from tests.support.world import BASE, HOST, World, digest_of, ref, registration, workload
@@ -561,6 +585,82 @@ def test_a_replay_of_what_runs_already_still_knows_the_way_back(make_world: Make
     world.app.operator.replay(world.cascade, "top", stage=Stage.DEPLOY, who="ann", why="again")
     world.drive()
     assert world.deployer.running[str(DEV)] == OLD
+
+
+# What is late.
+
+
+RINGS = tuple(Ring(name=name, workloads=(name,), environments=(name,), bake=60) for name in ("a", "b"))
+FIRST = Rebuild(
+    cascade="c",
+    image="i",
+    status=Status.DEPLOYING,
+    waits={},
+    turn=9,
+    rings=RINGS,
+    rollouts=(Planned(workload="a", former="f", image="i", ring="a", move=Move.HEALTHY),),
+    history=(Moment(status=Status.DEPLOYING, at=1.0),),
+)
+SECOND = replace(FIRST, ring=1)
+BAKING = replace(SECOND, status=Status.HELD, held_at=Stage.DEPLOY, holds={Hold.BAKE: "a bakes"}, baked_at=99.0)
+BACK = replace(FIRST, back="boom")
+
+
+@pytest.mark.parametrize(
+    ("state", "event"),
+    [
+        (SECOND, RolledOut(at=9)),
+        (SECOND, RolloutsSeen(at=9, rollouts=())),
+        (SECOND, RolloutsPlanned(at=9, rollouts=())),
+        (SECOND, RolloutFailed(at=9, rollouts=(), reason="x")),
+        (SECOND, HeldBack(at=9, holds={Hold.APPROVAL: "x"}, begun=False)),
+        (SECOND, BakeOver(at=9)),
+        (SECOND, WentBack(at=9, rollouts=())),
+        (FIRST, WentBack(at=9, rollouts=())),
+        (BAKING, RolledOut(at=9)),
+        (BAKING, RolloutFailed(at=9, ring=1, rollouts=(), reason="x")),
+        (BAKING, BakeOver(at=9, ring=1)),
+        (BACK, RolledOut(at=9)),
+        (BACK, RolloutFailed(at=9, rollouts=(), reason="x")),
+        (BACK, HeldBack(at=9, holds={Hold.APPROVAL: "x"}, begun=True)),
+    ],
+)
+def test_what_is_late_or_of_another_ring_changes_nothing(state: Rebuild, event: Event) -> None:
+    """Two workers may handle the same message; what the slower one says is of a ring that is over."""
+    assert decide(state, event) == (state, ())
+
+
+def test_an_image_whose_base_moved_is_built_again_in_place_of_its_next_ring() -> None:
+    moved = {"low": Wait(outcome=Outcome.PROMOTED, digest="d2", turn=3)}
+    state, _ = decide(replace(FIRST, waits=moved, built_on={"low": "d1"}), RolledOut(at=9))
+    assert (state.status, state.rings, state.rollouts) == (Status.READY, (), ())
+
+
+def test_how_a_bake_is_said_to_end() -> None:
+    assert "after the end of the bake" in how_to_end(BAKING)
+
+
+def test_what_drifted_is_not_looked_at_while_its_ring_bakes(make_world: MakeWorld) -> None:
+    world = company(make_world, {"environment": "prod-*", "bake": "1h"})
+    begin(world)
+    world.drive()
+    world.deployer.running[str(EU)] = "hand:1"
+    world.push_base("sha256:base2")
+    world.drive(until=60)
+    assert (world.statuses()["top"], moves(world)) == ("held", {"eu": "drifted", "us": "healthy"})
+    world.drive()
+    assert (world.statuses()["top"], moved(world)) == ("done", ["d", "us"])
+
+
+def test_an_image_that_nothing_runs_by_now_is_done(make_world: MakeWorld) -> None:
+    world = company(make_world, targets=(DEV,))
+    begin(world)
+    stored = world.app.engine.records.rebuild(world.cascade, "top")
+    spec = {**stored.value.spec, "deployments": []}
+    world.app.engine.records.save(world.cascade, [(stored, replace(stored.value, spec=spec))], at=world.time)
+    world.app.operator.replay(world.cascade, "top", stage=Stage.DEPLOY, who="ann", why="again")
+    world.drive()
+    assert world.states()["top"].reason == "promoted; nothing runs it"
 
 
 # Records.
