@@ -4,7 +4,8 @@ Only rings count in which the image has workloads. What is in an environment tha
 what all the others have tried. Without rings there is one, which has no name.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -88,6 +89,27 @@ def entered(state: Rebuild, at: float) -> Rebuild:
         holds[Hold.BAKE] = f"{done.name} bakes until {datetime.fromtimestamp(baked_at, UTC):%Y-%m-%d %H:%M:%SZ}"
     reason = f"{done.name} is healthy; on to {then.name}"
     return replace(state, ring=state.ring + 1, baked_at=baked_at, passes=(), holds=holds, reason=reason)
+
+
+def standing(state: Rebuild) -> Iterator[tuple[Ring, str]]:
+    """Each ring, and how it stands, in a few words."""
+    for number, ring in enumerate(state.rings):
+        if number < state.ring:
+            yield ring, "baking" if number == state.ring - 1 and baking(state) else "done"
+        elif number > state.ring:
+            yield ring, "not begun"
+        else:
+            yield ring, progress(state)
+
+
+def progress(state: Rebuild) -> str:
+    """How far the ring under way is."""
+    going, mine = "being rolled back" if state.back else state.status.value, current(state)
+    if state.status not in (Status.DEPLOYING, Status.FAILED) or not mine:
+        return going
+    counts = Counter(rollout.move for rollout in mine)
+    told = ", ".join(f"{counts[move]} {move}" for move in Move if move in counts)
+    return f"{going}: of {len(mine)} workload{'s' if len(mine) != 1 else ''}, {told}"
 
 
 def asks(ring: Ring | None) -> str:

@@ -636,6 +636,11 @@ def test_an_image_whose_base_moved_is_built_again_in_place_of_its_next_ring() ->
     assert (state.status, state.rings, state.rollouts) == (Status.READY, (), ())
 
 
+def test_how_a_ring_is_said_to_go_back() -> None:
+    assert rings.progress(BACK) == "being rolled back: of 1 workload, 1 healthy"
+    assert rings.progress(SECOND) == "deploying"
+
+
 def test_how_a_bake_is_said_to_end() -> None:
     assert "after the end of the bake" in how_to_end(BAKING)
 
