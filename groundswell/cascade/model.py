@@ -141,6 +141,7 @@ class Move(StrEnum):
     MOVED = "moved"  # patched, and not healthy yet
     HEALTHY = "healthy"
     DRIFTED = "drifted"  # a person had changed it: left alone
+    SKIPPED = "skipped"  # a person has paused it: left alone
     TAKEN = "taken"  # a person changed it after it was moved: left alone, and its ring has failed
     BAD = "bad"  # it did not become healthy, or did not stay so
     RETURNING = "returning"  # put back, and not healthy yet

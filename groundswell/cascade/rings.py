@@ -139,7 +139,7 @@ def told(state: Rebuild) -> str:
     """What came of the rollouts, when nothing failed."""
     if not state.rollouts:
         return "promoted; nothing runs it"
-    left = [rollout for rollout in state.rollouts if rollout.move is Move.DRIFTED]
+    left = [rollout for rollout in state.rollouts if rollout.move in (Move.DRIFTED, Move.SKIPPED)]
     count = len(state.rollouts) - len(left)
     return "; ".join(
         (

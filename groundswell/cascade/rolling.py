@@ -38,7 +38,8 @@ from groundswell.errors import PermanentError
 from groundswell.lineage.model import Registration, from_json
 from groundswell.registry.port import Registry
 
-_SETTLED = (Move.HEALTHY, Move.DRIFTED, Move.TAKEN)
+_LEFT = (Move.DRIFTED, Move.SKIPPED, Move.TAKEN)
+_SETTLED = (Move.HEALTHY, *_LEFT)
 _GOES_BACK = (Move.MOVED, Move.HEALTHY, Move.BAD)
 
 
@@ -85,13 +86,19 @@ class Rolling:
 
     def _planned(self, image: Registration, state: Rebuild, ring: Ring, name: str) -> Rollout:
         target = f"{image.registry}/{image.repository}@{state.promoted}"
-        runs = self._deployer.observe(_workload(image, name)).image
+        seen = self._deployer.observe(_workload(image, name))
+        runs = seen.image
         known = self._workloads.find(name)
         rollout = Rollout(workload=name, former=_former(image, state, runs), image=target, ring=ring.name)
         if same(runs, target):  # since we gave it that, or we do not know since when
             at = known.at if known else self._clock()
             return replace(rollout, former=known.former if known else rollout.former, at=at)
-        return self._drifted(state, rollout, runs) if is_drift(known, runs, image) else rollout
+        if is_drift(known, runs, image):
+            return self._drifted(state, rollout, runs)
+        if seen.paused:
+            why = "is paused: left alone; `kubectl rollout resume`, then replay from deploy"
+            return replace(rollout, move=Move.SKIPPED, at=self._clock(), why=why)
+        return rollout
 
     def _drifted(self, state: Rebuild, rollout: Rollout, runs: str) -> Rollout:
         self._workloads.drifted(state, rollout, runs)
@@ -124,7 +131,7 @@ class Rolling:
 
     def _look(self, state: Rebuild, rollout: Rollout) -> Rollout:
         """How far a workload is now."""
-        if rollout.move in (Move.DRIFTED, Move.TAKEN):
+        if rollout.move in _LEFT:
             return rollout
         now, planned = self._clock(), rollout.move is Move.PLANNED
         try:
@@ -140,7 +147,7 @@ class Rolling:
             if rollout.move is Move.HEALTHY:
                 return rollout
             since = rollout.at if planned else 0.0  # it ran that before, and had time to prove itself
-            return replace(rollout, move=Move.HEALTHY, at=since or now)
+            return replace(rollout, move=Move.HEALTHY, at=since or now, why=seen.reason)
         if seen.health is Health.FAILED or (rollout.move is Move.MOVED and now - rollout.at > ROLLOUT):
             why = seen.reason or f"not healthy after {ROLLOUT:.0f} s"
             return replace(rollout, move=Move.BAD, at=now, why=why)

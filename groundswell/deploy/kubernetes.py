@@ -71,14 +71,15 @@ class KubernetesDeployer:
         if image is None:
             raise _no_container(workload)
         state, reason = health.rollout(workload.kind, item)
+        paused = bool(item["spec"].get("paused"))
         if state is Health.HEALTHY:
-            return Rollout(image=image, health=state, reason=reason)
+            return Rollout(image=image, health=state, reason=reason, paused=paused)
         found = health.stuck(workload.kind, spec, self._pods(workload, item), self._clock())
         if found and state is Health.FAILED:
             reason = f"{reason} ({found[1]})"
         elif found:
             state, reason = found
-        return Rollout(image=image, health=state, reason=reason)
+        return Rollout(image=image, health=state, reason=reason, paused=paused)
 
     def patch(self, workload: Workload, image: str, *, cause: str) -> None:
         item = first = self._read(workload)

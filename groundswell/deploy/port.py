@@ -56,11 +56,15 @@ class Health(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rollout:
-    """What the cluster says about a workload now. `image` is what the container's spec names."""
+    """What the cluster says about a workload now. `image` is what the container's spec names.
+
+    `paused` says that a person has stopped it from being rolled out: a patch would show its effect some other day.
+    """
 
     image: str
     health: Health
     reason: str = ""
+    paused: bool = False
 
 
 class Deployer(Protocol):

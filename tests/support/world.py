@@ -261,6 +261,8 @@ class FakeDeployer:
         sick = workload.name in self.world.unhealthy and not former
         if workload.name in self.world.slow and not former:
             return Rollout(image=image, health=Health.PROGRESSING)
+        if workload.name in self.world.paused:
+            return Rollout(image=image, health=Health.PROGRESSING, reason="paused", paused=True)
         health = Health.FAILED if sick else Health.HEALTHY
         return Rollout(image=image, health=health, reason="crash loop" if sick else "")
 
@@ -286,6 +288,7 @@ class World:
         self.vulnerable: set[str] = set()
         self.unhealthy: set[str] = set()
         self.slow: set[str] = set()
+        self.paused: set[str] = set()
         self.on_old_base: set[str] = set()
         self.sources: dict[str, str] = {}
         self.takes: dict[str, int] = {}

@@ -1,6 +1,7 @@
 """Drift: what a person gave a workload is left alone until somebody releases it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -199,6 +200,27 @@ def test_a_ring_that_drifted_as_a_whole_is_passed_over(make_world: MakeWorld) ->
     world.deployer.running[str(DEV)] = HAND
     push(world, "sha256:base2")
     assert (world.statuses()["top"], moves(world)) == ("done", {"d": "drifted", "eu": "healthy"})
+
+
+def test_what_is_paused_is_left_alone_and_moved_by_the_next_rollout(make_world: MakeWorld) -> None:
+    world = company(make_world)
+    world.paused.add("d")
+    begin(world)
+    state = world.states()["top"]
+    assert (state.status, moves(world), moved(world)) == (Status.DONE, {"d": "skipped", "eu": "healthy"}, ["eu"])
+    assert "rolled out to 1 workload; c/n/deployment/d[app] is paused: left alone" in state.reason
+    world.paused.clear()
+    world.app.operator.replay(world.cascade, "top", stage=Stage.DEPLOY, who="ann", why="resumed")
+    world.drive()
+    assert moved(world) == ["d", "eu"]
+
+
+def test_what_takes_effect_later_says_so(make_world: MakeWorld) -> None:
+    world = company(make_world, DEV)
+    observe = world.deployer.observe
+    world.deployer.observe = lambda target: replace(observe(target), reason="suspended")  # type: ignore[method-assign]
+    begin(world)
+    assert [(each.move, each.why) for each in world.states()["top"].rollouts] == [(Move.HEALTHY, "suspended")]
 
 
 def test_releasing_needs_a_reason_and_a_workload(make_world: MakeWorld) -> None:
