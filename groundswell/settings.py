@@ -25,6 +25,12 @@ class Cluster:
     server: str
     token: str
     ca_file: str | None = None
+    discover: bool = False
+    """Whether all of it is searched for workloads that ask to be rolled out; its role must allow to list them."""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.discover, bool):
+            raise TypeError("discover must be true or false")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +76,7 @@ class Settings:
     webhook_header: str  # GROUNDSWELL_WEBHOOK_HEADER
     arm_endpoint: str  # GROUNDSWELL_ARM_ENDPOINT
     registries: Mapping[str, AcrRegistry]  # GROUNDSWELL_REGISTRIES: JSON, login server -> ids
-    clusters: Mapping[str, Cluster]  # GROUNDSWELL_CLUSTERS: JSON, name -> server, token, ca_file
+    clusters: Mapping[str, Cluster]  # GROUNDSWELL_CLUSTERS: JSON, name -> server, token, ca_file, discover
     trivy: str  # GROUNDSWELL_TRIVY: path of the binary
     trivy_cache: str  # GROUNDSWELL_TRIVY_CACHE: folder that holds db/
     slots: int  # GROUNDSWELL_SLOTS: builds at once in the registries' default pools

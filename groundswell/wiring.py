@@ -48,7 +48,8 @@ if TYPE_CHECKING:
 
     from groundswell.build.port import Builder
     from groundswell.build.revision import Revisions
-    from groundswell.deploy.port import Deployer
+    from groundswell.deploy.kubernetes import KubernetesDeployer
+    from groundswell.deploy.port import Deployer, Finder
     from groundswell.registry.acr import AcrRegistry
     from groundswell.registry.artifacts import Artifacts
     from groundswell.registry.deliveries import Deliveries
@@ -161,6 +162,14 @@ class App:
 
     @cached_property
     def deployer(self) -> "Deployer":
+        return self._kubernetes
+
+    @cached_property
+    def finder(self) -> "Finder":
+        return self._kubernetes
+
+    @cached_property
+    def _kubernetes(self) -> "KubernetesDeployer":
         from groundswell.deploy.kubernetes import KubernetesDeployer
 
         return KubernetesDeployer(self.settings.clusters)
@@ -214,6 +223,7 @@ class App:
             attest=self.attest,
             rolling=Rolling(
                 deployer=self.deployer,
+                finder=self.finder,
                 registry=self.registry,
                 freezes=self.freezes,
                 workloads=self.workloads,

@@ -30,11 +30,11 @@ from groundswell.cascade.model import (
     StageFailed,
     WentBack,
 )
-from groundswell.cascade.workloads import WorkloadBook, by_stable_tag, is_drift, same
+from groundswell.cascade.workloads import WorkloadBook, by_stable_tag, follows, is_drift, same
 from groundswell.clock import Clock
 from groundswell.deploy import port
-from groundswell.deploy.port import Deployer, Health, Workload, parse
-from groundswell.errors import PermanentError
+from groundswell.deploy.port import Deployer, Finder, Health, Workload, parse
+from groundswell.errors import NotFoundError, PermanentError
 from groundswell.lineage.model import Registration, from_json
 from groundswell.registry.port import Registry
 
@@ -50,6 +50,7 @@ class Rolling:
         self,
         *,
         deployer: Deployer,
+        finder: Finder,
         registry: Registry,
         freezes: FreezeBook,
         workloads: WorkloadBook,
@@ -57,39 +58,53 @@ class Rolling:
         clock: Clock,
     ) -> None:
         self._deployer = deployer
+        self._finder = finder
         self._registry = registry
         self._freezes = freezes
         self._workloads = workloads
         self._wanted = wanted
         self._clock = clock
 
+    def deploys(self, image: Registration) -> bool:
+        """Whether something may run it."""
+        return bool(image.deployments) or self._finder.searches
+
     # Planning.
 
     def deploy(self, command: Command, state: Rebuild) -> Event:
         """Note what every workload of the ring runs now: the way back, kept before anything is touched."""
         image = from_json(state.spec)
-        planned = () if state.ring else self._rings(image)
-        state = replace(state, rings=planned or state.rings)
+        planned = () if state.ring else self._rings(image, state)
+        state = replace(state, rings=state.rings if state.ring else planned)
+        ring = rings.under_way(state)
+        if ring is None:
+            return RolledOut(at=self._clock(), ring=state.ring)
         if holds := self._holds(state):
             return HeldBack(at=self._clock(), ring=state.ring, holds=holds, begun=False, rings=planned)
         if command.data.get("held") and (now := self._registry.digest(image.references[0])) != state.promoted:
             return Outdated(at=self._clock(), reason=f"its tag was moved to {now or 'nothing'} while it was held")
-        ring = rings.under_way(state)
-        if ring is None:
-            return RolledOut(at=self._clock(), ring=state.ring)
         rollouts = tuple(self._planned(image, state, ring, name) for name in ring.workloads)
         return RolloutsPlanned(at=self._clock(), ring=state.ring, rollouts=rollouts, rings=planned)
 
-    def _rings(self, image: Registration) -> tuple[Ring, ...]:
-        targets = [(str(workload), workload.place) for workload in image.deployments]
-        return rings.plan(targets, self._wanted(image), approval=image.approval == "required")
+    def _rings(self, image: Registration, state: Rebuild) -> tuple[Ring, ...]:
+        """Of the workloads that are registered, and of those that ask for it themselves."""
+        targets = {str(workload): workload.place for workload in image.deployments}
+        for found in self._finder.following() if self._finder.searches else ():
+            if follows(found, image, previous=state.previous, known=self._workloads.find):
+                targets.setdefault(str(found.workload), found.workload.place)
+        return rings.plan(targets.items(), self._wanted(image), approval=image.approval == "required")
 
     def _planned(self, image: Registration, state: Rebuild, ring: Ring, name: str) -> Rollout:
         target = f"{image.registry}/{image.repository}@{state.promoted}"
-        seen = self._deployer.observe(_workload(image, name))
-        runs = seen.image
-        known = self._workloads.find(name)
-        rollout = Rollout(workload=name, former=_former(image, state, runs), image=target, ring=ring.name)
+        rollout = Rollout(workload=name, former="", image=target, ring=ring.name)
+        try:
+            seen = self._deployer.observe(_workload(image, name))
+        except NotFoundError:
+            if _registered(image, name):
+                raise
+            return replace(rollout, move=Move.SKIPPED, at=self._clock(), why="is gone")
+        runs, known = seen.image, self._workloads.find(name)
+        rollout = replace(rollout, former=_former(image, state, runs))
         if same(runs, target):  # since we gave it that, or we do not know since when
             at = known.at if known else self._clock()
             return replace(rollout, former=known.former if known else rollout.former, at=at)
@@ -272,7 +287,11 @@ class Rolling:
 
 def _workload(image: Registration, name: str) -> Workload:
     """The registered workload of that name, or else the one that the name stands for."""
-    return next((each for each in image.deployments if str(each) == name), None) or parse(name)
+    return _registered(image, name) or parse(name)
+
+
+def _registered(image: Registration, name: str) -> Workload | None:
+    return next((each for each in image.deployments if str(each) == name), None)
 
 
 def _former(image: Registration, state: Rebuild, runs: str) -> str:

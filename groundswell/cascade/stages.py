@@ -241,13 +241,15 @@ class Stages:
         if tags:
             names = [str(reference) for reference in image.references]
             with self._catalog.lineage(age=_LINEAGE_AGE) as lineage:
-                bases = names if image.deployments else [name for name in names if lineage.stood_on(name)]
+                bases = (
+                    names if self._rolling.deploys(image) else [name for name in names if lineage.stood_on(name)]
+                )
             self._bases.promoting(names, before=now, digest=state.candidate, cascade=state.cascade, bases=bases)
             self._registry.promote(_reference(image, digest=state.candidate), tags)
         # Before it is said to be promoted: a crash in between brings the command back, and both are done again.
         scans = self._gate.held(image.name, state.candidate)
         self._repeats.note(image, state, state.candidate, scans=scans)
-        return Promoted(at=self._clock(), digest=state.candidate, deploys=bool(image.deployments))
+        return Promoted(at=self._clock(), digest=state.candidate, deploys=self._rolling.deploys(image))
 
 
 def run_name(state: Rebuild) -> str:

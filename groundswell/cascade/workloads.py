@@ -7,17 +7,19 @@ A row is written before a workload is patched, with both images, and again when 
 was given. What somebody else changes in between, the rebuild sees by itself.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
+from fnmatch import fnmatchcase
 from itertools import batched
 
 from graph.reference import InvalidReferenceError, Reference
 from groundswell import audit
 from groundswell.cascade.model import Rebuild, Rollout
 from groundswell.clock import Clock
+from groundswell.deploy.port import Found
 from groundswell.errors import InputError, NotFoundError
 from groundswell.lineage.model import Registration
-from groundswell.store.port import ANY, MAX_COMMIT, Delete, Documents, Json, Put
+from groundswell.store.port import ANY, MAX_COMMIT, Documents, Json, Put
 
 _TABLE, _PARTITION = "workloads", "workloads"
 
@@ -35,7 +37,8 @@ class Drift:
 class Known:
     """What we know of a workload. `image` is the name of the registration that it follows.
 
-    `ours` are the images that it may run by our doing, `former` is what it ran before; `cascade` set it at `at`.
+    `ours` are the images that it may run by our doing, none when a person released it; `former` is what it ran
+    before; `cascade` set it at `at`.
     """
 
     workload: str
@@ -53,7 +56,7 @@ class WorkloadBook:
         self._clock = clock
 
     def find(self, workload: str) -> Known | None:
-        """None when we never set it, or when a person released it since."""
+        """None when we never set it."""
         record = self._store.get(_TABLE, _PARTITION, workload)
         return _known(record.value) if record else None
 
@@ -94,6 +97,7 @@ class WorkloadBook:
             raise NotFoundError(
                 f"nothing holds {workload or 'a workload without a name'}; `groundswell drift list` lists what does"
             )
+        after = replace(known, ours=(), drift=None)
         audit.record(
             self._store,
             at=self._clock(),
@@ -102,9 +106,9 @@ class WorkloadBook:
             subject=f"workload {workload}",
             why=why,
             before=asdict(known),
-            after={},
+            after=asdict(after),
         )
-        self._store.commit(_TABLE, _PARTITION, [Delete(row=workload, etag=ANY)])
+        self._put([after])
         return known
 
     def _row(self, state: Rebuild, rollout: Rollout, ours: tuple[str, ...], *, back: bool = False) -> Known:
@@ -126,9 +130,33 @@ class WorkloadBook:
 def is_drift(known: Known | None, runs: str, image: Registration) -> bool:
     """Whether somebody else gave a workload what it `runs`.
 
-    Not when we never set it, nor when it runs the image by one of its stable tags: whoever applied that, follows.
+    Not when we never set it, or released it, nor when it runs the image by one of its stable tags: whoever applied
+    that, follows.
     """
-    return known is not None and not any(same(runs, ours) for ours in known.ours) and not by_stable_tag(runs, image)
+    if known is None or not known.ours:
+        return False
+    return not any(same(runs, ours) for ours in known.ours) and not by_stable_tag(runs, image)
+
+
+def follows(found: Found, image: Registration, *, previous: str, known: Callable[[str], Known | None]) -> bool:
+    """Whether a container that asks to follow its image follows this one.
+
+    Several images may share a repository. What we set follows the image that it was set to, unless it was released;
+    else one is told from the other by its tag, or by the digest that its stable tags led to until now (`previous`).
+    Of any other digest nobody can say.
+    """
+    try:
+        runs = Reference.parse(found.image)
+    except InvalidReferenceError:
+        return False
+    if (runs.registry, runs.repository) != (image.registry, image.repository):
+        return False
+    set_by = known(str(found.workload))
+    if set_by and (set_by.ours or runs.tag is None):
+        return set_by.image == image.name
+    if runs.tag is not None:
+        return runs.tag in image.tags or any(fnmatchcase(runs.tag, glob) for glob in image.tag_patterns)
+    return runs.digest == previous
 
 
 def by_stable_tag(runs: str, image: Registration) -> bool:

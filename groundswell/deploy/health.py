@@ -52,7 +52,7 @@ def container_list(spec: Json, name: str) -> str | None:
 
 def image_of(spec: Json, name: str) -> str | None:
     """The image that a pod spec gives a container; None when it has no such container."""
-    return _images(spec).get(name)
+    return images(spec).get(name)
 
 
 def rollout(kind: Kind, item: Json) -> Finding:
@@ -121,7 +121,7 @@ def _on_delete(updated: int, wanted: int) -> str:
 def stuck(kind: Kind, spec: Json, pods: Iterable[Json], now: float) -> Finding | None:
     """The worst that pods of the new revision (those with the images of `spec`) say; None when nothing is wrong."""
     findings = [
-        found for pod in pods if _images(pod["spec"]) == _images(spec) for found in _pod_findings(kind, pod, now)
+        found for pod in pods if images(pod["spec"]) == images(spec) for found in _pod_findings(kind, pod, now)
     ]
     return next((found for found in findings if found[0] is Health.FAILED), findings[0] if findings else None)
 
@@ -168,7 +168,8 @@ def selector_text(selector: Json) -> str:
     return ",".join(parts)
 
 
-def _images(spec: Json) -> dict[str, str]:
+def images(spec: Json) -> dict[str, str]:
+    """The image of every container of a pod spec, init containers first."""
     listed = [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
     return {one["name"]: one["image"] for one in listed}
 

@@ -67,6 +67,27 @@ class Rollout:
     paused: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A container that asks to follow its image, which its spec names."""
+
+    workload: Workload
+    image: str
+
+
+class Finder(Protocol):
+    """Raises as Deployer does."""
+
+    @property
+    def searches(self) -> bool:
+        """Whether there is anything to be searched."""
+        ...
+
+    def following(self) -> tuple[Found, ...]:
+        """What asks to be rolled out without being registered, as it was a minute ago at most."""
+        ...
+
+
 class Deployer(Protocol):
     """Raises TemporaryError when the cluster does not answer, PermanentError when it refuses."""
 

@@ -2,12 +2,14 @@
 
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 from kubernetes import client
 
+from groundswell.deploy import kubernetes
+from groundswell.deploy.following import ENVIRONMENT, FOLLOW
 from groundswell.deploy.kubernetes import CHANGE_CAUSE, KubernetesDeployer
 from groundswell.deploy.port import Deployer, Health, Kind, Rollout, Workload
 from groundswell.errors import ConflictError, NotFoundError, PermanentError, TemporaryError
@@ -248,6 +250,40 @@ def test_an_unknown_cluster_names_the_setting(subject: Subject) -> None:
     of = Workload(cluster="moon", namespace="n", kind=Kind.DEPLOYMENT, name="w", container="web")
     with pytest.raises(PermanentError, match=r"moon.*GROUNDSWELL_CLUSTERS"):
         subject.deployer.observe(of)
+
+
+def _gone(subject: Subject, of: Workload) -> bool:
+    try:
+        subject.deployer.observe(of)
+    except NotFoundError:
+        return True
+    return False
+
+
+def test_what_asks_for_it_is_found_page_by_page(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kubernetes, "_PAGE", 2)
+    asking = [subject.create(kind) for kind in (*Kind, *Kind)]
+    subject.create(Kind.DEPLOYMENT)  # it does not ask
+    for of in asking:
+        annotated = {"metadata": {"annotations": {FOLLOW: "web", ENVIRONMENT: "test"}}}
+        getattr(subject.group(of.kind), f"patch_namespaced_{_SNAKE[of.kind]}")(of.name, of.namespace, annotated)
+    now = [1000.0]
+    finder = KubernetesDeployer({"c": replace(subject.cluster, discover=True)}, clock=lambda: now[0])
+    assert finder.searches
+    assert not KubernetesDeployer({"c": subject.cluster}).searches
+
+    def found() -> set[str]:
+        return {str(each.workload) for each in finder.following() if each.workload.namespace == subject.namespace}
+
+    assert found() == set(map(str, asking))
+    assert {each.workload.place for each in finder.following() if str(each.workload) in found()} == {"test"}
+    gone = asking[0]
+    getattr(subject.group(gone.kind), f"delete_namespaced_{_SNAKE[gone.kind]}")(gone.name, gone.namespace)
+    eventually(lambda: _gone(subject, gone), seconds=subject.patience)
+    assert str(gone) in found()  # as it was a minute ago at most
+    now[0] += 61
+    assert found() == set(map(str, asking[1:]))
+    finder.close()
 
 
 def test_a_wrong_token_names_the_setting_and_is_not_told(subject: Subject) -> None:

@@ -16,7 +16,7 @@ from groundswell.build.port import BuildRequest, Run, RunStatus, Source
 from groundswell.cascade.engine import PUSHES, REBUILDS, ROLLOUTS, SCANS
 from groundswell.cascade.model import Rebuild
 from groundswell.cascade.push import Push, Result
-from groundswell.deploy.port import Health, Kind, Rollout, Workload
+from groundswell.deploy.port import Found, Health, Kind, Rollout, Workload
 from groundswell.errors import GroundswellError, NotFoundError
 from groundswell.lineage.model import Registration
 from groundswell.registry.port import Image, PlatformImage, Tag
@@ -271,6 +271,21 @@ class FakeDeployer:
         self.running[str(workload)] = image
 
 
+@dataclass
+class FakeFinder:
+    """Workloads that ask to follow their image: their images are what the deployer has."""
+
+    world: "World"
+    asking: list[Workload] = field(default_factory=list)
+
+    @property
+    def searches(self) -> bool:
+        return bool(self.asking)
+
+    def following(self) -> tuple[Found, ...]:
+        return tuple(Found(workload=w, image=self.world.deployer.running[str(w)]) for w in self.asking)
+
+
 class World:
     """The product on fakes. `drive` delivers messages until nothing is left to do."""
 
@@ -315,6 +330,7 @@ class World:
         self.builder = FakeBuilder(self)
         self.scanner = FakeScanner(self)
         self.deployer = FakeDeployer(self)
+        self.finder = FakeFinder(self)
         self._folder = folder
         self._others: list[App] = []
         self._equip(self.app, store)
@@ -331,6 +347,7 @@ class World:
             builder=self.builder,
             scanner=self.scanner,
             deployer=self.deployer,
+            finder=self.finder,
         )
 
     def another(self) -> App:

@@ -74,6 +74,7 @@ def test_identity_based_storage_needs_both_addresses() -> None:
         ("GROUNDSWELL_REGISTRIES", '{"a": {"nope": 1}}'),
         ("GROUNDSWELL_REGISTRIES", '{"a": 3}'),
         ("GROUNDSWELL_CLUSTERS", '{"a": {}}'),
+        ("GROUNDSWELL_CLUSTERS", '{"a": {"server": "s", "token": "t", "discover": "yes"}}'),
         ("GROUNDSWELL_SLOTS", "many"),
         ("GROUNDSWELL_SLOTS", "0"),
         ("GROUNDSWELL_AGENT_POOLS", "[]"),

@@ -55,7 +55,9 @@ def test_what_a_person_changed_since_is_left_alone_by_every_cascade_until_it_is_
     assert known.drift
     assert (known.drift.image, known.drift.cascade) == (HAND, world.cascade)
     world.app.workloads.release(str(DEV), who="ann", why="the fix is in the image now")
-    assert world.app.workloads.find(str(DEV)) is None
+    released = world.app.workloads.find(str(DEV))
+    assert released
+    assert (released.ours, released.drift) == ((), None)
     push(world, "sha256:base4")
     assert moved(world) == ["d", "eu"]
     trail = next(entry for entry in entries(world.app.store) if entry["action"] == "release")
@@ -240,6 +242,7 @@ SET = Known(workload="w", image="top", ours=(f"{HOST}/top@sha256:a",), former=""
     ("known", "runs", "expected"),
     [
         (None, "anything", False),
+        (replace(SET, ours=()), "anything", False),
         (SET, f"{HOST}/top@sha256:a", False),
         (SET, f"{HOST}/top:7@sha256:a", False),  # the tag beside a digest says nothing
         (SET, f"{HOST}/top@sha256:b", True),

@@ -35,6 +35,7 @@ from groundswell.cascade.model import (
 from groundswell.cascade.model import Rollout as Planned
 from groundswell.deploy.port import Health, Rollout, Workload
 from groundswell.errors import PermanentError, TemporaryError
+from groundswell.store.port import ANY, Delete
 from tests.support.world import BASE, HOST, World, digest_of, ref, registration, workload
 from tests.unit.cascade.test_holds import freeze, lose_everything, told
 
@@ -569,7 +570,8 @@ def test_what_ran_by_its_stable_tag_goes_back_to_the_digest_that_it_led_to(make_
 def test_what_has_nothing_to_go_back_to_says_so(make_world: MakeWorld) -> None:
     world = company(make_world, targets=(DEV,))
     begin(world)
-    world.app.workloads.release(str(DEV), who="ann", why="forget it")
+    forgotten = Delete(row=str(DEV), etag=ANY)
+    world.app.store.commit("workloads", "workloads", [forgotten])  # set before there was a book
     world.unhealthy.add("d")
     world.app.operator.replay(world.cascade, "top", stage=Stage.DEPLOY, who="ann", why="again")
     world.drive()
