@@ -93,6 +93,7 @@ class Settings:
     )  # GROUNDSWELL_EXTERNAL_REGISTRIES: JSON, host -> login, token_host, private
     keep_cascades_days: int = 90  # GROUNDSWELL_KEEP_CASCADES_DAYS: after their end; 0: for ever, as all of these
     keep_pushes_days: int = 90  # GROUNDSWELL_KEEP_PUSHES_DAYS: lines of the push log
+    rollouts: int = 5  # GROUNDSWELL_ROLLOUTS: workloads rolled out at once in each cluster; 0: without a limit
     archive: bool = True  # GROUNDSWELL_ARCHIVE: yes or no: whether a summary is kept of old cascades
     signing_key: str = ""  # GROUNDSWELL_SIGNING_KEY: a PEM file, or the URL of a key in Key Vault; "" signs nothing
     signing_chain: str = ""  # GROUNDSWELL_SIGNING_CHAIN: a PEM file with that key's certificates, for Notation
@@ -243,6 +244,7 @@ def parse(values: Mapping[str, str]) -> Settings:
         external=_external(values, "GROUNDSWELL_EXTERNAL_REGISTRIES", registries),
         keep_cascades_days=_days(values, "GROUNDSWELL_KEEP_CASCADES_DAYS", 90),
         keep_pushes_days=_days(values, "GROUNDSWELL_KEEP_PUSHES_DAYS", 90),
+        rollouts=_number(values, "GROUNDSWELL_ROLLOUTS", 5, int, zero=True),
         archive=_yes(values, "GROUNDSWELL_ARCHIVE", default=True),
         signing_key=values.get("GROUNDSWELL_SIGNING_KEY", ""),
         signing_chain=_chain(values, "GROUNDSWELL_SIGNING_CHAIN"),

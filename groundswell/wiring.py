@@ -33,6 +33,7 @@ from groundswell.cascade.reconcile import Reconcile
 from groundswell.cascade.repeats import Repeats
 from groundswell.cascade.retention import Policy, Retention
 from groundswell.cascade.rolling import Rolling
+from groundswell.cascade.rollout_limit import RolloutLimit
 from groundswell.cascade.scanbook import ScanBook
 from groundswell.cascade.stages import Stages
 from groundswell.cascade.sweep import Sweep
@@ -191,6 +192,10 @@ class App:
         return WorkloadBook(self.store, self.clock)
 
     @cached_property
+    def rollout_limit(self) -> RolloutLimit:
+        return RolloutLimit(self.store, limit=self.settings.rollouts)
+
+    @cached_property
     def durations(self) -> Durations:
         return Durations(self.store)
 
@@ -227,6 +232,7 @@ class App:
                 registry=self.registry,
                 freezes=self.freezes,
                 workloads=self.workloads,
+                limit=self.rollout_limit,
                 wanted=self.policies.rings,
                 clock=self.clock,
             ),
@@ -279,6 +285,7 @@ class App:
             durations=self.durations,
             planner=self.planner,
             freezes=self.freezes,
+            limit=self.rollout_limit,
             clock=self.clock,
         )
 

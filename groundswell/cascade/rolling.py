@@ -4,6 +4,7 @@ Nothing is patched that a person has changed since we set it. What is patched is
 the ring meanwhile; one that does not become healthy takes its whole ring back with it, and no later ring is begun.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -30,6 +31,7 @@ from groundswell.cascade.model import (
     StageFailed,
     WentBack,
 )
+from groundswell.cascade.rollout_limit import RolloutLimit
 from groundswell.cascade.workloads import WorkloadBook, by_stable_tag, follows, is_drift, same
 from groundswell.clock import Clock
 from groundswell.deploy import port
@@ -54,6 +56,7 @@ class Rolling:
         registry: Registry,
         freezes: FreezeBook,
         workloads: WorkloadBook,
+        limit: RolloutLimit,
         wanted: Callable[[Registration], Sequence[Mapping[str, Any]]],
         clock: Clock,
     ) -> None:
@@ -62,6 +65,7 @@ class Rolling:
         self._registry = registry
         self._freezes = freezes
         self._workloads = workloads
+        self._limit = limit
         self._wanted = wanted
         self._clock = clock
 
@@ -136,6 +140,7 @@ class Rolling:
         rollouts = tuple(after)
         if bad := _bad(rollouts):
             return self._failed(state, rollouts, f"{bad.workload}: {bad.why}")
+        self._give_back(state, [each for each, was in zip(rollouts, before, strict=True) if _arrived(each, was)])
         left = [rollout for rollout in rollouts if rollout.move not in _SETTLED]
         if not left:
             return self._ended(state, rollouts)
@@ -171,7 +176,7 @@ class Rolling:
     def _patch(self, state: Rebuild, rollouts: Sequence[Rollout]) -> list[Rollout]:
         """Give those their image that may have it now; the first that refuses it stays planned, and says why."""
         after = {rollout.workload: rollout for rollout in rollouts}
-        todo = [rollout for rollout in rollouts if rollout.move is Move.PLANNED]
+        todo = self._may_move(state, [rollout for rollout in rollouts if rollout.move is Move.PLANNED])
         self._workloads.setting(state, todo)
         for rollout in todo:
             workload = _workload(from_json(state.spec), rollout.workload)
@@ -182,6 +187,24 @@ class Rolling:
                 break
             after[rollout.workload] = replace(rollout, move=Move.MOVED, at=self._clock())
         return list(after.values())
+
+    def _may_move(self, state: Rebuild, rollouts: Sequence[Rollout]) -> list[Rollout]:
+        """Those for which their cluster has a place."""
+        free: set[str] = set()
+        for cluster, names in self._by_cluster(state, rollouts).items():
+            free |= self._limit.take(state, cluster, names)
+        return [rollout for rollout in rollouts if rollout.workload in free]
+
+    def _give_back(self, state: Rebuild, rollouts: Iterable[Rollout]) -> None:
+        for cluster, names in self._by_cluster(state, rollouts).items():
+            self._limit.give_back(state, cluster, names)
+
+    @staticmethod
+    def _by_cluster(state: Rebuild, rollouts: Iterable[Rollout]) -> Mapping[str, list[str]]:
+        image, found = from_json(state.spec), defaultdict[str, list[str]](list)
+        for rollout in rollouts:
+            found[_workload(image, rollout.workload).cluster].append(rollout.workload)
+        return found
 
     def _taken(self, state: Rebuild, rollout: Rollout, runs: str) -> Rollout:
         self._workloads.taken(state, rollout, runs)
@@ -211,6 +234,7 @@ class Rolling:
         if not any(rollout.move in (*_GOES_BACK, Move.RETURNING) for rollout in rollouts):
             done = [rollout for rollout in rollouts if rollout.move is Move.RETURNED]
             self._workloads.was_set(state, done, back=True)
+            self._give_back(state, rollouts)
             return WentBack(at=self._clock(), ring=state.ring, rollouts=rollouts)
         return RolloutsSeen(at=self._clock(), ring=state.ring, rollouts=rollouts) if rollouts != before else None
 
@@ -299,6 +323,10 @@ def _former(image: Registration, state: Rebuild, runs: str) -> str:
     if by_stable_tag(runs, image) and state.previous:
         return f"{image.registry}/{image.repository}@{state.previous}"
     return runs
+
+
+def _arrived(rollout: Rollout, before: Rollout) -> bool:
+    return rollout.move in _SETTLED and before.move not in _SETTLED
 
 
 def _bad(rollouts: Iterable[Rollout]) -> Rollout | None:

@@ -261,6 +261,8 @@ class FakeDeployer:
         sick = workload.name in self.world.unhealthy and not former
         if workload.name in self.world.slow and not former:
             return Rollout(image=image, health=Health.PROGRESSING)
+        if self.world.ready_after.get(str(workload), 0.0) > self.world.time:
+            return Rollout(image=image, health=Health.PROGRESSING)
         if workload.name in self.world.paused:
             return Rollout(image=image, health=Health.PROGRESSING, reason="paused", paused=True)
         health = Health.FAILED if sick else Health.HEALTHY
@@ -295,6 +297,7 @@ class World:
         *images: Registration,
         slots: int = 4,
         poll: float = 5,
+        rollouts: int = 5,
         settle: float = 0.0,
         store: Store | None = None,
     ) -> None:
@@ -304,6 +307,7 @@ class World:
         self.unhealthy: set[str] = set()
         self.slow: set[str] = set()
         self.paused: set[str] = set()
+        self.ready_after: dict[str, float] = {}
         self.on_old_base: set[str] = set()
         self.sources: dict[str, str] = {}
         self.takes: dict[str, int] = {}
@@ -322,6 +326,7 @@ class World:
             slots=slots,
             settle_seconds=settle,
             poll_seconds=poll,
+            rollouts=rollouts,
         )
         self.app = App(settings, lambda: self.time)
         self.registry = FakeRegistry()
