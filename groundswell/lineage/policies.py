@@ -19,6 +19,7 @@ type Document = Mapping[str, Any]
 """As stored: `version`, `global`, `teams`, `vex` (each `file`, `expires` and the OpenVEX `document`), `rings`."""
 
 _TABLE, _PARTITION, _ROW = "policies", "policies", "policy"
+_RINGS_AGE = 30.0
 _NONE: Document = {"version": 1, "global": {}, "teams": {}, "vex": []}
 
 
@@ -73,9 +74,9 @@ class Policies:
             levels.append(Level(name=f"team {image.owner}", gate=team))
         return merge([*levels, Level(name=f"image {image.name}", gate=image.gate)])
 
-    def rings(self, image: Registration, *, age: float = 0.0) -> Sequence[Mapping[str, Any]]:
-        """The rings that an image's rollouts go through: its own, or else those of everybody; `age` as above."""
-        return image.rings or self._in_force(age).get("rings", ())
+    def rings(self, image: Registration) -> Sequence[Mapping[str, Any]]:
+        """The rings that an image's rollouts go through: its own, or else those of everybody, half a minute ago."""
+        return image.rings or self._in_force(_RINGS_AGE).get("rings", ())
 
     def policy(self, image: Registration, *, age: float = 0.0) -> Policy:
         return policy(self.merged(image, age=age).gate)
