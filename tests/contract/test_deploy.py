@@ -186,7 +186,7 @@ def test_a_name_that_is_no_image_has_failed_at_once(subject: Subject) -> None:
     assert "InvalidImageName" in subject.until(of, Health.FAILED).reason
 
 
-@pytest.mark.parametrize("kind", list(Kind))
+@pytest.mark.parametrize("kind", KINDS)
 def test_an_init_container_is_moved_too(subject: Subject, kind: Kind) -> None:
     of = subject.create(kind)
     template = {"template": {"spec": {"initContainers": [{"name": "prepare", "image": GOOD}]}}}
@@ -282,7 +282,7 @@ def _gone(subject: Subject, of: Workload) -> bool:
 
 def test_what_asks_for_it_is_found_page_by_page(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kubernetes, "_PAGE", 2)
-    asking = [subject.create(kind) for kind in (*Kind, *Kind)]
+    asking = [subject.create(kind) for kind in (*KINDS, *KINDS)]
     subject.create(Kind.DEPLOYMENT)  # it does not ask
     for of in asking:
         annotated = {"metadata": {"annotations": {FOLLOW: "web", ENVIRONMENT: "test"}}}
