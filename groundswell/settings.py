@@ -35,12 +35,16 @@ class Cluster:
     server: str = ""
     token: str | None = field(default=None, repr=False)
     ca_file: str | None = None
+    discover: bool = False
+    """Whether all of it is searched for workloads that ask to be rolled out; its role must allow to list them."""
     aks: str = ""
     """/subscriptions/…/resourceGroups/…/providers/Microsoft.ContainerService/managedClusters/NAME"""
     via: str = ""
     """`run-command`: through commands that AKS runs in a private cluster, which cannot be reached otherwise."""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.discover, bool):
+            raise TypeError("discover must be true or false")
         if not self.aks:
             if not self.server or self.token is None:
                 raise TypeError("a cluster needs server and token, or aks")
@@ -128,7 +132,9 @@ class Settings:
     webhook_header: str  # GROUNDSWELL_WEBHOOK_HEADER
     arm_endpoint: str  # GROUNDSWELL_ARM_ENDPOINT
     registries: Mapping[str, AcrRegistry]  # GROUNDSWELL_REGISTRIES: JSON, login server -> ids
-    clusters: Mapping[str, Cluster]  # GROUNDSWELL_CLUSTERS: JSON, name -> server, token, ca_file; or aks, via
+    clusters: Mapping[
+        str, Cluster
+    ]  # GROUNDSWELL_CLUSTERS: JSON, name -> server, token, ca_file, discover; or aks, via
     trivy: str  # GROUNDSWELL_TRIVY: path of the binary
     trivy_cache: str  # GROUNDSWELL_TRIVY_CACHE: folder that holds db/
     slots: int  # GROUNDSWELL_SLOTS: builds at once in the registries' default pools
@@ -152,6 +158,7 @@ class Settings:
     oras_image: str = ""  # GROUNDSWELL_ORAS_IMAGE: what attaches the reports of scan runs, by digest
     keep_cascades_days: int = 90  # GROUNDSWELL_KEEP_CASCADES_DAYS: after their end; 0: for ever, as all of these
     keep_pushes_days: int = 90  # GROUNDSWELL_KEEP_PUSHES_DAYS: lines of the push log
+    rollouts: int = 5  # GROUNDSWELL_ROLLOUTS: workloads rolled out at once in each cluster; 0: without a limit
     archive: bool = True  # GROUNDSWELL_ARCHIVE: yes or no: whether a summary is kept of old cascades
     signing_key: str = ""  # GROUNDSWELL_SIGNING_KEY: a PEM file, or the URL of a key in Key Vault; "" signs nothing
     signing_chain: str = ""  # GROUNDSWELL_SIGNING_CHAIN: a PEM file with that key's certificates, for Notation
@@ -335,6 +342,7 @@ def parse(values: Mapping[str, str]) -> Settings:
         oras_image=oras_image,
         keep_cascades_days=_days(values, "GROUNDSWELL_KEEP_CASCADES_DAYS", 90),
         keep_pushes_days=_days(values, "GROUNDSWELL_KEEP_PUSHES_DAYS", 90),
+        rollouts=_number(values, "GROUNDSWELL_ROLLOUTS", 5, int, zero=True),
         archive=_yes(values, "GROUNDSWELL_ARCHIVE", default=True),
         signing_key=values.get("GROUNDSWELL_SIGNING_KEY", ""),
         signing_chain=_chain(values, "GROUNDSWELL_SIGNING_CHAIN"),

@@ -32,9 +32,12 @@ from groundswell.cascade.push import Push, of_an_image, queue
 from groundswell.cascade.reconcile import Reconcile
 from groundswell.cascade.repeats import Repeats
 from groundswell.cascade.retention import Policy, Retention
+from groundswell.cascade.rolling import Rolling
+from groundswell.cascade.rollout_limit import RolloutLimit
 from groundswell.cascade.scanbook import ScanBook
 from groundswell.cascade.stages import Stages
 from groundswell.cascade.sweep import Sweep
+from groundswell.cascade.workloads import WorkloadBook
 from groundswell.lineage.catalog import Catalog
 from groundswell.lineage.policies import Policies
 from groundswell.scan.panel import Panel
@@ -50,7 +53,8 @@ if TYPE_CHECKING:
     from groundswell.build.port import Builder
     from groundswell.build.revision import Revisions
     from groundswell.deploy.aks import AksClusters
-    from groundswell.deploy.port import Deployer
+    from groundswell.deploy.kubernetes import KubernetesDeployer
+    from groundswell.deploy.port import Deployer, Finder
     from groundswell.registry.acr import AcrRegistry
     from groundswell.registry.artifacts import Artifacts
     from groundswell.registry.deliveries import Deliveries
@@ -201,15 +205,23 @@ class App:
     def deployer(self) -> "Deployer":
         from groundswell.deploy.git.deployer import GitDeployer
         from groundswell.deploy.git.hosts import Hosts
-        from groundswell.deploy.kubernetes import KubernetesDeployer
         from groundswell.deploy.router import RoutedDeployer
 
-        clusters = KubernetesDeployer(
+        hosts = Hosts(self.settings.git, lambda: self.credential, clock=self.clock)
+        return RoutedDeployer(clusters=self._kubernetes, git=GitDeployer(hosts.forge, clock=self.clock))
+
+    @cached_property
+    def finder(self) -> "Finder":
+        return self._kubernetes
+
+    @cached_property
+    def _kubernetes(self) -> "KubernetesDeployer":
+        from groundswell.deploy.kubernetes import KubernetesDeployer
+
+        return KubernetesDeployer(
             self.settings.clusters,
             connect=lambda name, cluster: self._aks.connect(name, cluster),  # noqa: PLW0108  # made when needed
         )
-        hosts = Hosts(self.settings.git, lambda: self.credential, clock=self.clock)
-        return RoutedDeployer(clusters=clusters, git=GitDeployer(hosts.forge, clock=self.clock))
 
     @cached_property
     def _aks(self) -> "AksClusters":
@@ -228,6 +240,14 @@ class App:
     @cached_property
     def freezes(self) -> FreezeBook:
         return FreezeBook(self.store, self.clock)
+
+    @cached_property
+    def workloads(self) -> WorkloadBook:
+        return WorkloadBook(self.store, self.clock)
+
+    @cached_property
+    def rollout_limit(self) -> RolloutLimit:
+        return RolloutLimit(self.store, limit=self.settings.rollouts)
 
     @cached_property
     def durations(self) -> Durations:
@@ -260,8 +280,16 @@ class App:
             builder=self.builder,
             gate=self.gate,
             attest=self.attest,
-            deployer=self.deployer,
-            freezes=self.freezes,
+            rolling=Rolling(
+                deployer=self.deployer,
+                finder=self.finder,
+                registry=self.registry,
+                freezes=self.freezes,
+                workloads=self.workloads,
+                limit=self.rollout_limit,
+                wanted=self.policies.rings,
+                clock=self.clock,
+            ),
             clock=self.clock,
         )
         return stages.works()
@@ -311,6 +339,7 @@ class App:
             durations=self.durations,
             planner=self.planner,
             freezes=self.freezes,
+            limit=self.rollout_limit,
             clock=self.clock,
         )
 

@@ -5,7 +5,20 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from groundswell.cascade.model import Command, Hold, Kind, Moment, Outcome, Rebuild, Rollout, Stage, Status, Wait
+from groundswell.cascade.model import (
+    Command,
+    Hold,
+    Kind,
+    Moment,
+    Move,
+    Outcome,
+    Rebuild,
+    Ring,
+    Rollout,
+    Stage,
+    Status,
+    Wait,
+)
 from groundswell.errors import PermanentError
 
 VERSION = 1
@@ -17,6 +30,7 @@ def rebuild_to_json(state: Rebuild) -> dict[str, Any]:
         **_cells(state),
         "waits": {base: _cells(wait) for base, wait in state.waits.items()},
         "rollouts": [_cells(rollout) for rollout in state.rollouts],
+        "rings": [_cells(ring) for ring in state.rings],
         "history": [_cells(moment) for moment in state.history],
         "outbox": [_cells(command) for command in state.outbox],
         "v": VERSION,
@@ -42,7 +56,8 @@ def rebuild_from_json(document: Mapping[str, Any]) -> Rebuild:
                 base: Wait(**{**wait, "outcome": Outcome(wait["outcome"])}) for base, wait in cells["waits"].items()
             },
             "dependants": tuple((cascade, image) for cascade, image in cells["dependants"]),
-            "rollouts": tuple(Rollout(**rollout) for rollout in cells["rollouts"]),
+            "rollouts": tuple(_rollout(rollout) for rollout in cells["rollouts"]),
+            "rings": tuple(_ring(ring) for ring in cells.get("rings", ())),
             "holds": {Hold(hold): why for hold, why in cells.get("holds", {}).items()},
             "held_at": Stage(held_at) if held_at else None,
             "passes": tuple(Hold(hold) for hold in cells.get("passes", ())),
@@ -50,6 +65,15 @@ def rebuild_from_json(document: Mapping[str, Any]) -> Rebuild:
             "outbox": tuple(_command(command) for command in cells["outbox"]),
         }
     )
+
+
+def _rollout(document: Mapping[str, Any]) -> Rollout:
+    return Rollout(**{**document, "move": Move(document.get("move", Move.PLANNED))})
+
+
+def _ring(document: Mapping[str, Any]) -> Ring:
+    lists = {key: tuple(document[key]) for key in ("workloads", "environments")}
+    return Ring(**{**document, **lists})
 
 
 def command_to_text(command: Command) -> str:

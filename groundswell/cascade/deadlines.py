@@ -39,6 +39,7 @@ def overdue(state: Rebuild, now: float) -> str:
         one.get("pull_request") for one in state.spec.get("deployments", ())
     ):
         limit = PROPOSED
-    if limit is None or now - state.updated_at < limit:
+    moved_at = max((rollout.at for rollout in state.rollouts), default=0.0)  # one by one, it may take long in all
+    if limit is None or now - max(state.updated_at, moved_at) < limit:
         return ""
     return f"still {state.status} after {limit / _HOUR:g} h: given up; see what holds it up, then replay"

@@ -10,12 +10,14 @@ from dataclasses import replace
 from itertools import batched
 from typing import Any
 
+from groundswell.cascade import rings
 from groundswell.cascade.deadlines import overdue
 from groundswell.cascade.holds import how_to_end, reasons
 from groundswell.cascade.model import (
     ACTIVE_STAGE,
     AlreadyBuilt,
     Approved,
+    BakeOver,
     BaseNews,
     Cancelled,
     Command,
@@ -37,8 +39,11 @@ from groundswell.cascade.model import (
     Released,
     Renewed,
     Replayed,
+    RingEvent,
     RolledOut,
+    RolloutFailed,
     RolloutsPlanned,
+    RolloutsSeen,
     RunStarted,
     RunSucceeded,
     Scanned,
@@ -49,6 +54,7 @@ from groundswell.cascade.model import (
     TagMoved,
     Verified,
     Wait,
+    WentBack,
 )
 from groundswell.errors import InputError
 
@@ -64,6 +70,7 @@ _NOT_STARTED = (Status.WAITING, Status.READY, Status.BLOCKED)
 _BEFORE_PROMOTION = (Status.BUILDING, Status.VERIFYING, Status.SCANNING)
 _ANY_TURN = (Kind.RELEASE, Kind.CANCEL, Kind.NEWS)
 _ENDED = (Status.DONE, Status.UNCHANGED, Status.FAILED, Status.REJECTED)
+_NO_ROLLOUT: Mapping[str, Any] = {"rollouts": (), "rings": (), "ring": 0, "baked_at": 0.0, "back": ""}
 
 
 def outcome(state: Rebuild) -> Outcome:
@@ -108,15 +115,22 @@ def decide(state: Rebuild, event: Event) -> Decision:
         new = replace(new, holds={})  # a hold ends with its rebuild; what is blocked may come back
     if not commands and new.status is state.status and follow(new).outcome is follow(state).outcome:
         return new, ()
-    if new.status is not state.status or new.attempt != state.attempt:
+    if _mark(new) != _mark(state):
         moment = Moment(status=new.status, at=event.at, reason=new.reason)
         new = replace(new, history=_remember(new.history, moment))
     new = replace(new, turn=state.turn + 1)
+    if rings.baking(new) and not any(c.kind is Kind.BAKE for c in commands):
+        commands = (*commands, rings.look(new, event.at))  # the looks of the turn before are stale now
     # Slot and news first: the work that follows ends this turn, and nothing of it may then be left unsent.
     first = tuple(c for c in commands if c.kind in (Kind.RELEASE, Kind.CANCEL))
     rest = tuple(c for c in commands if c not in first)
     new = replace(new, outbox=tuple(replace(c, turn=new.turn) for c in (*first, *_tell(state, new), *rest)))
     return new, new.outbox
+
+
+def _mark(state: Rebuild) -> tuple[Any, ...]:
+    """What gets a line of its own in the history; its deadline counts from there."""
+    return state.status, state.attempt, state.ring, bool(state.back)
 
 
 def decide_all(state: Rebuild, events: Iterable[Event]) -> Decision:
@@ -199,7 +213,7 @@ def _again(state: Rebuild, reason: str, *, no_cache: bool = False) -> Decision:
         candidate="",
         proof={},
         verdict={},
-        rollouts=(),
+        **_NO_ROLLOUT,
         holds={hold: why for hold, why in state.holds.items() if hold is Hold.PERSON},
         held_at=None,
         passes=(),  # what is built now is another image: it wants an approval of its own
@@ -298,7 +312,7 @@ def _tag_moved(state: Rebuild, event: TagMoved) -> Decision | None:
 def _promoted(state: Rebuild, event: Promoted) -> Decision | None:
     if state.status is not Status.PROMOTING:
         return None
-    state = replace(state, promoted=event.digest, rollouts=())
+    state = replace(state, promoted=event.digest, **_NO_ROLLOUT)
     if event.deploys and state.holds:
         return _hold(state, Stage.DEPLOY)
     if event.deploys:
@@ -307,17 +321,66 @@ def _promoted(state: Rebuild, event: Promoted) -> Decision | None:
 
 
 def _rollouts_planned(state: Rebuild, event: RolloutsPlanned) -> Decision | None:
-    if state.status is not Status.DEPLOYING or state.rollouts:
+    if not _rolls(state, event) or rings.current(state):
         return None
-    state = replace(state, rollouts=event.rollouts)
+    planned = rings.merged(state.rollouts, event.rollouts)
+    state = replace(state, rollouts=planned, rings=event.rings or state.rings)
     return state, (_command(state, Kind.WATCH),)
 
 
-def _rolled_out(state: Rebuild, event: RolledOut) -> Decision | None:
-    del event
-    if state.status is not Status.DEPLOYING:
+def _rollouts_seen(state: Rebuild, event: RolloutsSeen) -> Decision | None:
+    seen = rings.merged(state.rollouts, event.rollouts)
+    if not _rolls(state, event) or seen == state.rollouts:
         return None
-    return _done(state, f"rolled out to {len(state.rollouts)} workload{'s' if len(state.rollouts) != 1 else ''}")
+    state = replace(state, rollouts=seen)
+    return state, (_command(state, Kind.BACK if state.back else Kind.WATCH, later=True),)
+
+
+def _rolled_out(state: Rebuild, event: RolledOut) -> Decision | None:
+    """The ring is done; the next one is begun unless something holds it."""
+    if not _rolls(state, event) or state.back:
+        return None
+    state = replace(state, rollouts=rings.merged(state.rollouts, event.rollouts))
+    if state.ring + 1 >= len(state.rings):
+        return _done(state, rings.told(state))
+    if again := _overtaken(state):
+        return again
+    state = rings.entered(state, event.at)
+    return _hold(state, Stage.DEPLOY) if state.holds else _roll_out(state)
+
+
+def _rollout_failed(state: Rebuild, event: RolloutFailed) -> Decision | None:
+    """All of the ring goes back, whatever holds the next one: what is bad for one of it is not trusted."""
+    bakes = rings.baking(state) and event.ring == state.ring - 1
+    if state.back or not (bakes or _rolls(state, event)):
+        return None
+    state = replace(
+        state,
+        status=Status.DEPLOYING,
+        ring=event.ring,
+        held_at=None,
+        holds={hold: why for hold, why in state.holds.items() if hold is Hold.PERSON},
+        rollouts=rings.merged(state.rollouts, event.rollouts),
+        back=event.reason,
+        reason=f"rolling back: {event.reason}",
+    )
+    return state, (_command(state, Kind.BACK),)
+
+
+def _went_back(state: Rebuild, event: WentBack) -> Decision | None:
+    if not _rolls(state, event) or not state.back:
+        return None
+    state = replace(state, rollouts=rings.merged(state.rollouts, event.rollouts))
+    if again := _overtaken(state):
+        return again
+    reason = "; ".join(filter(None, (state.back, rings.returned(state))))
+    return _fail(replace(state, back=""), Stage.DEPLOY, reason)
+
+
+def _bake_over(state: Rebuild, event: BakeOver) -> Decision | None:
+    if not rings.baking(state) or event.ring != state.ring - 1:
+        return None
+    return _without(state, {Hold.BAKE}, f"{state.rings[state.ring - 1].name} stayed healthy")
 
 
 def _done(state: Rebuild, reason: str) -> Decision:
@@ -327,12 +390,14 @@ def _done(state: Rebuild, reason: str) -> Decision:
 
 
 def _stage_failed(state: Rebuild, event: StageFailed) -> Decision | None:
-    stage = ACTIVE_STAGE.get(state.status)
+    stage = Stage.DEPLOY if rings.baking(state) else ACTIVE_STAGE.get(state.status)
     if stage is None:
         return None
     if state.status is not Status.READY and (again := _overtaken(state)):
         return again  # as when the news had come a moment later
-    return _fail(state, stage, event.reason)
+    reason = f"{state.back}; the way back failed: {event.reason}" if state.back else event.reason
+    state = replace(state, rollouts=rings.merged(state.rollouts, event.rollouts), held_at=None, back="")
+    return _fail(state, stage, reason)
 
 
 def _fail(state: Rebuild, stage: Stage, reason: str) -> Decision:
@@ -341,7 +406,8 @@ def _fail(state: Rebuild, stage: Stage, reason: str) -> Decision:
 
 
 def _nudged(state: Rebuild, event: Nudged) -> Decision | None:
-    del event
+    if rings.baking(state):
+        return state, (rings.look(state, event.at),)
     if state.status.settled or not state.outbox:
         return None
     return state, tuple(_once_more(c) for c in state.outbox if c.kind is not Kind.NEWS)
@@ -356,7 +422,9 @@ def _overdue(state: Rebuild, event: Overdue) -> Decision | None:
     stage, reason = ACTIVE_STAGE.get(state.status), overdue(state, event.at)
     if stage is None or not reason:
         return None
-    failed, commands = _fail(state, stage, reason)
+    if state.back:
+        reason = f"{state.back}; rolled back, and {reason}"
+    failed, commands = _fail(replace(state, back=""), stage, reason)
     return failed, (*commands, *_stop(state)) if state.status is Status.BUILDING else commands
 
 
@@ -399,7 +467,7 @@ def _replayed(state: Rebuild, event: Replayed) -> Decision:
     have, need, kind, status = _RESTARTS[event.stage](state)
     if not have:
         raise InputError(f"{state.image} cannot be replayed from {event.stage}: {need}")
-    state = replace(state, status=status, reason=reason, failed_stage=None, rollouts=(), held_at=None)
+    state = replace(state, status=status, reason=reason, failed_stage=None, held_at=None, **_NO_ROLLOUT)
     return state, (_command(state, kind),)
 
 
@@ -456,14 +524,18 @@ def _held(state: Rebuild, event: Held) -> Decision:
 
 
 def _held_back(state: Rebuild, event: HeldBack) -> Decision | None:
-    if state.status is not Status.DEPLOYING:
+    if not _rolls(state, event) or state.back:
         return None
     if Hold.PERSON not in state.holds and (again := _overtaken(state)):
         return again
     others: dict[Hold, str] = dict(event.holds)
     others.pop(Hold.PERSON, None)  # its news is older than the state
-    rollouts = state.rollouts if event.begun else ()  # else planned again: a hold may last for days
-    state = replace(state, holds={**state.holds, **others}, rollouts=rollouts)
+    rollouts = rings.merged(state.rollouts, event.rollouts)
+    if not event.begun:  # planned again: a hold may last for days
+        mine = rings.current(replace(state, rollouts=rollouts))
+        rollouts = tuple(rollout for rollout in rollouts if rollout not in mine)
+    planned = event.rings or state.rings
+    state = replace(state, holds={**state.holds, **others}, rollouts=rollouts, rings=planned)
     return _hold(state, Stage.DEPLOY) if state.holds else _roll_out(state)
 
 
@@ -485,7 +557,7 @@ def _freeze_seen(state: Rebuild, event: FreezeSeen) -> Decision | None:
 
 
 def _outdated(state: Rebuild, event: Outdated) -> Decision | None:
-    if not _held_before(state, Stage.DEPLOY) and (state.status is not Status.DEPLOYING or state.rollouts):
+    if not _held_before(state, Stage.DEPLOY) and (state.status is not Status.DEPLOYING or rings.current(state)):
         return None
     return replace(state, status=Status.SUPERSEDED, held_at=Stage.DEPLOY, reason=event.reason), ()
 
@@ -529,8 +601,9 @@ def _without(state: Rebuild, ended: set[Hold], reason: str) -> Decision:
 
 
 def _roll_out(state: Rebuild) -> Decision:
-    """On with a rollout that was held; `held` says so to whom plans it: time has passed."""
-    command = _command(state, Kind.WATCH) if state.rollouts else _command(state, Kind.DEPLOY, held=True)
+    """On with a ring, held or not; `held` says to whom plans it that time has passed since the promotion."""
+    begun = rings.current(state)
+    command = _command(state, Kind.WATCH) if begun else _command(state, Kind.DEPLOY, held=True)
     return replace(state, status=Status.DEPLOYING), (command,)
 
 
@@ -545,7 +618,11 @@ _RULES: Mapping[type[Event], _Rule] = {
     TagMoved: _tag_moved,
     Promoted: _promoted,
     RolloutsPlanned: _rollouts_planned,
+    RolloutsSeen: _rollouts_seen,
     RolledOut: _rolled_out,
+    RolloutFailed: _rollout_failed,
+    WentBack: _went_back,
+    BakeOver: _bake_over,
     StageFailed: _stage_failed,
     Nudged: _nudged,
     Overdue: _overdue,
@@ -578,6 +655,11 @@ def moved_bases(state: Rebuild) -> list[str]:
         for base, wait in state.waits.items()
         if wait.outcome is Outcome.PROMOTED and wait.digest and state.built_on.get(base) != wait.digest
     )
+
+
+def _rolls(state: Rebuild, event: RingEvent) -> bool:
+    """Whether the event is of the ring that is being rolled out."""
+    return state.status is Status.DEPLOYING and event.ring == state.ring
 
 
 def _held_before(state: Rebuild, stage: Stage) -> bool:

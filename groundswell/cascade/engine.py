@@ -52,6 +52,8 @@ QUEUE = {
     Kind.PROMOTE: SCANS,
     Kind.DEPLOY: ROLLOUTS,
     Kind.WATCH: ROLLOUTS,
+    Kind.BACK: ROLLOUTS,
+    Kind.BAKE: ROLLOUTS,
 }
 """Where each kind of command goes; all others go to the rebuilds."""
 
@@ -59,7 +61,7 @@ _AT_ONCE = {Kind.RELEASE: 1000, Kind.ADMIT: 1000, Kind.PROMOTE: 1000, Kind.NEWS:
 """What is done in the handling that it follows from, and how many of each kind that come of one step."""
 _MOST_AT_ONCE = 20
 """Steps in one handling; what is left then gets messages, for others to share in."""
-_READ_ANEW = frozenset({Kind.PROMOTE, Kind.DEPLOY, Kind.WATCH})
+_READ_ANEW = frozenset({Kind.PROMOTE, Kind.DEPLOY, Kind.WATCH, Kind.BACK, Kind.BAKE})
 """What moves tags or touches clusters: not on a remembered record. (A run that was started on one is stopped.)"""
 
 _NOT_BEGUN = frozenset({Status.WAITING, Status.BLOCKED})

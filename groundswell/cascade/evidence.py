@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from graph.reference import Reference
+from groundswell.cascade import rings
 from groundswell.cascade.model import Outcome, Rebuild, Status
 from groundswell.cascade.view import rows
 from groundswell.lineage.model import Registration
@@ -61,8 +62,27 @@ def to_json(state: Rebuild, *, now: float) -> dict[str, Any]:
         "proof": _proof(state.proof),
         "scan": dict(state.verdict) or None,
         "rollouts": [
-            {"workload": rollout.workload, "former": rollout.former, "image": rollout.image}
+            {
+                "workload": rollout.workload,
+                "former": rollout.former,
+                "image": rollout.image,
+                "ring": rollout.ring,
+                "state": rollout.move.value,
+                "at": rollout.at,
+                "why": rollout.why,
+            }
             for rollout in state.rollouts
+        ],
+        "rings": [
+            {
+                "ring": ring.name,
+                "state": stands,
+                "environments": list(ring.environments),
+                "workloads": list(ring.workloads),
+                "bake_seconds": ring.bake,
+                "approval": ring.approval,
+            }
+            for ring, stands in rings.standing(state)
         ],
         "moves": [
             {"status": moment.status.value, "at": moment.at, "reason": moment.reason} for moment in state.history

@@ -4,22 +4,21 @@ from collections.abc import Iterable
 
 from groundswell.cascade import freezes
 from groundswell.cascade.freezes import Freeze
-from groundswell.cascade.model import Hold, Rebuild, Stage, Status
+from groundswell.cascade.model import Hold, Rebuild, Ring, Stage, Status
+from groundswell.cascade.rings import asks
 
 
-def missing(
-    state: Rebuild, *, approval: bool, environments: Iterable[str], rules: Iterable[Freeze], at: float
-) -> dict[Hold, str]:
-    """What forbids a rollout to `environments` at `at`; empty when it may go on.
+def missing(state: Rebuild, ring: Ring, *, rules: Iterable[Freeze], at: float) -> dict[Hold, str]:
+    """What forbids a rollout to `ring` at `at`; empty when it may go on.
 
-    `approval` says whether the image asks for one. A person's hold is given as it stands in `state`.
+    A person's hold is given as it stands in `state`.
     """
     holds: dict[Hold, str] = {}
     if Hold.PERSON in state.holds:
         holds[Hold.PERSON] = state.holds[Hold.PERSON]
-    if approval and Hold.APPROVAL not in state.passes:
-        holds[Hold.APPROVAL] = "waits for approval"
-    if Hold.FREEZE not in state.passes and (why := frozen(environments, rules, at)):
+    if ring.approval and Hold.APPROVAL not in state.passes:
+        holds[Hold.APPROVAL] = asks(ring)
+    if Hold.FREEZE not in state.passes and (why := frozen(ring.environments, rules, at)):
         holds[Hold.FREEZE] = why
     return holds
 
@@ -62,6 +61,8 @@ def how_to_end(state: Rebuild) -> str:
         ways.append(f"`groundswell release {place}`")
     if Hold.APPROVAL in state.holds:
         ways.append(f"`groundswell approve {place}`")
+    if Hold.BAKE in state.holds:
+        ways.append("the end of the bake")
     if Hold.FREEZE in state.holds:
         ways.append("the end of the freeze (or `groundswell approve --despite-freeze`)")
     return f"it goes on by itself after {' and '.join(ways)}"

@@ -81,6 +81,7 @@ class Hold(StrEnum):
     PERSON = "person"  # until somebody releases it
     APPROVAL = "approval"  # its registration asks for one before its rollout
     FREEZE = "freeze"  # an environment that it would be rolled out to; ends by itself
+    BAKE = "bake"  # the ring before has to stay healthy for a while; ends by itself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +106,9 @@ class Kind(StrEnum):
     SCAN = "scan"
     PROMOTE = "promote"
     DEPLOY = "deploy"  # note what runs now
-    WATCH = "watch"  # patch and watch the rollouts
+    WATCH = "watch"  # patch and watch the rollouts of the ring
+    BACK = "back"  # move the ring's workloads back to what they ran, and watch that
+    BAKE = "bake"  # look whether the last ring is healthy still, and its bake over
     NEWS = "news"  # tell dependants
 
 
@@ -131,13 +134,49 @@ class Command:
         return tuple(self.data.get("images", (self.image,)))
 
 
+class Move(StrEnum):
+    """How far a workload's rollout is."""
+
+    PLANNED = "planned"
+    MOVED = "moved"  # patched, and not healthy yet
+    HEALTHY = "healthy"
+    DRIFTED = "drifted"  # a person had changed it: left alone
+    SKIPPED = "skipped"  # a person has paused it: left alone
+    TAKEN = "taken"  # a person changed it after it was moved: left alone, and its ring has failed
+    BAD = "bad"  # it did not become healthy, or did not stay so
+    RETURNING = "returning"  # put back, and not healthy yet
+    RETURNED = "returned"
+    STUCK = "stuck"  # it could not be put back, or is not healthy there either
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rollout:
-    """One workload to move. `former` is the image it ran before, kept for the way back."""
+    """One workload to move. `former` is what it goes back to, `at` since when it is as `move` says.
+
+    `ring` is the name of its ring. Of a record that does not say more, the rollout is planned.
+    """
 
     workload: str
     former: str
     image: str
+    ring: str = ""
+    move: Move = Move.PLANNED
+    at: float = 0.0
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ring:
+    """Workloads that are rolled out together; the next ring waits until they have been healthy for `bake` seconds.
+
+    `name` is empty when there is but one. `approval` says that a person must agree before it is begun.
+    """
+
+    name: str
+    workloads: tuple[str, ...]
+    environments: tuple[str, ...]
+    bake: float = 0.0
+    approval: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +208,9 @@ class Rebuild:
     `inputs` are what it is built from, with their key (`inputs.py`), or say why they are not known.
     An `urgent` one gets its build slot before others.
     `holds` says what holds it, or will at its next checkpoint, and why; `held_at` is the stage it goes on with (it
-    stays when it is stopped while held); `passes` are the approvals given for this attempt.
+    stays when it is stopped while held); `passes` are the approvals given for this attempt and ring.
+    `rings` are those of its rollout, as planned when that began, `ring` the number of the one under way, or held;
+    `baked_at` is when the bake of the one before is over, `back` why the ring is being rolled back.
     """
 
     cascade: str
@@ -198,6 +239,10 @@ class Rebuild:
     holds: Mapping[Hold, str] = field(default_factory=dict)
     held_at: Stage | None = None
     passes: tuple[Hold, ...] = ()
+    rings: tuple[Ring, ...] = ()
+    ring: int = 0
+    baked_at: float = 0.0
+    back: str = ""
     history: tuple[Moment, ...] = ()
     outbox: tuple[Command, ...] = ()
 
@@ -289,18 +334,58 @@ class Promoted(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RolloutsPlanned(Event):
+class RingEvent(Event):
+    """Of the ring of this number: a message of it may be handled twice, and the next ring be begun by then."""
+
+    ring: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutsPlanned(RingEvent):
+    """What is to be moved in the ring; `rings` are all of them, when it is the first."""
+
+    rollouts: tuple[Rollout, ...]
+    rings: tuple[Ring, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutsSeen(RingEvent):
+    """Some of the ring's rollouts, or of its way back, are further on."""
+
     rollouts: tuple[Rollout, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RolledOut(Event):
-    pass
+class RolledOut(RingEvent):
+    """The ring is wholly healthy."""
+
+    rollouts: tuple[Rollout, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutFailed(RingEvent):
+    """A workload of the ring, or of the one that bakes, is beyond help: the ring goes back."""
+
+    rollouts: tuple[Rollout, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WentBack(RingEvent):
+    """The ring runs what it ran before, as far as that could be; `rollouts` say how it went."""
+
+    rollouts: tuple[Rollout, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BakeOver(RingEvent):
+    """The ring before has stayed healthy until its bake was over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageFailed(Event):
     reason: str
+    rollouts: tuple[Rollout, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -379,11 +464,16 @@ class Approved(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HeldBack(Event):
-    """It may not be rolled out now, or not any further: `begun` when a workload runs it already."""
+class HeldBack(RingEvent):
+    """Its ring may not be rolled out now, or not any further: `begun` when one of its workloads runs it already.
+
+    `rings` are those that were planned, when it is the first.
+    """
 
     holds: Mapping[Hold, str]
     begun: bool
+    rollouts: tuple[Rollout, ...] = ()
+    rings: tuple[Ring, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,6 +48,8 @@ class Polling:
 
         A run is not looked at before it can have done much, nor by messages while announcements arrive.
         """
+        if command.kind in (Kind.WATCH, Kind.BACK) and command.data.get("later"):
+            return command.delay or self._poll
         if command.delay or command.kind is not Kind.OBSERVE or command.data:
             return command.delay
         return None if self._trusted else self._poll
@@ -60,6 +62,9 @@ class Polling:
             # Its tries are kept: a scan that fails and is begun again must not go on for ever.
             delay, data = self._less_often(command)
             return replace(command, delay=delay, data=data)
+        if command.kind is Kind.BAKE:
+            left = command.data["until"] - self._clock()
+            return replace(command, tries=0, delay=min(command.data["pause"], left) if left > 0 else self._poll)
         if command.kind is not Kind.OBSERVE:
             return replace(command, tries=0, delay=self._poll)
         pause = command.data.get("pause")

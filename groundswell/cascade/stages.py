@@ -5,7 +5,6 @@ the second time harmless.
 """
 
 import logging
-from collections.abc import Mapping
 from dataclasses import asdict
 
 from graph.reference import Reference
@@ -13,27 +12,19 @@ from groundswell import printable
 from groundswell.build.port import Builder, BuildRequest, Run
 from groundswell.cascade.attesting import Attest
 from groundswell.cascade.basebook import BaseBook
-from groundswell.cascade.deadlines import ROLLOUT, SCAN
+from groundswell.cascade.deadlines import SCAN
 from groundswell.cascade.engine import Work
 from groundswell.cascade.evidence import build_bases
-from groundswell.cascade.freezebook import FreezeBook
 from groundswell.cascade.gating import Gate, base_layers
-from groundswell.cascade.holds import missing
 from groundswell.cascade.model import (
     AlreadyBuilt,
     Command,
     Disproved,
     Event,
-    HeldBack,
-    Hold,
     Kind,
     Outcome,
-    Outdated,
     Promoted,
     Rebuild,
-    RolledOut,
-    Rollout,
-    RolloutsPlanned,
     RunStarted,
     RunSucceeded,
     Scanned,
@@ -42,8 +33,8 @@ from groundswell.cascade.model import (
     Verified,
 )
 from groundswell.cascade.repeats import Repeats
+from groundswell.cascade.rolling import Rolling
 from groundswell.clock import Clock
-from groundswell.deploy.port import Deployer, Health, Workload
 from groundswell.errors import PermanentError, TemporaryError
 from groundswell.lineage.catalog import Catalog
 from groundswell.lineage.model import Registration, from_json, to_json
@@ -69,8 +60,7 @@ class Stages:
         builder: Builder,
         gate: Gate,
         attest: Attest,
-        deployer: Deployer,
-        freezes: FreezeBook,
+        rolling: Rolling,
         clock: Clock,
     ) -> None:
         self._catalog = catalog
@@ -80,8 +70,7 @@ class Stages:
         self._builder = builder
         self._gate = gate
         self._attest = attest
-        self._deployer = deployer
-        self._freezes = freezes
+        self._rolling = rolling
         self._clock = clock
 
     def works(self) -> dict[Kind, Work]:
@@ -92,8 +81,10 @@ class Stages:
             Kind.VERIFY: self.verify,
             Kind.SCAN: self.scan,
             Kind.PROMOTE: self.promote,
-            Kind.DEPLOY: self.deploy,
-            Kind.WATCH: self.watch,
+            Kind.DEPLOY: self._rolling.deploy,
+            Kind.WATCH: self._rolling.watch,
+            Kind.BACK: self._rolling.back,
+            Kind.BAKE: self._rolling.bake,
         }
 
     # build
@@ -258,70 +249,15 @@ class Stages:
         if tags:
             names = [str(reference) for reference in image.references]
             with self._catalog.lineage(age=_LINEAGE_AGE) as lineage:
-                bases = names if image.deployments else [name for name in names if lineage.stood_on(name)]
+                bases = (
+                    names if self._rolling.deploys(image) else [name for name in names if lineage.stood_on(name)]
+                )
             self._bases.promoting(names, before=now, digest=state.candidate, cascade=state.cascade, bases=bases)
             self._registry.promote(_reference(image, digest=state.candidate), tags)
         # Before it is said to be promoted: a crash in between brings the command back, and both are done again.
         scans = self._gate.held(image.name, state.candidate)
         self._repeats.note(image, state, state.candidate, scans=scans)
-        return Promoted(at=self._clock(), digest=state.candidate, deploys=bool(image.deployments))
-
-    # deploy
-
-    def deploy(self, command: Command, state: Rebuild) -> Event:
-        """Note what every workload runs now: the way back, kept before anything is touched."""
-        image = from_json(state.spec)
-        if holds := self._holds(image, state):
-            return HeldBack(at=self._clock(), holds=holds, begun=False)
-        if command.data.get("held") and (now := self._registry.digest(image.references[0])) != state.promoted:
-            return Outdated(at=self._clock(), reason=f"its tag was moved to {now or 'nothing'} while it was held")
-        target = f"{image.registry}/{image.repository}@{state.promoted}"
-        rollouts = tuple(
-            Rollout(workload=str(workload), former=self._deployer.observe(workload).image, image=target)
-            for workload in image.deployments
-        )
-        return RolloutsPlanned(at=self._clock(), rollouts=rollouts)
-
-    def watch(self, _: Command, state: Rebuild) -> Event | None:
-        """Patch what still runs the former image, and look until all are healthy; a bad one goes back.
-
-        What holds the rollout is looked up right before the patch: the message may have been on its way for hours.
-        What was patched before is watched to its end all the same, and goes back where it must.
-        """
-        image = from_json(state.spec)
-        workloads: Mapping[str, Workload] = {str(workload): workload for workload in image.deployments}
-        healthy = left = 0
-        holds: Mapping[Hold, str] | None = None
-        for rollout in state.rollouts:
-            workload = workloads[rollout.workload]
-            seen = self._deployer.observe(workload)
-            if seen.image not in (rollout.image, rollout.former):
-                reason = f"{workload} was moved to {seen.image} by somebody else meanwhile; left alone"
-                return StageFailed(at=self._clock(), reason=reason)
-            if seen.image != rollout.image:
-                holds = self._holds(image, state) if holds is None else holds
-                if holds:
-                    left += 1
-                    continue
-                self._deployer.patch(workload, rollout.image, cause=f"groundswell cascade {state.cascade}")
-            elif seen.health is Health.HEALTHY:
-                healthy += 1
-            elif seen.health is Health.FAILED or (not seen.waits and self._clock() - state.updated_at > ROLLOUT):
-                self._deployer.patch(workload, rollout.former, cause=f"rolled back by cascade {state.cascade}")
-                why = seen.reason or f"not healthy after {ROLLOUT:.0f} s"
-                return StageFailed(at=self._clock(), reason=f"{workload}: {why}; rolled back to {rollout.former}")
-        if holds and healthy + left == len(state.rollouts):
-            return HeldBack(at=self._clock(), holds=holds, begun=healthy > 0)
-        return RolledOut(at=self._clock()) if healthy == len(state.rollouts) else None
-
-    def _holds(self, image: Registration, state: Rebuild) -> Mapping[Hold, str]:
-        return missing(
-            state,
-            approval=image.approval == "required",
-            environments=image.environments,
-            rules=self._freezes.rules(),
-            at=self._clock(),
-        )
+        return Promoted(at=self._clock(), digest=state.candidate, deploys=self._rolling.deploys(image))
 
 
 def run_name(state: Rebuild) -> str:

@@ -12,6 +12,7 @@ from groundswell.cascade.ids import began
 from groundswell.cascade.model import BaseNews, Nudged, Outcome, Overdue, Rebuild, Status, Superseded, Wait
 from groundswell.cascade.planning import Planner
 from groundswell.cascade.records import Header, Phase, Stored
+from groundswell.cascade.rollout_limit import RolloutLimit
 from groundswell.cascade.thaw import Thaw
 from groundswell.clock import Clock
 from groundswell.errors import NotFoundError
@@ -39,6 +40,7 @@ class Sweep:
         durations: Durations,
         planner: Planner,
         freezes: FreezeBook,
+        limit: RolloutLimit,
         clock: Clock,
     ) -> None:
         self._engine = engine
@@ -46,6 +48,7 @@ class Sweep:
         self._durations = durations
         self._planner = planner
         self._freezes = freezes
+        self._limit = limit
         self._clock = clock
 
     def run(self) -> None:
@@ -143,7 +146,8 @@ class Sweep:
         return None if older.outcome is Outcome.PENDING else older
 
     def slots(self) -> None:
-        """Take entries out of the pool whose rebuild has moved on."""
+        """Take entries out of the pools, and out of what is rolled out, whose rebuild has moved on."""
+        self._limit.sweep(self._rolls)
         for entry in self._engine.pool().running.values():
             try:
                 state = self._engine.records.rebuild(entry.cascade, entry.image).value
@@ -152,3 +156,9 @@ class Sweep:
                 continue
             if state.status not in (Status.READY, Status.BUILDING):
                 self._engine.drop_from_pool(entry)
+
+    def _rolls(self, cascade: str, image: str) -> bool:
+        try:
+            return self._engine.records.rebuild(cascade, image).value.status is Status.DEPLOYING
+        except NotFoundError:
+            return False

@@ -7,11 +7,15 @@ from groundswell.cascade.engine import Engine
 from groundswell.cascade.freezebook import FreezeBook
 from groundswell.cascade.freezes import Freeze
 from groundswell.cascade.holds import frozen
-from groundswell.cascade.model import FreezeSeen, Hold, Outdated, Rebuild, Stage, Status
+from groundswell.cascade.model import FreezeSeen, Hold, Nudged, Outdated, Rebuild, Stage, Status
+from groundswell.cascade.rings import baking, under_way
 from groundswell.errors import NotFoundError, PermanentError
 from groundswell.lineage.model import from_json
 
 logger = logging.getLogger(__name__)
+
+_LATE = 900.0
+"""Seconds after the end of a bake after which the look at it is taken for lost."""
 
 
 class Thaw:
@@ -39,14 +43,23 @@ class Thaw:
             reason = f"cascade {later} promoted a newer image while its rollout was held"
             self._engine.advance(state.cascade, state.image, Outdated(at=self._at, reason=reason))
             return
+        if baking(state) and self._at - state.baked_at > _LATE:
+            logger.warning("bake nudged", extra={"cascade": state.cascade, "image": state.image})
+            self._engine.advance(state.cascade, state.image, Nudged(at=self._at))
         if self._rules is None:
             return
-        environments = from_json(state.spec).environments
+        environments = self._environments(state)
         if environments not in self._told:
             self._told[environments] = frozen(environments, self._rules, self._at)
         why = self._told[environments]
         if why != state.holds.get(Hold.FREEZE, ""):
             self._engine.advance(state.cascade, state.image, FreezeSeen(at=self._at, why=why))
+
+    @staticmethod
+    def _environments(state: Rebuild) -> frozenset[str]:
+        """Of the ring that is held; of one that was never planned, all of the image's."""
+        ring = under_way(state)
+        return frozenset(ring.environments) if ring else from_json(state.spec).environments
 
     def _later(self, state: Rebuild) -> str:
         """The cascade that promoted a newer one of this image, of those that followed this one."""

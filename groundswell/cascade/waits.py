@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from groundswell.cascade import rings
 from groundswell.cascade.decide import outcome, predecessor
 from groundswell.cascade.holds import how_to_end, marked
 from groundswell.cascade.model import Outcome, Rebuild, Stage, Status
@@ -104,6 +105,10 @@ def _root_cause(places: Places, state: Rebuild) -> str:
             return f"{since}: {reason}; {how_to_end(state)}"
         case Status.SUPERSEDED:
             return f"{since}: {reason}"
+        case Status.DEPLOYING:
+            ring = rings.under_way(state)
+            where = f"ring {ring.name} is " if ring and ring.name else ""
+            return f"{since}: {reason}; {where}{rings.progress(state)}"
         case status if status.settled:
             return f"{since}: {reason}; the news of it has not arrived yet"
         case _:

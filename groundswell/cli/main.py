@@ -13,6 +13,7 @@ from groundswell import printable
 from groundswell.cli import (
     audit,
     cascades,
+    drift,
     freeze,
     hold,
     impact,
@@ -54,6 +55,7 @@ app.add_typer(lineage.app, name="lineage")
 app.add_typer(policy.app, name="policy")
 app.add_typer(runs.app, name="runs")
 app.add_typer(freeze.app, name="freeze")
+app.add_typer(drift.app, name="drift")
 app.command("cascades")(cascades.cascades)
 app.command("replay")(replay.replay)
 app.command("cancel")(replay.cancel)

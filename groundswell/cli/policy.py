@@ -72,7 +72,7 @@ def _show(document: Any, *, as_json: bool) -> None:
     if as_json:
         print_json(document)
         return
-    if not any((document["global"], document["teams"], document["vex"])):
+    if not any((document["global"], document["teams"], document["vex"], document.get("rings"))):
         console.print("no policy is set: images are held to their own gates and to the defaults")
         return
     shown = {key: value for key, value in document.items() if value}

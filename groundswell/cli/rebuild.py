@@ -20,7 +20,8 @@ def lines(state: "Rebuild") -> Iterator[str]:
     yield from part("proof", list(proof(state.proof)))
     yield from part("scan", list(scan(state.verdict)))
     yield from part("tags", list(_tags(state)))
-    yield from part("rollouts", [f"{each.workload}: {each.former} -> {each.image}" for each in state.rollouts])
+    yield from part("rings", list(_rings(state)))
+    yield from part("rollouts", list(_rollouts(state)))
 
 
 def part(heading: str, entries: list[str]) -> Iterator[str]:
@@ -66,6 +67,23 @@ def scan(verdict: Mapping[str, Any]) -> Iterator[str]:
     yield "passed" if verdict["passed"] else "rejected"
     yield from verdict["reasons"]
     yield from findings.lines(verdict)
+
+
+def _rings(state: "Rebuild") -> Iterator[str]:
+    """Only what is named: of one ring without a name the rollouts say it all."""
+    from groundswell.cascade.rings import standing
+
+    for ring, stands in standing(state):
+        if ring.name:
+            wishes = [f"{ring.bake:.0f} s bake" if ring.bake else "", "approval" if ring.approval else ""]
+            asked = f" ({', '.join(filter(None, wishes))})" if any(wishes) else ""
+            yield f"{ring.name}{asked}: {stands}"
+
+
+def _rollouts(state: "Rebuild") -> Iterator[str]:
+    for each in state.rollouts:
+        why = f" ({each.why})" if each.why else ""
+        yield f"{each.workload}: {each.former} -> {each.image}: {each.move}{why}"
 
 
 def _tags(state: "Rebuild") -> Iterator[str]:

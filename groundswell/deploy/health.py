@@ -10,6 +10,9 @@ FAILED is said when waiting longer cannot be expected to help:
 - for kinds that have no progress deadline of their own (StatefulSet, DaemonSet): a pod of the new revision has not
   become ready within READY_SECONDS, which is what a Deployment's deadline is when none is given.
 
+HEALTHY with a reason is said of what takes effect when somebody else wants it to: a CronJob (its next job runs the
+new image), a StatefulSet's partition, and the update strategy OnDelete, once the pods that there are are ready.
+
 Until then such pods are only the reason that PROGRESSING is given. A pod is of the new revision when its containers
 have the images of the template; only images are ever changed here.
 """
@@ -49,13 +52,14 @@ def container_list(spec: Json, name: str) -> str | None:
 
 def image_of(spec: Json, name: str) -> str | None:
     """The image that a pod spec gives a container; None when it has no such container."""
-    return _images(spec).get(name)
+    return images(spec).get(name)
 
 
 def rollout(kind: Kind, item: Json) -> Finding:
     """What the workload's own status says. The status is believed only once it is about the newest spec."""
     if kind is Kind.CRON_JOB:
-        return Health.HEALTHY, ""  # its next job runs the new image; there is nothing to wait for
+        suspended = item["spec"].get("suspend")
+        return Health.HEALTHY, "suspended: no job runs it until it is resumed" if suspended else ""
     status = item.get("status") or {}
     if (status.get("observedGeneration") or 0) < item["metadata"]["generation"]:
         return Health.PROGRESSING, "the controller has not seen the change yet"
@@ -93,16 +97,11 @@ def _stateful_set(spec: Json, status: Json) -> Finding:
     strategy = spec.get("updateStrategy") or {}
     kept = min(_count(strategy.get("rollingUpdate") or {}, "partition"), wanted)
     current, update = status.get("currentRevision"), status.get("updateRevision")
-    settled = current == update or updated >= wanted - kept
-    if kept == 0 and strategy.get("type") != "OnDelete":
-        settled = current == update
-    if settled and ready == _count(status, "replicas") == wanted:
+    all_ready = ready == _count(status, "replicas") == wanted
+    if strategy.get("type") == "OnDelete" and all_ready:
+        return Health.HEALTHY, "" if current == update else _on_delete(updated, wanted)
+    if all_ready and (current == update or (kept and updated >= wanted - kept)):
         return Health.HEALTHY, f"partition {kept} keeps {kept} on the former revision" if kept else ""
-    if strategy.get("type") == "OnDelete" and updated < wanted:
-        return (
-            Health.PROGRESSING,
-            f"OnDelete: {updated} of {wanted} updated; the others wait until they are deleted",
-        )
     return Health.PROGRESSING, f"{updated} of {wanted - kept} updated, {ready} of {wanted} ready"
 
 
@@ -111,18 +110,21 @@ def _daemon_set(spec: Json, status: Json) -> Finding:
     available = _count(status, "numberAvailable")
     if updated >= wanted and available >= wanted:
         return Health.HEALTHY, ""
-    if (spec.get("updateStrategy") or {}).get("type") == "OnDelete" and updated < wanted:
-        return (
-            Health.PROGRESSING,
-            f"OnDelete: {updated} of {wanted} updated; the others wait until they are deleted",
-        )
+    if (spec.get("updateStrategy") or {}).get("type") == "OnDelete" and available >= wanted:
+        return Health.HEALTHY, _on_delete(updated, wanted)
     return Health.PROGRESSING, f"{updated} of {wanted} updated, {available} available"
+
+
+def _on_delete(updated: int, wanted: int) -> str:
+    if updated >= wanted:
+        return ""
+    return f"OnDelete: {updated} of {wanted} updated; the others are when somebody deletes their pods"
 
 
 def stuck(kind: Kind, spec: Json, pods: Iterable[Json], now: float) -> Finding | None:
     """The worst that pods of the new revision (those with the images of `spec`) say; None when nothing is wrong."""
     findings = [
-        found for pod in pods if _images(pod["spec"]) == _images(spec) for found in _pod_findings(kind, pod, now)
+        found for pod in pods if images(pod["spec"]) == images(spec) for found in _pod_findings(kind, pod, now)
     ]
     return next((found for found in findings if found[0] is Health.FAILED), findings[0] if findings else None)
 
@@ -169,7 +171,8 @@ def selector_text(selector: Json) -> str:
     return ",".join(parts)
 
 
-def _images(spec: Json) -> dict[str, str]:
+def images(spec: Json) -> dict[str, str]:
+    """The image of every container of a pod spec, init containers first."""
     listed = [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
     return {one["name"]: one["image"] for one in listed}
 

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from groundswell import clock as clocks
 from groundswell.clock import Clock
 from groundswell.deploy import health
-from groundswell.deploy.port import Health, Kind, Rollout, Workload
+from groundswell.deploy.following import followers
+from groundswell.deploy.port import Found, Health, Kind, Rollout, Workload
 from groundswell.errors import ConflictError, GroundswellError, NotFoundError, PermanentError, TemporaryError
 from groundswell.settings import Cluster
 
@@ -45,13 +46,15 @@ _NAMES = {
     Kind.CRON_JOB: "cron_job",
 }
 _ATTEMPTS = 5
+_PAGE = 500
+_FOUND_SECONDS = 60.0
 _LONGEST = 256
 _LONGEST_DELAY = 600.0
 _SEEN_SECONDS, _SEEN_PAUSE = 3.0, 0.1
 
 
 class KubernetesDeployer:
-    """The Deployer for the clusters of the settings. Safe to share between threads.
+    """The Deployer, and the Finder, for the clusters of the settings. Safe to share between threads.
 
     `connect(name, cluster)` makes the client of a cluster that the settings know by its id in Azure.
     """
@@ -64,6 +67,8 @@ class KubernetesDeployer:
         self._clock = clock
         self._clients: dict[str, ApiClient] = {}
         self._lock = threading.Lock()
+        self._searching = threading.Lock()
+        self._found: tuple[float, tuple[Found, ...]] | None = None
 
     def close(self) -> None:
         """Close the connections."""
@@ -79,14 +84,43 @@ class KubernetesDeployer:
         if image is None:
             raise _no_container(workload)
         state, reason = health.rollout(workload.kind, item)
+        paused = bool(item["spec"].get("paused"))
         if state is Health.HEALTHY:
-            return Rollout(image=image, health=state, reason=reason)
+            return Rollout(image=image, health=state, reason=reason, paused=paused)
         found = health.stuck(workload.kind, spec, self._pods(workload, item), self._clock())
         if found and state is Health.FAILED:
             reason = f"{reason} ({found[1]})"
         elif found:
             state, reason = found
-        return Rollout(image=image, health=state, reason=reason)
+        return Rollout(image=image, health=state, reason=reason, paused=paused)
+
+    @property
+    def searches(self) -> bool:
+        return any(cluster.discover for cluster in self._clusters.values())
+
+    def following(self) -> tuple[Found, ...]:
+        with self._searching:  # many rebuilds ask at once; one of them looks
+            if self._found is None or self._clock() - self._found[0] >= _FOUND_SECONDS:
+                names = [name for name, cluster in self._clusters.items() if cluster.discover]
+                found = tuple(each for name in names for kind in _NAMES for each in self._followers(name, kind))
+                self._found = self._clock(), found
+            return self._found[1]
+
+    def _followers(self, cluster: str, kind: Kind) -> Iterator[Found]:
+        from kubernetes import client
+
+        everywhere = Workload(cluster=cluster, namespace="*", kind=kind, name="*", container="*")
+        api = client.BatchV1Api if kind is Kind.CRON_JOB else client.AppsV1Api
+        method = getattr(api(self._client(cluster)), f"list_{_NAMES[kind]}_for_all_namespaces")
+        need, page = f"list {_PLURALS[kind]}", {"limit": _PAGE}
+        while True:
+            listed = self._ask(everywhere, need, method, **page)
+            for item in listed["items"]:
+                yield from followers(cluster, kind, item)
+            token = listed["metadata"].get("continue")
+            if not token:
+                return
+            page = {"limit": _PAGE, "_continue": token}
 
     def patch(self, workload: Workload, image: str, *, cause: str) -> None:
         item = first = self._read(workload)
@@ -253,7 +287,7 @@ def _error(workload: Workload, need: str, exc: Any) -> GroundswellError:
     if status in (401, 403):
         remedy = "check its token in GROUNDSWELL_CLUSTERS" if status == 401 else f"its role must allow: {need}"
         return PermanentError(f"{told}; {remedy} in namespace {workload.namespace} of cluster {workload.cluster}")
-    if status in (408, 429) or status >= 500:
+    if status in (408, 410, 429) or status >= 500:  # 410: the list went on for so long that it is out of date
         return TemporaryError(told, delay=_delay(exc))
     return PermanentError(told)
 

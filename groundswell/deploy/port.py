@@ -1,5 +1,6 @@
 """The deploy port: workloads are moved to a digest and watched until healthy."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -30,12 +31,15 @@ class GitFile:
     pull_request: bool = False
 
 
+_TEXT = re.compile(r"(.+)/([^/]+)/([^/]+)/([^/\[]+)\[([^/\[\]]+)\]")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
     """A container of a workload in a cluster. `cluster` is a name from the settings.
 
-    `environment` is what freezes call the place; None: the cluster's name. Of the kind GIT, `cluster` is the
-    repository, `namespace` the branch, `name` the path and `container` the place in the file.
+    `environment` is what rings and freezes call the place; None: the cluster's name. Of the kind GIT, `cluster` is
+    the repository, `namespace` the branch, `name` the path and `container` the place in the file.
     """
 
     cluster: str
@@ -49,6 +53,20 @@ class Workload:
     def __str__(self) -> str:
         return f"{self.cluster}/{self.namespace}/{self.kind.lower()}/{self.name}[{self.container}]"
 
+    @property
+    def place(self) -> str:
+        """Its environment."""
+        return self.environment or self.cluster
+
+
+def parse(text: str) -> Workload:
+    """The workload that `text` stands for, as `str` gave it (its environment is lost). ValueError for another."""
+    kinds = {kind.lower(): kind for kind in Kind}
+    found = _TEXT.fullmatch(text)
+    if found is None or found[3] not in kinds:
+        raise ValueError(f"{text!r} is no workload: CLUSTER/NAMESPACE/KIND/NAME[CONTAINER]")
+    return Workload(cluster=found[1], namespace=found[2], kind=kinds[found[3]], name=found[4], container=found[5])
+
 
 class Health(StrEnum):
     PROGRESSING = "progressing"
@@ -60,13 +78,36 @@ class Health(StrEnum):
 class Rollout:
     """What the cluster says about a workload now. `image` is what the container's spec names.
 
+    `paused` says that a person has stopped it from being rolled out: a patch would show its effect some other day.
     `waits`: for a person, who may take days, so that the time a rollout may take is not counted.
     """
 
     image: str
     health: Health
     reason: str = ""
+    paused: bool = False
     waits: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A container that asks to follow its image, which its spec names."""
+
+    workload: Workload
+    image: str
+
+
+class Finder(Protocol):
+    """Raises as Deployer does."""
+
+    @property
+    def searches(self) -> bool:
+        """Whether there is anything to be searched."""
+        ...
+
+    def following(self) -> tuple[Found, ...]:
+        """What asks to be rolled out without being registered, as it was a minute ago at most."""
+        ...
 
 
 class Deployer(Protocol):

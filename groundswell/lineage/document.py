@@ -240,6 +240,7 @@ def registration(image: Mapping[str, Any], registry: str, source: Mapping[str, s
         labels=image.get("labels", {}),
         gate=image.get("gate", {}),
         approval=image.get("approval"),
+        rings=tuple(image.get("rings", ())),
         deployments=tuple(
             git_workload({"image": f"{registry}/{image.get('repository', image['name'])}", **entry})
             if entry["kind"] == Kind.GIT

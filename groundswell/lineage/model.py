@@ -18,7 +18,8 @@ class Registration:
 
     `tag_patterns` are globs of tags that it publishes beside the stable ones and never moves (`1.4.*`); `frontend`
     is the image that its Dockerfile names with `# syntax=`; `agent_pool` the ACR agent pool that builds it, None
-    for the registry's own machines; `approval` is "required" when a person must agree to each rollout.
+    for the registry's own machines; `approval` is "required" when a person must agree to each rollout; `rings` are
+    the environments of its deployments in the order in which they follow on one another (`cascade/rings.py`).
     """
 
     name: str
@@ -40,6 +41,7 @@ class Registration:
     tag_patterns: tuple[str, ...] = ()
     agent_pool: str | None = None
     approval: str | None = None
+    rings: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def references(self) -> tuple[Reference, ...]:
@@ -50,8 +52,8 @@ class Registration:
 
     @property
     def environments(self) -> frozenset[str]:
-        """Where it is rolled out to, as freezes call it."""
-        return frozenset(workload.environment or workload.cluster for workload in self.deployments)
+        """Where it is rolled out to, as rings and freezes call it."""
+        return frozenset(workload.place for workload in self.deployments)
 
     @property
     def node(self) -> Node:
@@ -99,6 +101,7 @@ def from_json(document: Mapping[str, Any]) -> Registration:
             ),
             "build": tuple(document["build"]),
             "tag_patterns": tuple(document.get("tag_patterns", ())),
+            "rings": tuple(document.get("rings", ())),
         }
     )
 

@@ -1,11 +1,11 @@
-"""The gate's policy beyond an image's own: one document for everybody and for each team, kept in the store.
+"""The policy beyond an image's own: one document for everybody and for each team, kept in the store.
 
 It is registered as a whole, so that what is in force is what stands in one file under review, and each change is in
 the audit trail. What an image is held to in the end is merged from it by `groundswell/scan/policy.py`.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from groundswell import audit
@@ -16,9 +16,10 @@ from groundswell.scan.policy import Level, Merged, Policy, merge, policy
 from groundswell.store.port import Documents, Put, Record
 
 type Document = Mapping[str, Any]
-"""As stored: `version`, `global`, `teams`, `vex` (each with `file`, `expires` and the OpenVEX `document`)."""
+"""As stored: `version`, `global`, `teams`, `vex` (each `file`, `expires` and the OpenVEX `document`), `rings`."""
 
 _TABLE, _PARTITION, _ROW = "policies", "policies", "policy"
+_RINGS_AGE = 30.0
 _NONE: Document = {"version": 1, "global": {}, "teams": {}, "vex": []}
 
 
@@ -72,6 +73,10 @@ class Policies:
         if team := document["teams"].get(image.owner):
             levels.append(Level(name=f"team {image.owner}", gate=team))
         return merge([*levels, Level(name=f"image {image.name}", gate=image.gate)])
+
+    def rings(self, image: Registration) -> Sequence[Mapping[str, Any]]:
+        """The rings that an image's rollouts go through: its own, or else those of everybody, half a minute ago."""
+        return image.rings or self._in_force(_RINGS_AGE).get("rings", ())
 
     def policy(self, image: Registration, *, age: float = 0.0) -> Policy:
         return policy(self.merged(image, age=age).gate)

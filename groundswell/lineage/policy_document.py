@@ -24,7 +24,10 @@ def schema() -> Mapping[str, Any]:
     text = resources.files("groundswell.lineage").joinpath("policy.schema.json").read_text("utf-8")
     loaded: dict[str, Any] = json.loads(text)
     shared = lineage_schema()["$defs"]
-    return {**loaded, "$defs": {key: shared[key] for key in ("gate", "date", "age", "glob", "reason", "path")}}
+    return {
+        **loaded,
+        "$defs": {key: shared[key] for key in ("gate", "date", "age", "glob", "reason", "path", "rings")},
+    }
 
 
 def parse(text: str, name: str, read: Callable[[str], str]) -> Document:
@@ -37,7 +40,8 @@ def parse(text: str, name: str, read: Callable[[str], str]) -> Document:
     for index, entry in enumerate(document.get("vex", ())):
         where = f"{name}:{lines.of(('vex', index))}"
         vex.append({**entry, "document": _vex(read(entry["file"]), f"{where}: {entry['file']}")})
-    return {"version": 1, "global": document.get("global", {}), "teams": document.get("teams", {}), "vex": vex}
+    found = {"version": 1, "global": document.get("global", {}), "teams": document.get("teams", {}), "vex": vex}
+    return {**found, "rings": document["rings"]} if "rings" in document else found
 
 
 def _vex(text: str, where: str) -> Any:

@@ -5,12 +5,14 @@ The look-alike is reached by a token, and as a cluster in AKS is.
 
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 from kubernetes import client
 
+from groundswell.deploy import kubernetes
+from groundswell.deploy.following import ENVIRONMENT, FOLLOW
 from groundswell.deploy.kubernetes import CHANGE_CAUSE, KubernetesDeployer
 from groundswell.deploy.port import Deployer, Health, Kind, Rollout, Workload
 from groundswell.errors import ConflictError, NotFoundError, PermanentError, TemporaryError
@@ -198,10 +200,12 @@ def test_a_name_that_is_no_image_has_failed_at_once(subject: Subject) -> None:
     assert "InvalidImageName" in subject.until(of, Health.FAILED).reason
 
 
-def test_an_init_container_is_moved_too(subject: Subject) -> None:
-    of = subject.create(Kind.DEPLOYMENT)
-    patch = {"spec": {"template": {"spec": {"initContainers": [{"name": "prepare", "image": GOOD}]}}}}
-    client.AppsV1Api(subject.api).patch_namespaced_deployment(of.name, of.namespace, patch)
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_init_container_is_moved_too(subject: Subject, kind: Kind) -> None:
+    of = subject.create(kind)
+    template = {"template": {"spec": {"initContainers": [{"name": "prepare", "image": GOOD}]}}}
+    patch = {"spec": {"jobTemplate": {"spec": template}} if kind is Kind.CRON_JOB else template}
+    getattr(subject.group(kind), f"patch_namespaced_{_SNAKE[kind]}")(of.name, of.namespace, patch)
     init = Workload(cluster="c", namespace=of.namespace, kind=of.kind, name=of.name, container="prepare")
     assert subject.deployer.observe(init).image == GOOD
     subject.deployer.patch(init, BETTER, cause="init")
@@ -214,9 +218,10 @@ def test_paused_and_scaled_to_none(subject: Subject) -> None:
 
     def paused() -> bool:
         seen = subject.deployer.observe(of)
-        return seen.health is Health.PROGRESSING and "paused" in seen.reason
+        return seen.paused and seen.health is Health.PROGRESSING and "paused" in seen.reason
 
-    eventually(paused, seconds=subject.patience)
+    assert eventually(paused, seconds=subject.patience)
+    assert not subject.deployer.observe(subject.create(Kind.DEPLOYMENT)).paused
     assert subject.until(subject.create(Kind.DEPLOYMENT, replicas=0), Health.HEALTHY).reason == ""
 
 
@@ -228,16 +233,34 @@ def test_a_partition_keeps_the_former_revision(subject: Subject) -> None:
     assert subject.until(of, Health.HEALTHY).reason == "partition 1 keeps 1 on the former revision"
 
 
+def test_a_suspended_cron_job_is_moved_and_says_so(subject: Subject) -> None:
+    of = subject.create(Kind.CRON_JOB, suspend=True)
+    subject.deployer.patch(of, BETTER, cause="later")
+    seen = subject.deployer.observe(of)
+    assert (seen.image, seen.health, seen.reason) == (
+        BETTER,
+        Health.HEALTHY,
+        "suspended: no job runs it until it is resumed",
+    )
+    assert subject.read(of)["spec"]["suspend"] is True
+
+
 @pytest.mark.parametrize("kind", [Kind.STATEFUL_SET, Kind.DAEMON_SET])
-def test_on_delete_waits_for_somebody(subject: Subject, kind: Kind) -> None:
+def test_on_delete_is_healthy_and_says_what_it_waits_for(subject: Subject, kind: Kind) -> None:
     of = subject.create(kind, updateStrategy={"type": "OnDelete"})
     subject.until(of, Health.HEALTHY)
     subject.deployer.patch(of, BETTER, cause="wait")
-    eventually(lambda: "OnDelete" in subject.deployer.observe(of).reason, seconds=subject.patience)
+    eventually(lambda: "OnDelete: 0 of" in subject.deployer.observe(of).reason, seconds=subject.patience)
+    assert subject.deployer.observe(of).health is Health.HEALTHY
     core: Any = client.CoreV1Api(subject.api)
     for pod in core.list_namespaced_pod(of.namespace, label_selector=f"app={of.name}").items:
         core.delete_namespaced_pod(pod.metadata.name, of.namespace)
-    subject.until(of, Health.HEALTHY)
+
+    def updated() -> bool:
+        seen = subject.deployer.observe(of)
+        return seen.health is Health.HEALTHY and not seen.reason
+
+    assert eventually(updated, seconds=subject.patience)
 
 
 def test_what_is_not_there(subject: Subject) -> None:
@@ -261,6 +284,40 @@ def test_an_unknown_cluster_names_the_setting(subject: Subject) -> None:
     of = Workload(cluster="moon", namespace="n", kind=Kind.DEPLOYMENT, name="w", container="web")
     with pytest.raises(PermanentError, match=r"moon.*GROUNDSWELL_CLUSTERS"):
         subject.deployer.observe(of)
+
+
+def _gone(subject: Subject, of: Workload) -> bool:
+    try:
+        subject.deployer.observe(of)
+    except NotFoundError:
+        return True
+    return False
+
+
+def test_what_asks_for_it_is_found_page_by_page(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kubernetes, "_PAGE", 2)
+    asking = [subject.create(kind) for kind in (*KINDS, *KINDS)]
+    subject.create(Kind.DEPLOYMENT)  # it does not ask
+    for of in asking:
+        annotated = {"metadata": {"annotations": {FOLLOW: "web", ENVIRONMENT: "test"}}}
+        getattr(subject.group(of.kind), f"patch_namespaced_{_SNAKE[of.kind]}")(of.name, of.namespace, annotated)
+    now = [1000.0]
+    finder = KubernetesDeployer({"c": replace(subject.cluster, discover=True)}, clock=lambda: now[0])
+    assert finder.searches
+    assert not KubernetesDeployer({"c": subject.cluster}).searches
+
+    def found() -> set[str]:
+        return {str(each.workload) for each in finder.following() if each.workload.namespace == subject.namespace}
+
+    assert found() == set(map(str, asking))
+    assert {each.workload.place for each in finder.following() if str(each.workload) in found()} == {"test"}
+    gone = asking[0]
+    getattr(subject.group(gone.kind), f"delete_namespaced_{_SNAKE[gone.kind]}")(gone.name, gone.namespace)
+    eventually(lambda: _gone(subject, gone), seconds=subject.patience)
+    assert str(gone) in found()  # as it was a minute ago at most
+    now[0] += 61
+    assert found() == set(map(str, asking[1:]))
+    finder.close()
 
 
 def test_a_wrong_token_names_the_setting_and_is_not_told(subject: Subject) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from graph.reference import Reference
 from groundswell.cascade.model import Command, Event, Rebuild, RolloutsPlanned
+from groundswell.cascade.rolling import Rolling
 from groundswell.cascade.stages import Stages
 from groundswell.deploy.port import Workload
 from groundswell.scan.policy import Policy
@@ -80,22 +81,22 @@ def it_is_promoted_before_it_is_scanned(patch: pytest.MonkeyPatch) -> None:
 
 
 def it_is_deployed_by_tag(patch: pytest.MonkeyPatch) -> None:
-    deploy = Stages.deploy
+    deploy = Rolling.deploy
 
-    def by_tag(self: Stages, command: Command, state: Rebuild) -> Event:
+    def by_tag(self: Rolling, command: Command, state: Rebuild) -> Event:
         event = deploy(self, command, state)
         assert isinstance(event, RolloutsPlanned)
         named = tuple(replace(each, image=f"{HOST}/{state.image}:1") for each in event.rollouts)
         return replace(event, rollouts=named)
 
-    patch.setattr(Stages, "deploy", by_tag)
+    patch.setattr(Rolling, "deploy", by_tag)
 
 
 def it_is_deployed_before_it_is_promoted(patch: pytest.MonkeyPatch) -> None:
     scan = Stages.scan
 
     def hasty(self: Stages, command: Command, state: Rebuild) -> Event:
-        deployer = self._deployer
+        deployer = self._rolling._deployer
         assert isinstance(deployer, FakeDeployer)
         deployer.patch(workload("web"), f"{HOST}/{state.image}@{state.candidate}", cause="at once")
         return scan(self, command, state)

@@ -16,7 +16,7 @@ from groundswell.build.port import BuildRequest, Run, RunStatus, Source
 from groundswell.cascade.engine import PUSHES, REBUILDS, ROLLOUTS, SCANS
 from groundswell.cascade.model import Rebuild
 from groundswell.cascade.push import Push, Result
-from groundswell.deploy.port import Health, Kind, Rollout, Workload
+from groundswell.deploy.port import Found, Health, Kind, Rollout, Workload
 from groundswell.errors import GroundswellError, NotFoundError
 from groundswell.lineage.model import Registration
 from groundswell.registry.port import Image, PlatformImage, Tag
@@ -257,15 +257,35 @@ class FakeDeployer:
         if str(workload) not in self.running:
             raise NotFoundError(f"{workload} does not exist")
         image = self.running[str(workload)]
-        sick = workload.name in self.world.unhealthy and image != f"{HOST}/old@sha256:old"
-        if workload.name in self.world.slow:
+        former = image == f"{HOST}/old@sha256:old"
+        sick = workload.name in self.world.unhealthy and not former
+        if workload.name in self.world.slow and not former:
             return Rollout(image=image, health=Health.PROGRESSING)
+        if self.world.ready_after.get(str(workload), 0.0) > self.world.time:
+            return Rollout(image=image, health=Health.PROGRESSING)
+        if workload.name in self.world.paused:
+            return Rollout(image=image, health=Health.PROGRESSING, reason="paused", paused=True)
         health = Health.FAILED if sick else Health.HEALTHY
         return Rollout(image=image, health=health, reason="crash loop" if sick else "")
 
     def patch(self, workload: Workload, image: str, *, cause: str) -> None:
         self.patches.append((str(workload), image))
         self.running[str(workload)] = image
+
+
+@dataclass
+class FakeFinder:
+    """Workloads that ask to follow their image: their images are what the deployer has."""
+
+    world: "World"
+    asking: list[Workload] = field(default_factory=list)
+
+    @property
+    def searches(self) -> bool:
+        return bool(self.asking)
+
+    def following(self) -> tuple[Found, ...]:
+        return tuple(Found(workload=w, image=self.world.deployer.running[str(w)]) for w in self.asking)
 
 
 class World:
@@ -277,6 +297,7 @@ class World:
         *images: Registration,
         slots: int = 4,
         poll: float = 5,
+        rollouts: int = 5,
         settle: float = 0.0,
         store: Store | None = None,
     ) -> None:
@@ -285,6 +306,8 @@ class World:
         self.vulnerable: set[str] = set()
         self.unhealthy: set[str] = set()
         self.slow: set[str] = set()
+        self.paused: set[str] = set()
+        self.ready_after: dict[str, float] = {}
         self.on_old_base: set[str] = set()
         self.sources: dict[str, str] = {}
         self.takes: dict[str, int] = {}
@@ -303,6 +326,7 @@ class World:
             slots=slots,
             settle_seconds=settle,
             poll_seconds=poll,
+            rollouts=rollouts,
         )
         self.app = App(settings, lambda: self.time)
         self.registry = FakeRegistry()
@@ -311,6 +335,7 @@ class World:
         self.builder = FakeBuilder(self)
         self.scanner = FakeScanner(self)
         self.deployer = FakeDeployer(self)
+        self.finder = FakeFinder(self)
         self._folder = folder
         self._others: list[App] = []
         self._equip(self.app, store)
@@ -327,6 +352,7 @@ class World:
             builder=self.builder,
             scanner=self.scanner,
             deployer=self.deployer,
+            finder=self.finder,
         )
 
     def another(self) -> App:

@@ -85,6 +85,7 @@ def test_identity_based_storage_needs_both_addresses() -> None:
         ("GROUNDSWELL_GIT", '{"git.contoso.example": {"token": "t"}}'),
         ("GROUNDSWELL_GIT", '{"https://github.com": {"token": "t"}}'),
         ("GROUNDSWELL_GIT", '{"dev.azure.com": {"app": "a", "installation": "1", "private_key": "k"}}'),
+        ("GROUNDSWELL_CLUSTERS", '{"a": {"server": "s", "token": "t", "discover": "yes"}}'),
         ("GROUNDSWELL_SLOTS", "many"),
         ("GROUNDSWELL_SLOTS", "0"),
         ("GROUNDSWELL_AGENT_POOLS", "[]"),

@@ -12,10 +12,10 @@ def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
     """Makes worlds on the images given, and closes them afterwards."""
     made: list[World] = []
 
-    def make(*images: Registration, slots: int = 4, settle: float = 0.0) -> World:
+    def make(*images: Registration, slots: int = 4, settle: float = 0.0, rollouts: int = 5) -> World:
         folder = tmp_path / str(len(made))
         folder.mkdir()
-        made.append(World(folder, *images, slots=slots, settle=settle))
+        made.append(World(folder, *images, slots=slots, settle=settle, rollouts=rollouts))
         return made[-1]
 
     yield make

@@ -8,6 +8,7 @@ from groundswell.cascade.deadlines import DEADLINES
 from groundswell.cascade.decide import HISTORY, begin, decide, moved_bases, news, outcome, standing
 from groundswell.cascade.model import (
     AlreadyBuilt,
+    BakeOver,
     BaseNews,
     Cancelled,
     Command,
@@ -19,6 +20,7 @@ from groundswell.cascade.model import (
     Hold,
     Kind,
     Moment,
+    Move,
     Nudged,
     Outcome,
     Outdated,
@@ -28,7 +30,9 @@ from groundswell.cascade.model import (
     Replayed,
     RolledOut,
     Rollout,
+    RolloutFailed,
     RolloutsPlanned,
+    RolloutsSeen,
     RunStarted,
     RunSucceeded,
     Scanned,
@@ -39,6 +43,7 @@ from groundswell.cascade.model import (
     TagMoved,
     Verified,
     Wait,
+    WentBack,
 )
 from groundswell.errors import InputError
 
@@ -54,7 +59,11 @@ EVENTS: tuple[Event, ...] = (
     Scanned(at=9, passed=True, verdict={"passed": True}, reason=""),
     Promoted(at=9, digest="sha256:c", deploys=True),
     RolloutsPlanned(at=9, rollouts=(Rollout(workload="w", former="f", image="i"),)),
+    RolloutsSeen(at=9, rollouts=(Rollout(workload="w", former="f", image="i", move=Move.MOVED),)),
     RolledOut(at=9),
+    RolloutFailed(at=9, rollouts=(), reason="crash loop"),
+    WentBack(at=9, rollouts=()),
+    BakeOver(at=9),
     StageFailed(at=9, reason="boom"),
     Nudged(at=9),
     Overdue(at=200_000),
@@ -162,7 +171,7 @@ def test_the_whole_way_gives_each_command_in_turn() -> None:
     for event, status, expected in way:
         state, commands = decide(state, event)
         assert (state.status, kinds(commands)) == (status, expected)
-    assert state.reason == "rolled out to 0 workloads"
+    assert state.reason == "promoted; nothing runs it"
 
 
 def test_promotion_wakes_dependants_with_the_digest_before_the_rollout() -> None:

@@ -37,8 +37,25 @@ def test_all_four_proofs_are_kept_and_told(make_world: MakeWorld) -> None:
     assert (told["scan"]["digest"], told["scan"]["scanner"], told["scan"]["passed"]) == (promoted, "fake", True)
     assert (told["previous"], told["promoted"]) == (before, promoted)
     assert told["candidate"] == {"digest": promoted, "tag": world.states()["top"].candidate_tag}
-    assert told["rollouts"] == [
-        {"workload": str(workload("web")), "former": f"{HOST}/old@sha256:old", "image": f"{HOST}/top@{promoted}"}
+    (rollout,) = told["rollouts"]
+    assert rollout.pop("at") <= world.time
+    assert rollout == {
+        "workload": str(workload("web")),
+        "former": f"{HOST}/old@sha256:old",
+        "image": f"{HOST}/top@{promoted}",
+        "ring": "",
+        "state": "healthy",
+        "why": "",
+    }
+    assert told["rings"] == [
+        {
+            "ring": "",
+            "state": "done",
+            "environments": ["c"],
+            "workloads": [str(workload("web"))],
+            "bake_seconds": 0.0,
+            "approval": False,
+        }
     ]
     assert [move["status"] for move in told["moves"]][-2:] == ["deploying", "done"]
     assert told["seconds"] is not None

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from groundswell.audit import entries
-from groundswell.cascade import stages
+from groundswell.cascade import rolling
 from groundswell.cascade.freezebook import VERSION
 from groundswell.cascade.freezes import from_json
 from groundswell.cascade.model import Hold, Kind, Stage, Status
@@ -143,7 +143,7 @@ def test_without_the_look_right_before_it_would_be_patched(
     make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The rule taken away, to see that the test above can fail."""
-    monkeypatch.setattr(stages, "missing", lambda *_, **__: {})
+    monkeypatch.setattr(rolling, "missing", lambda *_, **__: {})
     assert late_freeze(make_world).deployer.patches != []
 
 

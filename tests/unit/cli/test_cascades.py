@@ -47,7 +47,7 @@ def test_one_image_is_told_with_all_that_proves_it(world: World) -> None:
     assert f"tags       candidate {top.candidate_tag} is {top.candidate}" in lines
     assert f"stable tags were at {top.previous}" in lines
     assert f"promoted {top.promoted}" in lines
-    assert f"rollouts   {workload('web')}: {HOST}/old@sha256:old -> {HOST}/top@{top.promoted}" in lines
+    assert f"rollouts   {workload('web')}: {HOST}/old@sha256:old -> {HOST}/top@{top.promoted}: healthy" in lines
     assert sum(" building " in line for line in lines) == 1
     built_with = f"built with {BASE}@{pushed}: not proven by layers; its tag led there before the build began"
     assert built_with in run(world.cascade, "app").output

@@ -58,12 +58,15 @@ DAEMONS = {"desiredNumberScheduled": 3, "updatedNumberScheduled": 3, "numberAvai
         (Kind.STATEFUL_SET, {"replicas": 2}, {**SET_DONE, "readyReplicas": 1}, P),
         (Kind.STATEFUL_SET, PARTITION, PARTLY, H),
         (Kind.STATEFUL_SET, PARTITION, {**PARTLY, "updatedReplicas": 0}, P),
-        (Kind.STATEFUL_SET, ON_DELETE, PARTLY, P),
+        (Kind.STATEFUL_SET, ON_DELETE, PARTLY, H),
+        (Kind.STATEFUL_SET, ON_DELETE, {**PARTLY, "readyReplicas": 1}, P),
         (Kind.STATEFUL_SET, ON_DELETE, {**SET_DONE, "currentRevision": "a"}, H),
         (Kind.DAEMON_SET, {}, DAEMONS, H),
         (Kind.DAEMON_SET, {}, {"desiredNumberScheduled": 0}, H),
         (Kind.DAEMON_SET, {}, {**DAEMONS, "updatedNumberScheduled": 2}, P),
         (Kind.DAEMON_SET, {}, {**DAEMONS, "numberAvailable": 2}, P),
+        (Kind.DAEMON_SET, ON_DELETE, {**DAEMONS, "updatedNumberScheduled": 1}, H),
+        (Kind.DAEMON_SET, ON_DELETE, {**DAEMONS, "numberAvailable": 2, "updatedNumberScheduled": 1}, P),
         (Kind.CRON_JOB, {}, {"observedGeneration": 0}, H),
     ],
 )
@@ -81,6 +84,26 @@ def test_why_pods_cannot_be_made_is_told_whether_there_is_hope_or_not() -> None:
     assert [found for found, _ in (waits, failed)] == [P, F]
     assert all(reason.endswith("; pods cannot be made: FailedCreate: over quota") for _, reason in (waits, failed))
     assert rollout(Kind.DEPLOYMENT, item({"replicas": 2}, {**DONE, "conditions": conditions})) == (H, "")
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "status", "says"),
+    [
+        (Kind.STATEFUL_SET, ON_DELETE, PARTLY, "OnDelete: 1 of 2 updated"),
+        (Kind.STATEFUL_SET, ON_DELETE, {**PARTLY, "updatedReplicas": 2}, ""),
+        (Kind.STATEFUL_SET, ON_DELETE, SET_DONE, ""),
+        (Kind.DAEMON_SET, ON_DELETE, {**DAEMONS, "updatedNumberScheduled": 1}, "OnDelete: 1 of 3 updated"),
+        (Kind.STATEFUL_SET, PARTITION, PARTLY, "partition 1 keeps 1 on the former revision"),
+        (Kind.CRON_JOB, {"suspend": True}, {}, "suspended: no job runs it until it is resumed"),
+        (Kind.CRON_JOB, {"suspend": False}, {}, ""),
+    ],
+)
+def test_what_takes_effect_when_somebody_else_wants_it_to_is_healthy_and_says_so(
+    kind: Kind, spec: dict[str, Any], status: dict[str, Any], says: str
+) -> None:
+    health, reason = rollout(kind, item(spec, status))
+    assert health is H
+    assert (reason.startswith(says), bool(reason)) == (True, bool(says))
 
 
 @pytest.mark.parametrize("kind", [Kind.DEPLOYMENT, Kind.STATEFUL_SET, Kind.DAEMON_SET])

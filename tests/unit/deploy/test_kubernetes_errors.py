@@ -1,6 +1,7 @@
 """What the adapter makes of an API server's refusals and faults."""
 
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -48,7 +49,11 @@ def faulty() -> Faulty:
 def deployer(faulty: Faulty, servers: Servers, certs: Certificates) -> Iterator[KubernetesDeployer]:
     port = servers.serve(faulty.app)
     deployer = KubernetesDeployer(
-        {"c": Cluster(server=f"https://localhost:{port}", token="very-secret", ca_file=str(certs.ca))}
+        {
+            "c": Cluster(
+                server=f"https://localhost:{port}", token="very-secret", ca_file=str(certs.ca), discover=True
+            )
+        }
     )
     yield deployer
     deployer.close()
@@ -100,6 +105,23 @@ def test_an_answer_that_is_no_object_is_tried_again(
     faulty.status, faulty.body = 200, body
     with pytest.raises(TemporaryError, match="did not answer with"):
         deployer.observe(OF)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "told"),
+    [
+        (403, PermanentError, "must allow: list deployments in namespace * of cluster c"),
+        (410, TemporaryError, "410"),  # its pages went on for longer than the server remembers
+    ],
+)
+def test_a_list_that_is_refused(
+    faulty: Faulty, deployer: KubernetesDeployer, status: int, kind: type[GroundswellError], told: str
+) -> None:
+    faulty.status = status
+    for _ in range(2):  # nothing is kept of it
+        with pytest.raises(kind, match=re.escape(told)):
+            deployer.following()
+    assert faulty.asked == 2
 
 
 def test_an_error_without_a_status_object(faulty: Faulty, deployer: KubernetesDeployer) -> None:

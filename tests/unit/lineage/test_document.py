@@ -73,10 +73,35 @@ def test_what_must_be_approved_and_where_it_runs() -> None:
     assert from_json(old).environments == {"prod"}  # a record of an older program
 
 
+def test_rings() -> None:
+    rings = '[{environment: dev, bake: 30m}, {environment: "prod-*", approval: required}]'
+    web, tool = (entry.registration for entry in parse(GOOD.replace("    path: apps/web", f"    rings: {rings}")))
+    assert web.rings == (
+        {"environment": "dev", "bake": "30m"},
+        {"environment": "prod-*", "approval": "required"},
+    )
+    assert tool.rings == ()
+    assert from_json(to_json(web)) == web
+    old = to_json(tool)
+    del old["rings"]
+    assert from_json(old) == tool  # a record of an older program
+
+
 @pytest.mark.parametrize(
     ("old", "new", "line", "says"),
     [
         ("    path: apps/web", "    approval: maybe", 7, "'maybe' is not one of ['required', None]"),
+        ("    path: apps/web", "    rings: [{bake: 1h}]", 7, "'environment' is a required property"),
+        ("    path: apps/web", "    rings: [{environment: a b}]", 7, "must be an environment, or a glob such as"),
+        ("    path: apps/web", "    rings: [{environment: a, bake: 90}]", 7, "90 is not of type 'string'"),
+        ("    path: apps/web", "    rings: [{environment: a, bake: 1w}]", 7, "must be seconds, minutes, hours or"),
+        (
+            "    path: apps/web",
+            "    rings: [{environment: a, approval: yes}]",
+            7,
+            "is not one of ['required', None]",
+        ),
+        ("    path: apps/web", "    rings: [{environment: a, after: b}]", 7, "'after' was unexpected"),
         ("container: web}", "container: web, environment: a b}", 11, "environment: 'a b' does not match"),
         ("version: 1", "version: 2", 1, "version"),
         ("    path: apps/web", "    pathh: apps/web", 7, "pathh"),

@@ -57,6 +57,7 @@ def policies(tmp_path: Path) -> Iterator[Policies]:
 @pytest.mark.parametrize(
     ("old", "new", "line", "says"),
     [
+        ("version: 1", "version: 1\nrings: [{environment: a, bake: soon}]", 2, "must be seconds, minutes, hours"),
         ("version: 1", "version: 2", 1, "version"),
         ("severity: HIGH", "severity: SOME", 3, "'SOME' is not one of"),
         ("severity: HIGH", "severities: HIGH", 3, "severities"),
@@ -137,6 +138,16 @@ def test_global_then_team_then_image(policies: Policies) -> None:
 def test_without_a_policy_the_image_s_own_gate_is_all_there_is(policies: Policies) -> None:
     web = registration("web", BASE, gate={"severity": "LOW"})
     assert policies.policy(web) == web.policy
+
+
+def test_rings_of_everybody_and_of_an_image(policies: Policies) -> None:
+    mine = ({"environment": "dev"},)
+    assert policies.rings(registration("app", BASE)) == ()
+    policies.set(read(GOOD), who="ann", why="x")
+    assert policies.rings(registration("app", BASE)) == ()
+    policies.set(read(GOOD + "rings: [{environment: test, bake: 1h}]\n"), who="ann", why="carefully")
+    assert policies.rings(registration("app", BASE)) == [{"environment": "test", "bake": "1h"}]
+    assert policies.rings(registration("app", BASE, rings=mine)) == mine
 
 
 def test_every_change_is_audited_and_the_same_again_is_none(policies: Policies) -> None:
