@@ -7,7 +7,7 @@ store, and the vendor SDKs are slow to import.
 import os
 import threading
 from collections.abc import Mapping
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING
 
 from groundswell import clock, settings
@@ -37,7 +37,7 @@ from groundswell.cascade.stages import Stages
 from groundswell.cascade.sweep import Sweep
 from groundswell.lineage.catalog import Catalog
 from groundswell.lineage.policies import Policies
-from groundswell.settings import Settings
+from groundswell.settings import BuildServer, Settings
 from groundswell.store.connect import open_store
 from groundswell.store.port import Store
 
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
     from groundswell.build.port import Builder
     from groundswell.build.revision import Revisions
+    from groundswell.build.router import Pipeline
     from groundswell.deploy.port import Deployer
     from groundswell.registry.acr import AcrRegistry
     from groundswell.registry.artifacts import Artifacts
@@ -124,8 +125,20 @@ class App:
     @cached_property
     def builder(self) -> "Builder":
         from groundswell.build.acr_tasks import AcrTasksBuilder
+        from groundswell.build.router import RoutedBuilder
 
-        return AcrTasksBuilder(self.credential, self.settings.arm_endpoint, self.settings.registries)
+        tasks = AcrTasksBuilder(self.credential, self.settings.arm_endpoint, self.settings.registries)
+        pipelines = {name: partial(self._pipeline, server) for name, server in self.settings.builders.items()}
+        return RoutedBuilder(tasks, pipelines)
+
+    def _pipeline(self, server: BuildServer) -> "Pipeline":
+        if server.kind == "jenkins":
+            from groundswell.build.jenkins import JenkinsBuilder
+
+            return JenkinsBuilder(server)
+        from groundswell.build.azure_pipelines import AzurePipelinesBuilder
+
+        return AzurePipelinesBuilder(server, self.credential)
 
     @cached_property
     def revisions(self) -> "Revisions":
@@ -187,8 +200,8 @@ class App:
             works=self._works,
             clock=self.clock,
             slots=self.settings.slots,
-            agent_pools=self.settings.agent_pools,
-            agent_pool=lambda image: self.catalog.registration(image).agent_pool,
+            agent_pools=self.settings.pools,
+            agent_pool=lambda image: self.catalog.registration(image).pool,
             poll=self.settings.poll_seconds,
         )
 
