@@ -100,10 +100,9 @@ class BuildServer:
             raise TypeError("a builder of kind jenkins needs job, user and token")
         if self.kind == "azure-pipelines" and not (self.project and self.pipeline > 0):
             raise TypeError("a builder of kind azure-pipelines needs project and the number of the pipeline")
-        if self.kind == "azure-pipelines" and not self.token and not _AZURE_DEVOPS.fullmatch(parts.hostname):
-            raise TypeError(
-                f"a builder on {parts.hostname} needs a token: the identity's goes to dev.azure.com only"
-            )
+        ours = local or _AZURE_DEVOPS.fullmatch(parts.hostname)
+        if self.kind == "azure-pipelines" and not self.token and not ours:
+            raise TypeError(f"{parts.hostname} needs a token: that of the identity goes to dev.azure.com only")
 
 
 _AZURE_DEVOPS = re.compile(r"dev\.azure\.com|[a-z0-9-]+\.visualstudio\.com")

@@ -59,6 +59,8 @@ class Agent:
         self._slots = asyncio.Semaphore(concurrency)
         self._first = first
         self._begun = 0
+        self.hold = False
+        """Whether builds do nothing, and do not end."""
         self.jobs: dict[int, Job] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
 
@@ -94,6 +96,8 @@ class Agent:
             )
             env["PATH"] = f"{self._folder / 'bin'}:{os.environ['PATH']}"
             try:
+                if self.hold:
+                    await asyncio.Event().wait()
                 job.code = await stream([str(BUILDER / "build.sh")], sink=job.log.extend, env=env, folder=work)
             finally:
                 await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)

@@ -29,6 +29,10 @@ class AzureDevOps:
         self._identity = identity
         self._concurrency = concurrency
         self.faults = Faults()
+        self.hold = False
+        """Whether builds do nothing, and do not end."""
+        self.late_names = False
+        """Whether the answer to a request for a run does not tell its name yet."""
         self._numbers: dict[int, str] = {}
         self.pipeline = (BUILDER / "azure-pipelines.yml").read_text()
 
@@ -83,9 +87,15 @@ class AzureDevOps:
         for name, default in declared.items():
             if given.setdefault(name, default) is None:
                 return _refusal(400, "PipelineValidationException", f"'{name}' must have a value")
+        self._agent.hold = self.hold
         job = self._agent.queue({name: _expanded(text, given) for name, text in document["variables"].items()})
         self._numbers[job.id] = _expanded(document.get("name", "20261125.1"), given)
-        run = {"id": job.id, "name": self._numbers[job.id], "state": "inProgress", "templateParameters": given}
+        run = {
+            "id": job.id,
+            "name": "" if self.late_names else self._numbers[job.id],
+            "state": "inProgress",
+            "templateParameters": given,
+        }
         return web.json_response({**run, "pipeline": {"id": PIPELINE, "name": "build", "revision": 1}})
 
     async def _list(self, request: web.Request) -> web.Response:

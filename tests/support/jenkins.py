@@ -27,10 +27,14 @@ class Jenkins:
         self._folder = folder
         self._concurrency = concurrency
         self.faults = Faults()
+        self.hold = False
+        """Whether builds do nothing, and do not end."""
         self.jenkinsfile = (BUILDER / "Jenkinsfile").read_text()
         self.forgets_items = False
         """Whether items that left the queue are gone, as they are after five minutes."""
         self.queues = True
+        self.page = ""
+        """What it shows instead of anything else."""
 
     @property
     def count(self) -> int:
@@ -60,6 +64,8 @@ class Jenkins:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        if self.page:
+            return web.Response(text=self.page, content_type="text/html")
         login = request.headers.get("Authorization", "")
         if login not in (_basic(TOKEN), _basic(PASSWORD)):
             return web.Response(
@@ -85,6 +91,7 @@ class Jenkins:
         for job in self._agent.jobs.values():
             if job.parameters == parameters and not job.started and not job.ended:
                 return web.Response(status=303, headers={"Location": _at(f"/queue/item/{job.id}/")})
+        self._agent.hold = self.hold
         job = self._agent.queue(parameters)
         return web.Response(status=201, headers={"Location": _at(f"/queue/item/{job.id}/")})
 
