@@ -111,7 +111,9 @@ class AzurePipelinesBuilder:
             if sum(map(len, parts)) >= MAX_LOG:
                 break
             start = {"startLine": str(max(1, lines.get(log, 0) - _MOST_LINES))}
-            text = self._send("GET", f"{path}/logs/{log}", subject, params=start, headers=_TEXT, cut=MAX_LOG).text
+            text = self._send(
+                "GET", f"{path}/logs/{log}", subject, params=start, headers=_TEXT, cut=4 * MAX_LOG
+            ).text
             parts.append(f"== {name} ==\n{text.rstrip()}\n")
         return "".join(reversed(parts))[-MAX_LOG:]
 

@@ -11,8 +11,8 @@ import pytest
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError
 
-from groundswell.build.azure_pipelines import SCOPE, AzurePipelinesBuilder
-from groundswell.build.jenkins import JenkinsBuilder
+from groundswell.build.azure_pipelines import SCOPE, AzurePipelinesBuilder, _run
+from groundswell.build.jenkins import JenkinsBuilder, _build
 from groundswell.build.port import BuildRequest, Run, RunStatus, Source
 from groundswell.build.router import Pipeline
 from groundswell.errors import NotFoundError, PermanentError, TemporaryError
@@ -230,6 +230,51 @@ def test_cancelling_what_has_ended_is_nothing_and_another_refusal_is_told(stack:
     stack.azure.faults.add(Fault(where="PATCH ", status=400))
     with pytest.raises(PermanentError, match=r"cancelling run .* 400"):
         builder.cancel(going_on.id)
+
+
+def test_a_run_that_was_refused_as_it_stood_says_why() -> None:
+    build = {"id": 7, "status": "completed", "result": "failed", "validationResults": [{"message": "no such pool"}]}
+    assert _run(build) == Run(id="7", status=RunStatus.FAILED, error="the run ended as failed; no such pool")
+
+
+@pytest.mark.parametrize(
+    ("status", "result", "means"),
+    [
+        ("notStarted", None, RunStatus.QUEUED),
+        ("postponed", None, RunStatus.QUEUED),
+        ("inProgress", None, RunStatus.RUNNING),
+        ("cancelling", None, RunStatus.RUNNING),
+        ("completed", "succeeded", RunStatus.SUCCEEDED),
+        ("completed", "partiallySucceeded", RunStatus.FAILED),
+        ("completed", "failed", RunStatus.FAILED),
+        ("completed", "canceled", RunStatus.CANCELED),
+        ("completed", "none", RunStatus.FAILED),
+    ],
+)
+def test_what_azure_devops_calls_it(status: str, result: str | None, means: RunStatus) -> None:
+    assert _run({"id": 7, "status": status, "result": result}).status is means
+
+
+def test_a_status_that_is_not_known_may_be_another_later() -> None:
+    with pytest.raises(TemporaryError, match="run 7 has a status that is not known: dreaming"):
+        _run({"id": 7, "status": "dreaming"})
+
+
+@pytest.mark.parametrize(
+    ("building", "result", "means"),
+    [
+        (True, None, RunStatus.RUNNING),
+        (True, "FAILURE", RunStatus.RUNNING),  # a step failed; what comes after it still runs
+        (False, None, RunStatus.RUNNING),
+        (False, "SUCCESS", RunStatus.SUCCEEDED),
+        (False, "UNSTABLE", RunStatus.FAILED),
+        (False, "FAILURE", RunStatus.FAILED),
+        (False, "NOT_BUILT", RunStatus.FAILED),
+        (False, "ABORTED", RunStatus.CANCELED),
+    ],
+)
+def test_what_jenkins_calls_it(*, building: bool, result: str | None, means: RunStatus) -> None:
+    assert _build({"number": 1, "queueId": 7, "building": building, "result": result}).run.status is means
 
 
 def test_a_project_that_is_not_there(stack: Stack) -> None:
