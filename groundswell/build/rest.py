@@ -80,7 +80,7 @@ class Rest:
     def parse(self, answer: Answer, subject: str) -> dict[str, Any]:
         """What an answer holds. TemporaryError when that is no JSON object."""
         try:
-            found = json.loads(answer.body or b"{}")
+            found = json.loads(answer.body or b"{}") or {}  # null is how an absent thing is told too
         except ValueError:
             found = None
         if not isinstance(found, dict):

@@ -79,5 +79,8 @@ images:
     before = to_json(web)
     del before["builder"]  # as it was stored before there were any
     assert from_json(before) == replace(web, builder=None)
+    with pytest.raises(InputError, match=r"lineage.yaml:6: images\[0\].agent_pool: only ACR Tasks has agent pools"):
+        parse(text.replace("azure}", "azure, agent_pool: large}"))
+    assert parse(text.replace("azure}", "null, agent_pool: large}"))[0].registration.pool == "large"
     with pytest.raises(InputError, match="builder"):
         parse(text.replace("azure}", "'no such: name'}"))
