@@ -11,6 +11,7 @@ import pytest
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError
 
+from groundswell.build import azure_pipelines
 from groundswell.build.azure_pipelines import SCOPE, AzurePipelinesBuilder, _run
 from groundswell.build.jenkins import JenkinsBuilder, _build
 from groundswell.build.port import BuildRequest, Run, RunStatus, Source
@@ -221,6 +222,15 @@ def test_the_log_ends_with_the_step_that_failed_and_what_the_service_says(stack:
     assert log[-1].startswith("error: Bash exited with code '")
 
 
+def test_of_many_long_logs_the_last_are_read(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    builder = stack.on_azure()
+    run = ended(builder, builder.start(stack.request()))
+    whole = builder.log(run.id)
+    monkeypatch.setattr(azure_pipelines, "MAX_LOG", 60)
+    stack.azure.faults.add(Fault(where="GET .*/logs/4$", status=500))  # which is not asked for
+    assert builder.log(run.id) == whole[-60:]
+
+
 def test_cancelling_what_has_ended_is_nothing_and_another_refusal_is_told(stack: Stack) -> None:
     builder = stack.on_azure()
     run = ended(builder, builder.start(stack.request()))
@@ -313,6 +323,19 @@ def test_a_job_that_queues_nothing(stack: Stack) -> None:
     stack.jenkins.queues = False
     with pytest.raises(PermanentError, match="302; check user, token and url"):
         stack.on_jenkins().start(stack.request())
+
+
+def test_an_answer_that_names_no_queue_item(stack: Stack) -> None:
+    stack.jenkins.faults.add(Fault(where="buildWithParameters", status=201))
+    with pytest.raises(PermanentError, match="Jenkins queued nothing"):
+        stack.on_jenkins().start(stack.request())
+
+
+def test_build_numbers_are_remembered_up_to_a_limit(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("groundswell.build.jenkins._MAX_KEPT", 1)
+    builder = stack.on_jenkins()
+    runs = [ended(builder, builder.start(stack.request())) for _ in range(2)]
+    assert [builder.observe(run.id).id for run in runs] == [run.id for run in runs]
 
 
 def test_the_same_that_stands_in_the_queue_already_is_that_one(stack: Stack) -> None:
