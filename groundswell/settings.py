@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from graph.reference import InvalidReferenceError, Reference
 from groundswell import scanners
@@ -90,6 +91,54 @@ class ExternalRegistry:
             raise TypeError("username and password go together")
 
 
+_KINDS = ("azure-pipelines", "jenkins")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildServer:
+    """A builder beside ACR Tasks: one pipeline of Azure DevOps, or one job of a Jenkins server.
+
+    `url` is that of the organisation, or of Jenkins; `slots` are its builds at once. Azure Pipelines: `project`,
+    the number of the `pipeline`, and a `token` unless the app's identity is a user there. Jenkins: `job` (with its
+    folders, `platform/build`), `user` and `token`.
+    """
+
+    kind: str
+    url: str
+    slots: int
+    project: str = ""
+    pipeline: int = 0
+    job: str = ""
+    user: str = ""
+    token: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        texts = (self.kind, self.url, self.project, self.job, self.user, self.token)
+        if not all(isinstance(text, str) for text in texts):
+            raise TypeError("kind, url, project, job, user and token must be texts")
+        if self.kind not in _KINDS:
+            raise TypeError(f"kind must be {' or '.join(_KINDS)}, not {self.kind!r}")
+        if any(type(number) is not int for number in (self.slots, self.pipeline)) or self.slots < 1:
+            raise TypeError("slots must be a whole number greater than 0, pipeline a whole number")
+        parts = urlsplit(self.url)
+        local = parts.hostname in ("localhost", "127.0.0.1")
+        if parts.scheme != "https" and not (parts.scheme == "http" and local):
+            raise TypeError("url must begin with https:// (a token goes with every request)")
+        if not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment:
+            raise TypeError("url must be that of a server, without a user, a query or a fragment")
+        if self.kind == "jenkins" and not (self.job.strip("/") and self.user and self.token):
+            raise TypeError("a builder of kind jenkins needs job, user and token")
+        if self.kind == "azure-pipelines" and not (self.project and self.pipeline > 0):
+            raise TypeError("a builder of kind azure-pipelines needs project and the number of the pipeline")
+        ours = local or _AZURE_DEVOPS.fullmatch(parts.hostname)
+        if self.kind == "azure-pipelines" and not self.token and not ours:
+            raise TypeError(f"{parts.hostname} needs a token: that of the identity goes to dev.azure.com only")
+
+
+_AZURE_DEVOPS = re.compile(r"dev\.azure\.com|[a-z0-9-]+\.visualstudio\.com")
+_BUILDER = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GitHost:
     """How commits are made in the repositories of a host, or below a path of it.
@@ -149,6 +198,9 @@ class Settings:
     external: Mapping[str, ExternalRegistry] = field(
         default_factory=dict
     )  # GROUNDSWELL_EXTERNAL_REGISTRIES: JSON, host -> login, token_host, private
+    builders: Mapping[str, BuildServer] = field(
+        default_factory=dict
+    )  # GROUNDSWELL_BUILDERS: JSON, name -> kind, url, slots, and what its kind needs
     git: Mapping[str, GitHost] = field(
         default_factory=dict
     )  # GROUNDSWELL_GIT: JSON, host or host/path -> kind, token, app, installation, private_key, api
@@ -168,6 +220,11 @@ class Settings:
         """The settle window of a base (canonical, without digest), in seconds: of the first glob that fits."""
         found = (seconds for glob, seconds in self.settle_bases.items() if fnmatchcase(base, glob))
         return next(found, self.settle_seconds)
+
+    @property
+    def pools(self) -> Mapping[str, int]:
+        """Builds at once in the pools beside the default one, by `Registration.pool`."""
+        return {**self.agent_pools, **{f"builder:{name}": server.slots for name, server in self.builders.items()}}
 
 
 _MOST_DAYS = 36_500
@@ -273,6 +330,14 @@ def _git(values: Mapping[str, str], name: str) -> dict[str, GitHost]:
     return found
 
 
+def _builders(values: Mapping[str, str], name: str) -> dict[str, BuildServer]:
+    found = _entries(values, name, BuildServer)
+    for builder in found:
+        if not _BUILDER.fullmatch(builder):
+            raise InputError(f"setting {name}: {builder!r} must have up to 32 of the characters a-z, 0-9 and -")
+    return found
+
+
 def _external(
     values: Mapping[str, str], name: str, registries: Mapping[str, AcrRegistry]
 ) -> dict[str, ExternalRegistry]:
@@ -340,6 +405,7 @@ def parse(values: Mapping[str, str]) -> Settings:
         git=_git(values, "GROUNDSWELL_GIT"),
         scanners=_scanners(values, "GROUNDSWELL_SCANNERS", oras_image),
         oras_image=oras_image,
+        builders=_builders(values, "GROUNDSWELL_BUILDERS"),
         keep_cascades_days=_days(values, "GROUNDSWELL_KEEP_CASCADES_DAYS", 90),
         keep_pushes_days=_days(values, "GROUNDSWELL_KEEP_PUSHES_DAYS", 90),
         rollouts=_number(values, "GROUNDSWELL_ROLLOUTS", 5, int, zero=True),

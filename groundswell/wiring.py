@@ -7,7 +7,7 @@ store, and the vendor SDKs are slow to import.
 import os
 import threading
 from collections.abc import Mapping, Sequence
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING
 
 from groundswell import clock, scanners, settings
@@ -42,7 +42,7 @@ from groundswell.lineage.catalog import Catalog
 from groundswell.lineage.policies import Policies
 from groundswell.scan.panel import Panel
 from groundswell.scanners import ScannerSettings
-from groundswell.settings import Settings
+from groundswell.settings import BuildServer, Settings
 from groundswell.store.connect import open_store
 from groundswell.store.port import Store
 
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from groundswell.build.acr_tasks import AcrTasksBuilder
     from groundswell.build.port import Builder
     from groundswell.build.revision import Revisions
+    from groundswell.build.router import Pipeline
     from groundswell.deploy.aks import AksClusters
     from groundswell.deploy.kubernetes import KubernetesDeployer
     from groundswell.deploy.port import Deployer, Finder
@@ -131,13 +132,25 @@ class App:
 
     @cached_property
     def builder(self) -> "Builder":
-        return self.tasks
+        from groundswell.build.router import RoutedBuilder
+
+        pipelines = {name: partial(self._pipeline, server) for name, server in self.settings.builders.items()}
+        return RoutedBuilder(self.tasks, pipelines)
 
     @cached_property
     def tasks(self) -> "AcrTasksBuilder":
         from groundswell.build.acr_tasks import AcrTasksBuilder
 
         return AcrTasksBuilder(self.credential, self.settings.arm_endpoint, self.settings.registries)
+
+    def _pipeline(self, server: BuildServer) -> "Pipeline":
+        if server.kind == "jenkins":
+            from groundswell.build.jenkins import JenkinsBuilder
+
+            return JenkinsBuilder(server)
+        from groundswell.build.azure_pipelines import AzurePipelinesBuilder
+
+        return AzurePipelinesBuilder(server, self.credential)
 
     @cached_property
     def revisions(self) -> "Revisions":
@@ -261,8 +274,8 @@ class App:
             works=self._works,
             clock=self.clock,
             slots=self.settings.slots,
-            agent_pools=self.settings.agent_pools,
-            agent_pool=lambda image: self.catalog.registration(image).agent_pool,
+            agent_pools=self.settings.pools,
+            agent_pool=lambda image: self.catalog.registration(image).pool,
             poll=self.settings.poll_seconds,
         )
 

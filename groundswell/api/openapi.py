@@ -39,11 +39,12 @@ _IMAGE: Json = {
     "build": ["docker.io/library/golang:1.26"],
     "frontend": None,
     "agent_pool": None,
+    "builder": None,
 }
 _SENT: Json = {
     name: value
     for name, value in _IMAGE.items()
-    if name not in ("name", "runtime", "build", "frontend", "target", "agent_pool")
+    if name not in ("name", "runtime", "build", "frontend", "target", "agent_pool", "builder")
 } | {
     "dockerfile_content": "FROM golang:1.26 AS build\nRUN go build -o /web\n"
     "FROM contoso.azurecr.io/mirror/debian:12\nCOPY --from=build /web /web\n"

@@ -21,14 +21,11 @@ from azure.mgmt.containerregistrytasks import models as arm
 
 from groundswell.build.acr_errors import translated
 from groundswell.build.acr_request import docker_build, encoded_task, task_run_name
-from groundswell.build.port import BuildRequest, Run, RunStatus
+from groundswell.build.port import MAX_LOG, BuildRequest, Run, RunStatus
 from groundswell.errors import PermanentError, TemporaryError
 from groundswell.settings import AcrRegistry
 
 logger = logging.getLogger(__name__)
-
-MAX_LOG = 1 << 20
-"""Bytes of a log that are read: its end, where the cause of a failure is."""
 
 _CONNECT_SECONDS = 10
 _READ_SECONDS = 60

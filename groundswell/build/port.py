@@ -8,6 +8,8 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 MAX_NAME = 50
+MAX_LOG = 1 << 20
+"""Bytes of a log that are read: its end, where the cause of a failure is."""
 
 _AZURE_REPOS = re.compile(r"dev\.azure\.com|[a-z0-9-]+\.visualstudio\.com")
 
@@ -38,7 +40,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildRequest:
-    """One build. `name` is the idempotency key: starting the same name twice builds once ([a-z0-9-], <= 50)."""
+    """One build. `name` is the idempotency key: starting the same name twice builds once ([a-z0-9-], <= 50).
+
+    `builder` is a name from GROUNDSWELL_BUILDERS, None for ACR Tasks; `timeout` (seconds) and `pool` are for these.
+    """
 
     name: str
     registry: str
@@ -52,6 +57,7 @@ class BuildRequest:
     no_cache: bool = False
     timeout: int = 3600
     pool: str | None = None
+    builder: str | None = None
 
 
 class RunStatus(StrEnum):
@@ -98,7 +104,10 @@ class Builder(Protocol):
         ...
 
     def named(self, registry: str) -> Mapping[str, Run]:
-        """Every build of a registry whose name was not forgotten, anybody's, with its run."""
+        """Every build of a registry whose name was not forgotten, anybody's, with its run.
+
+        Pipelines keep no names: of theirs, what goes on is listed, of any registry.
+        """
         ...
 
     def forget(self, registry: str, name: str) -> None:

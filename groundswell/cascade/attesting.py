@@ -30,7 +30,8 @@ from groundswell.scan.port import Report
 from groundswell.sign.port import Signer
 
 BUILD_TYPE = "urn:groundswell:rebuild:v1"
-_BUILDER = "urn:groundswell:builder:"
+_BUILDER, _PIPELINE = "urn:groundswell:builder:", "urn:groundswell:pipeline:"
+"""Of the ACR Tasks of a registry, and of a pipeline by its name: who trusts the one need not trust the other."""
 
 
 class Attest:
@@ -119,7 +120,7 @@ def proof(subject: Reference, image: Registration, state: Rebuild) -> Statement:
             "resolvedDependencies": list(_materials(image, state)),
         },
         "runDetails": {
-            "builder": {"id": f"{_BUILDER}{image.registry}"},
+            "builder": {"id": f"{_PIPELINE}{image.builder}" if image.builder else f"{_BUILDER}{image.registry}"},
             "metadata": {
                 "invocationId": str(found.get("run", "")),
                 "startedOn": _time(_since(state, Status.BUILDING)),

@@ -1,7 +1,8 @@
 """What a build is made of, and the key over it: two builds with the same key would make the same image. Pure.
 
-The key goes over the source and its revision, how the Dockerfile is built, and the digest of every base. Of a base
-for several platforms only what the image's own platform uses counts: a platform that lands later changes nothing.
+The key goes over the source and its revision, how the Dockerfile is built and by whom, and the digest of every
+base. Of a base for several platforms only what the image's own platform uses counts: a platform that lands later
+changes nothing.
 """
 
 import hashlib
@@ -34,11 +35,16 @@ class Inputs:
     platforms: tuple[str, ...]
     frontend: str | None
     bases: Mapping[str, str]
+    builder: str | None = None
 
     @property
     def key(self) -> str:
-        """SHA-256 of all of it, in hex; the order of mappings does not matter."""
-        text = json.dumps({"v": _VERSION, **asdict(self)}, sort_keys=True, separators=(",", ":"))
+        """SHA-256 of all of it, in hex; the order of mappings does not matter.
+
+        ACR Tasks, the builder that is None, is left out: so keys are what they were before there were others.
+        """
+        of = {name: value for name, value in asdict(self).items() if (name, value) != ("builder", None)}
+        text = json.dumps({"v": _VERSION, **of}, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
@@ -58,6 +64,7 @@ def inputs(image: Registration, *, revision: str, bases: Mapping[str, str]) -> I
         platforms=image.platforms,
         frontend=image.frontend,
         bases=dict(bases),
+        builder=image.builder,
     )
 
 

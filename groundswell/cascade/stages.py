@@ -119,6 +119,7 @@ class Stages:
                 platform=image.platforms[0],
                 no_cache=state.no_cache,
                 pool=image.agent_pool,
+                builder=image.builder,
             )
         )
         inputs = look.kept(run)
@@ -140,6 +141,8 @@ class Stages:
 
     def _forget(self, image: Registration, state: Rebuild) -> None:
         """The name has done its work; one that stays costs nothing but a place among the service's 800."""
+        if image.builder is not None:
+            return  # a pipeline keeps no names
         try:
             self._builder.forget(image.registry, run_name(state))
         except (PermanentError, TemporaryError) as exc:

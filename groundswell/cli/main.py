@@ -40,7 +40,7 @@ EXIT_CODES: Mapping[type[GroundswellError], int] = {
 }
 """By the most special class: 2 wrong input, 3 not found, 4 somebody was faster, 5 try again later, 1 other.
 
-`wait` has one of its own, 6: it ended, but not as it was waited for.
+`wait` has two of its own: 6, it ended, but not as it was waited for; 7, the same, and only because of the gate.
 """
 
 _UNWRITTEN = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})

@@ -7,7 +7,7 @@ import typer
 from groundswell import printable
 from groundswell.errors import InputError
 
-app = typer.Typer(help="Look at the runs of ACR Tasks.", no_args_is_help=True)
+app = typer.Typer(help="Look at the runs of ACR Tasks, or of a pipeline that builds.", no_args_is_help=True)
 
 
 @app.command()
@@ -16,8 +16,12 @@ def logs(
     registry: Annotated[str, typer.Option(help="Login server; needed when several are configured.")] = "",
 ) -> None:
     """Print a run's log, control characters taken out."""
+    from groundswell.build.router import builder_of
     from groundswell.wiring import app as product
 
+    if builder_of(run):
+        typer.echo(printable.lines(product().builder.log(registry, run)))
+        return
     known = list(product().settings.registries)
     if not registry and len(known) != 1:
         raise InputError(f"--registry LOGIN_SERVER is needed: {len(known)} registries are configured")

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 OTHERWISE = 6
 """Exit code: it ended, but not as it was waited for."""
+REJECTED = 7
+"""Exit code: it ended, and nothing but the gate is why not as it was waited for."""
 _PAUSE = 1.0
 _PUSHES = 1000
 """Pushes looked through, the newest first."""
@@ -35,7 +37,10 @@ def wait(
     timeout: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Give up after this long.")] = 3600,
     as_json: Json = False,
 ) -> None:
-    """Wait until a cascade has ended: 0 when it ended as asked, 6 when it did not, 5 when the time is up.
+    """Wait until a cascade has ended.
+
+    The exit code is 0 when it ended as asked, 6 when something failed or was stopped, 7 when the gate rejected
+    images and nothing else went wrong, 5 when the time is up.
 
     With the id of a push (`groundswell push ... --json` prints it), wait for the cascade that it starts, too.
     Example: groundswell wait 0k3v9xab2c --until done --timeout 1800
@@ -60,7 +65,9 @@ def wait(
             console.print(cell(f"{state.image} is {state.status}: {state.reason}"), soft_wrap=True)
         console.print(cell(f"{states[0].cascade}: {len(states) - len(bad)} of {len(states)} as asked"))
     if bad:
-        raise typer.Exit(OTHERWISE)
+        statuses = {state.status for state in bad}
+        refused = Status.REJECTED in statuses and statuses <= {Status.REJECTED, Status.BLOCKED}
+        raise typer.Exit(REJECTED if refused else OTHERWISE)
 
 
 def _poll[T](look: Callable[[], T | None], end: float) -> T | None:
@@ -101,6 +108,7 @@ def _of_cascade(records: "Records", cascade: str, image: str | None) -> "list[Re
 def _of_push(app: "App", push: str) -> str | None:
     """The cascade of a push; empty while that is not known yet, None when there is no such push."""
     from groundswell.cascade.announce import BY_HAND
+    from groundswell.cascade.push import Result
     from groundswell.errors import InputError
 
     entry = next((entry for entry in app.intake.log(_PUSHES) if entry["id"] == push), None)
@@ -108,4 +116,10 @@ def _of_push(app: "App", push: str) -> str | None:
         return "" if push.startswith(BY_HAND) else None  # told a moment ago: it is still in its queue
     if entry["cascade"]:
         return str(entry["cascade"])
+    if entry["result"] == Result.SETTLING:
+        return ""
+    if entry["result"] == Result.KNOWN:  # the registry told it too, and was first: it goes where that one went
+        base = app.bases.get(f"{entry['registry']}/{entry['repository']}:{entry['tag']}")
+        if base is not None and (base.cascade or not base.planned):
+            return base.cascade if base.planned else ""
     raise InputError(f"push {push} started no cascade: {entry['result']}; `groundswell pushes` lists them")

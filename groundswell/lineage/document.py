@@ -236,6 +236,7 @@ def registration(image: Mapping[str, Any], registry: str, source: Mapping[str, s
         build_args=image.get("build_args", {}),
         platforms=tuple(image.get("platforms", ("linux/amd64",))),
         agent_pool=image.get("agent_pool"),
+        builder=image.get("builder"),
         owner=image.get("owner", ""),
         labels=image.get("labels", {}),
         gate=image.get("gate", {}),

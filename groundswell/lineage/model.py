@@ -18,8 +18,9 @@ class Registration:
 
     `tag_patterns` are globs of tags that it publishes beside the stable ones and never moves (`1.4.*`); `frontend`
     is the image that its Dockerfile names with `# syntax=`; `agent_pool` the ACR agent pool that builds it, None
-    for the registry's own machines; `approval` is "required" when a person must agree to each rollout; `rings` are
-    the environments of its deployments in the order in which they follow on one another (`cascade/rings.py`).
+    for the registry's own machines; `builder` the pipeline that builds it instead, by its name in the settings;
+    `approval` is "required" when a person must agree to each rollout; `rings` are the environments of its
+    deployments in the order in which they follow on one another (`cascade/rings.py`).
     """
 
     name: str
@@ -42,6 +43,12 @@ class Registration:
     agent_pool: str | None = None
     approval: str | None = None
     rings: tuple[Mapping[str, Any], ...] = ()
+    builder: str | None = None
+
+    @property
+    def pool(self) -> str | None:
+        """Whose slots its builds take: a builder's, an agent pool's, None for those of the registries' machines."""
+        return f"builder:{self.builder}" if self.builder else self.agent_pool
 
     @property
     def references(self) -> tuple[Reference, ...]:

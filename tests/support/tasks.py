@@ -17,7 +17,7 @@ from azure.identity import ManagedIdentityCredential
 from azure.mgmt.containerregistrytasks import ContainerRegistryTasksMgmtClient
 
 from groundswell.build.acr_tasks import AcrTasksBuilder
-from groundswell.build.port import BuildRequest, Run, Source
+from groundswell.build.port import Builder, BuildRequest, Run, Source
 from groundswell.local.certs import certificates
 from groundswell.local.identity import Identity
 from groundswell.local.serve import Servers
@@ -41,9 +41,11 @@ class World:
     faults: Faults
     identity: Identity
     credential: TokenCredential
-    builder: AcrTasksBuilder
+    builder: Builder
     sdk: ContainerRegistryTasksMgmtClient
     base_digest: str
+    kind: str | None = None
+    """The pipeline that builds, by its name; None for ACR Tasks."""
     _names: Iterator[int] = field(default_factory=lambda: count(1))
 
     @property
@@ -74,6 +76,7 @@ class World:
             "repository": f"app/{name}",
             "tag": "1",
             "timeout": 60,
+            "builder": self.kind,
             **changes,
             "name": name,
         }
@@ -138,7 +141,7 @@ def tasks_world(folder: Path, *, limits: Limits | None = None) -> Iterator[World
             credential.close()
 
 
-def until_ended(builder: AcrTasksBuilder, registry: str, run: Run, *, seconds: float = 60) -> Run:
+def until_ended(builder: Builder, registry: str, run: Run, *, seconds: float = 60) -> Run:
     """The run once it has ended, for tests without a World."""
     deadline = time.monotonic() + seconds
     while not (seen := builder.observe(registry, run.id)).status.ended:

@@ -248,3 +248,63 @@ def test_the_kind_of_a_git_host_is_known_or_given() -> None:
         "git.contoso.example": "github",
     }
     assert "very-secret" not in repr(parsed)
+
+
+AZURE = {"kind": "azure-pipelines", "url": "https://dev.azure.com/contoso", "project": "images", "pipeline": 12}
+JENKINS = {
+    "kind": "jenkins",
+    "url": "https://jenkins.contoso.example",
+    "job": "a/b",
+    "user": "u",
+    "token": "secret-1",
+}
+
+
+def builders(**entries: object) -> dict[str, settings.BuildServer]:
+    return dict(settings.parse({**MINIMAL, "GROUNDSWELL_BUILDERS": json.dumps(entries)}).builders)
+
+
+def test_builders_and_their_pools() -> None:
+    values = {
+        "GROUNDSWELL_BUILDERS": json.dumps({"azure": {**AZURE, "slots": 3}, "jenkins": {**JENKINS, "slots": 2}}),
+        "GROUNDSWELL_AGENT_POOLS": '{"large": 5}',
+    }
+    parsed = settings.parse({**MINIMAL, **values})
+    assert parsed.builders["azure"].pipeline == 12
+    assert "secret-1" not in repr(parsed)
+    assert parsed.pools == {"large": 5, "builder:azure": 3, "builder:jenkins": 2}
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({**AZURE, "kind": "teamcity", "slots": 1}, "kind must be azure-pipelines or jenkins, not 'teamcity'"),
+        ({**AZURE, "slots": 0}, "slots must be a whole number greater than 0"),
+        ({**AZURE, "slots": True}, "slots must be a whole number"),
+        ({**AZURE, "slots": 1, "pipeline": "12"}, "pipeline a whole number"),
+        ({**AZURE, "slots": 1, "pipeline": 0}, "needs project and the number of the pipeline"),
+        ({**AZURE, "slots": 1, "project": 7}, "must be texts"),
+        ({**AZURE, "slots": 1, "url": "http://dev.azure.com/contoso"}, "url must begin with https://"),
+        ({**AZURE, "slots": 1, "url": "https://u:p@dev.azure.com/contoso"}, "without a user"),
+        ({**AZURE, "slots": 1, "url": "https://devops.contoso.example/c"}, "devops.contoso.example needs a token"),
+        ({**JENKINS, "slots": 1, "token": ""}, "needs job, user and token"),
+        ({**JENKINS, "slots": 1, "job": "/"}, "needs job, user and token"),
+        (AZURE, "slots"),
+        ({**AZURE, "slots": 1, "organisation": "contoso"}, "organisation"),
+    ],
+)
+def test_a_builder_that_is_wrong_is_told(entry: dict[str, object], said: str) -> None:
+    with pytest.raises(InputError, match=f"setting GROUNDSWELL_BUILDERS: .*{re.escape(said)}"):
+        builders(azure=entry)
+
+
+def test_a_builder_on_this_machine_may_do_without_tls_and_one_elsewhere_has_a_token() -> None:
+    local = {**AZURE, "slots": 1, "url": "http://localhost:8080/contoso"}
+    server = {**AZURE, "slots": 1, "url": "https://devops.contoso.example/collection", "token": "t"}
+    assert set(builders(local=local, server=server)) == {"local", "server"}
+
+
+@pytest.mark.parametrize("name", ["Azure", "a:b", "", "-a", "a" * 33])
+def test_a_builder_has_a_plain_name(name: str) -> None:
+    with pytest.raises(InputError, match=r"GROUNDSWELL_BUILDERS: .* must have up to 32 of the characters"):
+        builders(**{name: {**AZURE, "slots": 1}})

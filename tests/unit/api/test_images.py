@@ -46,6 +46,7 @@ def test_a_new_image(api: Api, world: World) -> None:
         "build": [],
         "frontend": None,
         "agent_pool": None,
+        "builder": None,
         "approval": None,
         "rings": [],
     }

@@ -2,7 +2,8 @@
 
 import pytest
 
-from groundswell.build.acr_request import docker_build, source_location, task_run_name
+from groundswell.build.acr_request import docker_build, task_run_name
+from groundswell.build.checks import source_location
 from groundswell.build.port import BuildRequest, Source
 from groundswell.errors import PermanentError
 

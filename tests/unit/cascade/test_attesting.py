@@ -262,6 +262,14 @@ def test_times_are_those_of_the_history() -> None:
     assert predicate(verdict(SUBJECT, state_of(history=())).content)["decidedOn"] == "1970-01-01T00:00:00Z"
 
 
+@pytest.mark.parametrize(
+    ("builder", "named"), [(None, f"urn:groundswell:builder:{HOST}"), ("azure", "urn:groundswell:pipeline:azure")]
+)
+def test_who_built_it_is_named(builder: str | None, named: str) -> None:
+    found = predicate(proof(SUBJECT, replace(SPEC, builder=builder), state_of()).content)
+    assert found["runDetails"]["builder"] == {"id": named}
+
+
 def test_an_image_without_a_base_and_with_unknown_inputs() -> None:
     tarball = replace(SPEC, source=replace(SPEC.source, location="https://files.example.com/a.tgz", ref=""))
     found = predicate(proof(SUBJECT, tarball, state_of(inputs={"unknown": "why"})).content)

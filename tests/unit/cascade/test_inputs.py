@@ -1,6 +1,8 @@
 """The key over a build's inputs: the same for the same, another for any change."""
 
-from dataclasses import fields, replace
+import hashlib
+import json
+from dataclasses import asdict, fields, replace
 
 import pytest
 from hypothesis import given
@@ -23,6 +25,7 @@ any_inputs = st.builds(
     platforms=st.lists(texts, max_size=2).map(tuple),
     frontend=st.none() | texts,
     bases=mappings,
+    builder=st.none() | texts,
 )
 
 
@@ -35,6 +38,14 @@ def test_keys_are_equal_just_when_the_inputs_are(one: Inputs, other: Inputs) -> 
 def test_a_change_of_any_one_input_is_another_key(one: Inputs, name: str, other: Inputs) -> None:
     changed = replace(one, **{name: getattr(other, name)})
     assert (changed.key == one.key) == (getattr(one, name) == getattr(other, name))
+
+
+@given(any_inputs)
+def test_the_key_of_what_acr_tasks_builds_is_what_it_was_before_there_were_other_builders(one: Inputs) -> None:
+    before = {"v": 1, **asdict(one)}
+    del before["builder"]
+    text = json.dumps(before, sort_keys=True, separators=(",", ":"))
+    assert replace(one, builder=None).key == hashlib.sha256(text.encode()).hexdigest()
 
 
 @given(any_inputs)

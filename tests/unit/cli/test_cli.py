@@ -195,6 +195,8 @@ def test_logs_without_control_characters(world: World) -> None:
     result = run("runs", "logs", "r0")
     assert isinstance(result.exception, InputError)  # no registry is configured in this world
     assert run("runs", "logs", "r0", "--registry", "acr.example.com").output == "ok\n\n"
+    world.builder.runs["azure:531"] = world.builder.runs["r0"]
+    assert run("runs", "logs", "azure:531").output == "ok\n\n"  # its id says where it is
 
 
 @pytest.mark.parametrize(

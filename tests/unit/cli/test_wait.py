@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,25 @@ def test_what_failed_is_told_and_is_an_exit_code_of_its_own(world: World) -> Non
     assert run(world.cascade, "--image", "app").exit_code == wait.OTHERWISE
 
 
+def test_what_the_gate_alone_stopped_is_another(world: World) -> None:
+    world.vulnerable.add("top")
+    world.push_base()
+    world.drive()
+    assert world.statuses() == {"top": "rejected", "app": "blocked", "web": "done"}
+    assert run(world.cascade).exit_code == wait.REJECTED
+    assert run(world.cascade, "--image", "top").exit_code == wait.REJECTED
+    assert run(world.cascade, "--image", "app").exit_code == wait.OTHERWISE  # its own record does not tell why
+    assert run(world.cascade, "--until", "ended").exit_code == 0
+
+
+def test_the_gate_is_no_excuse_for_what_failed_beside_it(world: World) -> None:
+    world.vulnerable.add("top")
+    world.broken.add("web")
+    world.push_base()
+    world.drive()
+    assert run(world.cascade).exit_code == wait.OTHERWISE
+
+
 def test_json(world: World) -> None:
     world.push_base()
     world.drive()
@@ -104,6 +124,45 @@ def test_a_push_is_followed_to_its_cascade(world: World, monkeypatch: pytest.Mon
     result = run(json.loads(push.output)["push"])
     assert result.exit_code == 0
     assert f"{world.cascade}: 3 of 3 as asked" in result.output
+
+
+def settling(world: World) -> None:
+    """Pushes wait a while for others from now on."""
+    vars(world.app)["settings"] = replace(world.app.settings, settle_seconds=30.0)
+
+
+def test_a_push_is_followed_while_it_settles(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    settling(world)
+    world.registry.on_push = lambda reference, digest: None
+    world.push_base()
+    push = CliRunner().invoke(main.app, ["push", BASE, "--reason", "built", "--json"])
+    world.drive(until=2)
+    meanwhile(monkeypatch, world.drive)
+    result = run(json.loads(push.output)["push"])
+    assert (result.exit_code, f"{world.cascade}: 3 of 3 as asked" in result.output) == (0, True)
+
+
+@pytest.mark.parametrize("until", [2.0, 86_400.0])
+def test_a_push_that_the_registry_told_first_is_followed_to_where_that_went(
+    world: World, monkeypatch: pytest.MonkeyPatch, until: float
+) -> None:
+    """As in a pipeline that has just pushed a base: the webhook comes before its own word."""
+    settling(world)
+    begin(world)
+    push = CliRunner().invoke(main.app, ["push", BASE, "--reason", "built", "--json"])
+    world.drive(until=until)
+    assert [entry["result"] for entry in world.app.intake.log(10) if entry["source"] == "by hand"] == ["known"]
+    meanwhile(monkeypatch, world.drive)
+    result = run(json.loads(push.output)["push"])
+    assert (result.exit_code, f"{world.cascade}: 3 of 3 as asked" in result.output) == (0, True)
+
+
+def test_a_push_of_what_was_there_before_starts_nothing(world: World) -> None:
+    push = CliRunner().invoke(main.app, ["push", BASE, "--reason", "a try", "--json"])
+    world.drive()
+    result = run(json.loads(push.output)["push"])
+    assert isinstance(result.exception, InputError)
+    assert "started no cascade: known" in str(result.exception)
 
 
 def test_a_push_that_started_nothing(world: World) -> None:

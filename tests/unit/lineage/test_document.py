@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from groundswell.build.acr_request import source_location
+from groundswell.build.checks import source_location
 from groundswell.build.port import Source
 from groundswell.errors import InputError, PermanentError
 from groundswell.lineage.document import MAX_BYTES, check_git, parse, schema
