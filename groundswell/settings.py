@@ -6,6 +6,7 @@ Every name that is read stands here, once; `local.settings.example.json` shows t
 import json
 import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -15,7 +16,10 @@ from typing import Any
 from graph.reference import InvalidReferenceError, Reference
 from groundswell.errors import InputError
 
+ENTRA = "https://login.microsoftonline.com"
+
 _LONGEST_WINDOW = 86_400.0
+_TENANT = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +95,11 @@ class Settings:
     signing_key: str = ""  # GROUNDSWELL_SIGNING_KEY: a PEM file, or the URL of a key in Key Vault; "" signs nothing
     signing_chain: str = ""  # GROUNDSWELL_SIGNING_CHAIN: a PEM file with that key's certificates, for Notation
     keep_archive_days: int = 730  # GROUNDSWELL_KEEP_ARCHIVE_DAYS: after a cascade's beginning
+    entra_authority: str = ENTRA  # GROUNDSWELL_ENTRA_AUTHORITY: another in sovereign clouds
+    entra_tenant: str = ""  # GROUNDSWELL_ENTRA_TENANT: id of the tenant whose access tokens the API takes
+    entra_audiences: tuple[str, ...] = ()  # GROUNDSWELL_ENTRA_AUDIENCE: the API's app registration; commas between
+    easy_auth: bool = False  # GROUNDSWELL_EASY_AUTH: yes only where App Service authentication stands in front
+    api_rate: float = 20.0  # GROUNDSWELL_API_RATE: requests a second that one principal may send to an instance
 
     def settle(self, base: str) -> float:
         """The settle window of a base (canonical, without digest), in seconds: of the first glob that fits."""
@@ -207,6 +216,25 @@ def _chain(values: Mapping[str, str], name: str) -> str:
     return chain
 
 
+def _entra(values: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
+    """The tenant, in lower case, and the audiences. A tenant alone would take tokens meant for others."""
+    tenant = values.get("GROUNDSWELL_ENTRA_TENANT", "").strip().lower()
+    texts = values.get("GROUNDSWELL_ENTRA_AUDIENCE", "").split(",")
+    audiences = tuple(text.strip() for text in texts if text.strip())
+    if tenant and not _TENANT.fullmatch(tenant):
+        raise InputError(f"setting GROUNDSWELL_ENTRA_TENANT must be the id of a tenant, a UUID, not {tenant!r}")
+    if tenant and not audiences:
+        raise InputError("setting GROUNDSWELL_ENTRA_AUDIENCE is missing: name the API's app registration")
+    return tenant, audiences
+
+
+def _authority(values: Mapping[str, str], name: str) -> str:
+    authority = (values.get(name) or ENTRA).rstrip("/")
+    if not authority.startswith("https://"):
+        raise InputError(f"setting {name} must begin with https://, not {authority!r}")
+    return authority
+
+
 def parse(values: Mapping[str, str]) -> Settings:
     """Settings from a mapping of app settings. Raises InputError naming the setting at fault."""
     store = values.get("GROUNDSWELL_STORE", "")
@@ -218,6 +246,7 @@ def parse(values: Mapping[str, str]) -> Settings:
             "in the environment or in local.settings.json (see local.settings.example.json)"
         )
     registries = _entries(values, "GROUNDSWELL_REGISTRIES", AcrRegistry)
+    tenant, audiences = _entra(values)
     return Settings(
         store=store,
         queue_uri=queue_uri,
@@ -241,6 +270,11 @@ def parse(values: Mapping[str, str]) -> Settings:
         signing_key=values.get("GROUNDSWELL_SIGNING_KEY", ""),
         signing_chain=_chain(values, "GROUNDSWELL_SIGNING_CHAIN"),
         keep_archive_days=_days(values, "GROUNDSWELL_KEEP_ARCHIVE_DAYS", 730),
+        entra_authority=_authority(values, "GROUNDSWELL_ENTRA_AUTHORITY"),
+        entra_tenant=tenant,
+        entra_audiences=audiences,
+        easy_auth=_yes(values, "GROUNDSWELL_EASY_AUTH", default=False),
+        api_rate=_number(values, "GROUNDSWELL_API_RATE", 20.0, float),
     )
 
 

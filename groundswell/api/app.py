@@ -1,21 +1,23 @@
 """The HTTP API: FastAPI, mounted in the Function app by `functions/http.py`.
 
 Handlers are plain functions on FastAPI's thread pool: everything beneath them is synchronous (docs/adr/0001). They
-decode, call the product and encode. There are no pages of documentation, whose scripts would come from a CDN.
+decode, call the product and encode. There are no pages of documentation, whose scripts would come from a CDN, and
+there is no CORS: a page of another origin may read none of the answers.
 """
 
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI, Request, Response, Security
+from fastapi import Depends, FastAPI, Request, Response, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from groundswell.api import impact, lineage, openapi
+from groundswell.api.authorisation import BEARER, authorised
 from groundswell.api.guard import Guard
-from groundswell.api.parameters import KEY, PREFIX
+from groundswell.api.parameters import PREFIX
 from groundswell.api.problems import answer
 from groundswell.errors import GroundswellError
 from groundswell.wiring import App
@@ -34,10 +36,11 @@ def create(product: App) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
     )
     api.state.product = product
     for router in _ROUTERS:
-        api.include_router(router, dependencies=[Security(KEY)])
+        api.include_router(router, dependencies=[Depends(authorised), Security(BEARER)])
     for error in (GroundswellError, RequestValidationError, HTTPException):
         api.add_exception_handler(error, answer)
     api.add_exception_handler(HTTPStatus.METHOD_NOT_ALLOWED, _no_such_method)

@@ -7,6 +7,8 @@ from fastapi.responses import JSONResponse
 from pydantic import Field
 
 from groundswell.api import images, openapi
+from groundswell.api.authorisation import Asker
+from groundswell.api.bodies import Json
 from groundswell.api.conditions import Conditional, Conditions, etag
 from groundswell.api.paging import page
 from groundswell.api.parameters import PREFIX, Body, Name, Parameters, Product, Reason
@@ -104,7 +106,13 @@ def show_image(
     },
 )
 def put_image(
-    name: Name, product: Product, body: Body, conditions: Conditional, query: Annotated[Writing, Query()]
+    name: Name,
+    product: Product,
+    *,
+    asker: Asker,
+    body: Body,
+    conditions: Conditional,
+    query: Annotated[Writing, Query()],
 ) -> Response:
     """Register an image, or change it: what is left out of the body takes its default.
 
@@ -112,9 +120,9 @@ def put_image(
     """
     wanted = images.decode(name, body)
     if query.dry_run:
-        change = would_change(product, wanted, conditions)
+        change = would_change(product, asker, wanted, conditions)
         return JSONResponse(_told(change=images.encode_change(change), image=images.encode(wanted), dry_run=True))
-    done = register(product, wanted, conditions, why=query.reason)
+    done = register(product, asker, wanted, conditions, why=query.reason)
     headers = {"ETag": etag(done.stored)}
     if done.new:
         headers["Location"] = f"{router.prefix}/{name}"
@@ -133,10 +141,10 @@ def put_image(
     responses={204: {"description": "It is registered no more."}, **openapi.problems(404, 409, 412)},
 )
 def delete_image(
-    name: Name, product: Product, conditions: Conditional, query: Annotated[Removing, Query()]
+    name: Name, product: Product, asker: Asker, conditions: Conditional, query: Annotated[Removing, Query()]
 ) -> Response:
     """Take an image out of the lineage: cascades no longer rebuild it, and its history stays."""
-    unregister(product, name, conditions, why=query.reason)
+    unregister(product, asker, name, conditions, why=query.reason)
     return Response(status_code=204)
 
 
@@ -148,9 +156,7 @@ def _image(image: Stored, conditions: Conditions) -> Response:
     return JSONResponse(images.encode(image.registration), headers={"ETag": tag})
 
 
-def _told(
-    *, change: images.Json, image: images.Json, unread: list[str] | None = None, dry_run: bool = False
-) -> images.Json:
+def _told(*, change: Json, image: Json, unread: list[str] | None = None, dry_run: bool = False) -> Json:
     return {"dry_run": dry_run, **change, "image": image, "bases_not_read": unread or []}
 
 

@@ -214,6 +214,20 @@ _ETAG: Json = {"ETag": {"description": "For If-Match and If-None-Match.", "schem
 
 NOT_MODIFIED: Json = {"description": "It is as If-None-Match says.", "headers": _ETAG}
 _RETRY_AFTER: Json = {"Retry-After": {"description": "Seconds.", "schema": _TEXT}}
+_ALWAYS = (
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
+_TOLD_WITH: Mapping[int, Json] = {
+    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": {"description": "Bearer.", "schema": _TEXT}},
+    HTTPStatus.CONFLICT: _RETRY_AFTER,
+    HTTPStatus.TOO_MANY_REQUESTS: _RETRY_AFTER,
+    HTTPStatus.SERVICE_UNAVAILABLE: _RETRY_AFTER,
+}
 
 
 def content(*names: str) -> Json:
@@ -230,13 +244,13 @@ def ok(description: str, *names: str, etag: bool = False, **headers: str) -> Jso
 
 def problems(*statuses: int) -> dict[int | str, Json]:
     """The answers that tell of a problem: those of `statuses`, and those of every route."""
-    always = (HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE)
-    answers: dict[int | str, Json] = {401: {"description": "The key is missing, or is none of the app's."}}
-    for status in sorted({*statuses, *always}):
-        kinds = [kind for kind in KINDS.values() if kind.status == status]
-        answers[int(status)] = {
-            "description": " / ".join(kind.title for kind in kinds) + ".",
-            "content": {MEDIA_TYPE: {"schema": _ref("Problem")}},
-            "headers": _RETRY_AFTER if status == HTTPStatus.SERVICE_UNAVAILABLE else {},
-        }
-    return answers
+    return {int(status): _problem(status) for status in sorted({*statuses, *_ALWAYS})}
+
+
+def _problem(status: int) -> Json:
+    kinds = [kind for kind in KINDS.values() if kind.status == status]
+    return {
+        "description": " / ".join(kind.title for kind in kinds) + ".",
+        "content": {MEDIA_TYPE: {"schema": _ref("Problem")}},
+        "headers": _TOLD_WITH.get(status, {}),
+    }

@@ -1,4 +1,4 @@
-"""What the routes have in common: the product, the key, the name in the path, the body, the query.
+"""What the routes have in common: the product, the name in the path, the body, the query.
 
 A query parameter that we do not know is refused: a misspelt `dry_run` must not write.
 """
@@ -6,8 +6,7 @@ A query parameter that we do not know is refused: a misspelt `dry_run` must not 
 from typing import Annotated
 
 from fastapi import Depends, Path, Request
-from fastapi.security import APIKeyHeader
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from groundswell.api.problems import TooLargeError
 from groundswell.lineage.document import schema
@@ -15,14 +14,6 @@ from groundswell.wiring import App
 
 PREFIX = "/api/v1"
 MAX_BODY = 1024 * 1024
-
-KEY = APIKeyHeader(
-    name="x-functions-key",
-    scheme_name="functionKey",
-    description="A key of the Function app.",
-    auto_error=False,
-)
-"""For the OpenAPI document only: the Functions host has refused whoever has no key before we are called."""
 
 _NAME = schema()["$defs"]["name"]
 
@@ -59,8 +50,6 @@ class Parameters(BaseModel):
     """What a query may say; each route adds its own."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-    code: str = Field("", description="The key, where no header can be sent (URLs end up in logs).")
 
 
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000)]

@@ -24,12 +24,12 @@ def test_it_is_served(api: Api) -> None:
     }
 
 
-def test_every_route_needs_the_key(api: Api) -> None:
-    assert api.document["components"]["securitySchemes"]["functionKey"]["name"] == "x-functions-key"
+def test_every_route_needs_a_token(api: Api) -> None:
+    assert api.document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
     for operations in api.document["paths"].values():
         for operation in operations.values():
-            assert operation["security"] == [{"functionKey": []}]
-            assert {"401", "422", "500", "503"} <= operation["responses"].keys()
+            assert operation["security"] == [{"bearer": []}]
+            assert {"401", "403", "422", "429", "500", "503"} <= operation["responses"].keys()
 
 
 def references(part: Any) -> Iterator[str]:
