@@ -11,6 +11,7 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 from groundswell import clock, settings
+from groundswell.access.answers import AnswerBook
 from groundswell.access.authenticator import Authenticator
 from groundswell.access.buckets import Buckets
 from groundswell.access.entra import EntraTokens
@@ -326,6 +327,10 @@ class App:
                 clock=self.clock,
             )
         return Authenticator(tokens=self.tokens, entra=entra, easy_auth=self.settings.easy_auth, tenant=tenant)
+
+    @cached_property
+    def answers(self) -> AnswerBook:
+        return AnswerBook(self.store, self.clock)
 
     @cached_property
     def buckets(self) -> Buckets:

@@ -14,6 +14,7 @@ from typing import Any
 from graph.dockerfile import DockerfileError
 from groundswell.api.bodies import LONGEST, Json, checked
 from groundswell.api.problems import InvalidError, TooLargeError
+from groundswell.api.shapes.parts import inlined
 from groundswell.api.times import spelled
 from groundswell.errors import InputError
 from groundswell.lineage.catalog import Change
@@ -30,7 +31,8 @@ _DOCKERFILE = "dockerfile_content"
 @cache
 def sent() -> Json:
     """The JSON Schema of what is sent."""
-    fields: Json = dict(_inlined(schema()["$defs"]["image"])["properties"])
+    definitions = schema()["$defs"]
+    fields: Json = dict(inlined(definitions["image"], definitions)["properties"])
     del fields["name"]
     path = fields.pop("path")
     fields["source"] = {
@@ -131,15 +133,3 @@ def _shown(name: str, value: Any) -> Any:
     if name == "source" and value:
         return {"git": value["location"], "ref": value["ref"], "path": value["path"] or "."}
     return value
-
-
-def _inlined(of: Any) -> Any:
-    """A part of the format's schema, which holds what it refers to."""
-    if isinstance(of, list):
-        return [_inlined(item) for item in of]
-    if not isinstance(of, dict):
-        return of
-    rest = {key: _inlined(value) for key, value in of.items() if key != "$ref"}
-    if "$ref" in of:
-        return {**_inlined(schema()["$defs"][of["$ref"].rpartition("/")[2]]), **rest}
-    return rest

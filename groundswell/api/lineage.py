@@ -10,7 +10,7 @@ from groundswell.api import images, openapi
 from groundswell.api.authorisation import Asker
 from groundswell.api.bodies import Json
 from groundswell.api.conditions import Conditional, Conditions, etag
-from groundswell.api.paging import page
+from groundswell.api.paging import Paged, page
 from groundswell.api.parameters import PREFIX, Body, Name, Parameters, Product, Reason
 from groundswell.api.problems import InvalidError
 from groundswell.api.registering import register, stored, unregister, would_change
@@ -20,11 +20,9 @@ from groundswell.lineage.catalog import Stored
 router = APIRouter(prefix=f"{PREFIX}/lineage/images", tags=["lineage"])
 
 
-class Listing(Parameters):
+class Listing(Paged):
     owner: str = Field("", description="Only images of this team.")
     label: list[str] = Field([], description="KEY=VALUE: only images with this label; may be given again.")
-    cursor: str = Field("", description="`next_cursor` of the page before.")
-    limit: int = Field(100, ge=1, le=500, description="Images in a page.")
 
 
 class Looking(Parameters):
@@ -46,9 +44,7 @@ class Removing(Parameters):
 def list_images(product: Product, query: Annotated[Listing, Query()]) -> Response:
     """List what is registered, by name. Pages stay in step while images come and go."""
     labels = dict(_label(text) for text in query.label)
-    found, following = page(
-        product.catalog, owner=query.owner, labels=labels, cursor=query.cursor, limit=query.limit
-    )
+    found, following = page(product.catalog, owner=query.owner, labels=labels, after=query.after, limit=query.limit)
     return JSONResponse({"images": [images.encode(item) for item in found], "next_cursor": following})
 
 

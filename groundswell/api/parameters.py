@@ -3,11 +3,13 @@
 A query parameter that we do not know is refused: a misspelt `dry_run` must not write.
 """
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends, Path, Request
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
+from groundswell.api.logs import LogShelf
 from groundswell.api.problems import TooLargeError
 from groundswell.lineage.document import schema
 from groundswell.wiring import App
@@ -23,18 +25,28 @@ async def _product(request: Request) -> App:
     return product
 
 
-async def _body(request: Request) -> bytes:
-    """The body as it came. Raises TooLargeError before it is all in memory."""
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > MAX_BODY:
-            raise TooLargeError(f"the body is larger than {MAX_BODY // 1024} KiB, which is the limit")
-    return bytes(body)
+async def _shelf(request: Request) -> LogShelf:
+    shelf: LogShelf = request.app.state.logs
+    return shelf
+
+
+def _limited(most: int) -> Callable[[Request], Awaitable[bytes]]:
+    async def read(request: Request) -> bytes:
+        """The body as it came. Raises TooLargeError before it is all in memory."""
+        body = bytearray()
+        async for part in request.stream():
+            body += part
+            if len(body) > most:
+                raise TooLargeError(f"the body is larger than {most // 1024} KiB, which is the limit")
+        return bytes(body)
+
+    return read
 
 
 Product = Annotated[App, Depends(_product)]
-Body = Annotated[bytes, Depends(_body)]
+Shelf = Annotated[LogShelf, Depends(_shelf)]
+Body = Annotated[bytes, Depends(_limited(MAX_BODY))]
+PolicyBody = Annotated[bytes, Depends(_limited(4 * MAX_BODY))]
 Name = Annotated[
     str,
     Path(

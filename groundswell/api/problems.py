@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse
 from starlette.types import Scope
 
 from graph.lineage import LineageError
+from groundswell.access.answers import UnderWayError
 from groundswell.access.principal import ForbiddenError, ThrottledError, UnauthenticatedError
 from groundswell.errors import ConflictError, GroundswellError, InputError, NotFoundError, TemporaryError
 
@@ -56,10 +57,6 @@ class PreconditionFailedError(GroundswellError):
 
 class RefusedError(InputError):
     """The input is valid, but what it names is not in a state that allows it."""
-
-
-class UnderWayError(TemporaryError):
-    """The same request is being answered already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -72,4 +72,4 @@ def test_the_table_has_every_operation_and_no_other(api: Api) -> None:
     operations = {
         operation["operationId"] for path in api.document["paths"].values() for operation in path.values()
     }
-    assert operations <= set(PERMISSIONS)
+    assert operations == set(PERMISSIONS)
