@@ -18,9 +18,17 @@ from tests.support.world import BASE, HOST, World
 PREFIX = "/api/v1"
 
 
+LIFETIME = 30 * 86_400.0
+"""Seconds that tokens of tests live."""
+
+
 def token(world: World, *roles: Role, teams: Collection[str] = (), name: str = "tests") -> str:
     """The text of a new API token."""
-    return world.app.tokens.create(name, roles=roles, teams=teams, seconds=3600, who="test", why="test")[1]
+    return world.app.tokens.create(name, roles=roles, teams=teams, seconds=LIFETIME, who="test", why="test")[1]
+
+
+_document: dict[str, Any] = {}
+"""The OpenAPI document, made once for all tests: it takes longest, and is the same for every world."""
 
 
 class Api(Client):
@@ -30,7 +38,9 @@ class Api(Client):
         vars(world.app)["buckets"] = Buckets(rate=1e6, burst=1e6)
         app = create(world.app)
         super().__init__(app, PREFIX)
-        self.document: dict[str, Any] = app.openapi()
+        if not _document:
+            _document.update(app.openapi())
+        self.document: dict[str, Any] = _document
         self.token = token(world, Role.ADMIN)
         self.who = world.app.tokens.principal(self.token).who
 
