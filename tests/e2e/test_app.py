@@ -30,6 +30,8 @@ SECRET = "a webhook secret"
 EXPECTED = {
     "api": ("httpTrigger", "api/{*path}"),
     "acr_webhook": ("httpTrigger", "webhooks/acr"),
+    "event_grid": ("httpTrigger", "webhooks/event-grid"),
+    "distribution": ("httpTrigger", "webhooks/distribution"),
     "healthz": ("httpTrigger", "healthz"),
     "pushes": ("queueTrigger", "pushes"),
     "rebuilds": ("queueTrigger", "rebuilds"),
