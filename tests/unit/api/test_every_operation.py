@@ -66,8 +66,15 @@ def _sent(operation: Any) -> str | None:
     return name.rpartition("/")[2]
 
 
-def each(*, sending: bool = False, closed: bool = False) -> Any:
-    wanted = [op for op in operations() if (op.sent or not sending) and (PERMISSIONS[op.id] or not closed)]
+def each(*, sending: bool = False, closed: bool = False, given: bool = False) -> Any:
+    """A test of each operation: that a body is sent to, that needs a role, that is given anything at all."""
+    wanted = [
+        operation
+        for operation in operations()
+        if (operation.sent or not sending)
+        and (PERMISSIONS[operation.id] or not closed)
+        and (operation.sent or operation.parameters or not given)
+    ]
     return pytest.mark.parametrize("operation", wanted, ids=lambda operation: operation.id)
 
 
