@@ -13,7 +13,7 @@ from groundswell.lineage.catalog import Catalog
 from groundswell.lineage.model import Registration
 from groundswell.store.limits import check_key
 
-MOST = 1000
+MOST = 500
 """Rows looked at for one page, whatever few of them fit a filter."""
 _ROOM = "image:"
 """What a row may have in front of what a cursor holds."""
