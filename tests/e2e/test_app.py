@@ -281,3 +281,46 @@ def test_it_drains_on_sigterm(tmp_path: Path) -> None:
     with host:
         assert requests.get(f"{host.address}/healthz", timeout=10).ok
         assert host.stop() == 0
+
+
+def test_event_grid_and_a_distribution_registry(app: App) -> None:
+    address, secret = f"{app.host.address}/webhooks", {"X-Secret": SECRET}
+    asked = requests.options(
+        f"{address}/event-grid", headers={"WebHook-Request-Origin": "eventgrid.azure.net"}, timeout=10
+    )
+    assert (asked.status_code, asked.headers["WebHook-Allowed-Origin"]) == (200, "eventgrid.azure.net")
+    data = app.event("nobody/grid")
+    cloud = {"specversion": "1.0", "id": "c", "source": "/x", "type": "ImagePushed", "data": data}
+    headers = {**secret, "Content-Type": "application/cloudevents+json"}
+    sent = requests.post(f"{address}/event-grid", data=json.dumps(cloud), headers=headers, timeout=10)
+    assert (sent.status_code, sent.json()) == (200, {"queued": 1, "ignored": 0})
+    code = {"validationCode": "512d38b6"}
+    topic = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ContainerRegistry/registries/acr"
+    kind = "Microsoft.EventGrid.SubscriptionValidationEvent"
+    valid = requests.post(
+        f"{address}/event-grid",
+        json=[{"id": "v", "topic": topic, "eventType": kind, "data": code}],
+        headers={"aeg-event-type": "SubscriptionValidation"},
+        timeout=10,
+    )
+    assert (valid.status_code, valid.json()) == (200, {"validationResponse": "512d38b6"})
+    target = {**data["target"], "mediaType": "application/vnd.oci.image.manifest.v1+json"}  # type: ignore[dict-item]
+    noted = requests.post(
+        f"{address}/distribution", json={"events": [{**data, "target": target}]}, headers=secret, timeout=10
+    )
+    assert (noted.status_code, noted.json()) == (202, {"queued": 1, "ignored": 0, "refused": []})
+    assert app.until(
+        lambda: (
+            {"event grid", "notification"}
+            <= {record.value["source"] for record in app.store.scan("pushes", "pushes")}
+        )
+    )
+
+
+def test_an_act_over_the_api_is_done_once(app: App) -> None:
+    body = {"reference": str(app.acr.reference("nobody/asked:1")), "reason": "its webhook was lost"}
+    key = {"Idempotency-Key": "e2e"}
+    first = app.api("POST", "/pushes", json=body, headers=key)
+    again = app.api("POST", "/pushes", json=body, headers=key)
+    assert (first.status_code, again.status_code) == (202, 202)
+    assert (again.json(), again.headers["Idempotency-Replayed"]) == (first.json(), "true")
