@@ -1,7 +1,6 @@
 """/cascades: the list, one cascade, its rebuilds with their evidence, their logs, and why."""
 
 import re
-import time
 from collections.abc import Iterator
 from typing import Annotated
 
@@ -86,7 +85,7 @@ def show_cascade(cascade: Cascade, product: Product, query: Annotated[Parameters
 )
 def list_rebuilds(cascade: Cascade, product: Product, query: Annotated[Rows, Query()]) -> Response:
     """List the images of a cascade, each with its state."""
-    kept, now, wanted = _kept(product, cascade), time.time(), set(query.status)
+    kept, now, wanted = _kept(product, cascade), product.clock(), set(query.status)
     kept.header()  # says so when there is no such cascade
 
     def found() -> Iterator[tuple[str, Json | None]]:
@@ -105,7 +104,7 @@ def list_rebuilds(cascade: Cascade, product: Product, query: Annotated[Rows, Que
 def show_rebuild(cascade: Cascade, name: Name, product: Product, query: Annotated[Parameters, Query()]) -> Response:
     """Show one image of a cascade: state, moves, run, proof, verdict, rollouts."""
     del query
-    return JSONResponse(rebuild_told(_kept(product, cascade).rebuild(name), time.time()))
+    return JSONResponse(rebuild_told(_kept(product, cascade).rebuild(name), product.clock()))
 
 
 @router.get(

@@ -12,12 +12,13 @@ from groundswell.api.authorisation import Asker
 from groundswell.api.bodies import Json, checked
 from groundswell.api.conditions import Conditional, hashed
 from groundswell.api.parameters import PREFIX, Name, Parameters, PolicyBody, Product, Reason
-from groundswell.api.problems import InvalidError, PreconditionFailedError
+from groundswell.api.problems import InvalidError, PreconditionFailedError, TooLargeError
 from groundswell.api.shapes.gates import sent_policy
-from groundswell.errors import ConflictError, InputError
+from groundswell.errors import ConflictError, InputError, PermanentError
 from groundswell.lineage.document import schema as lineage_schema
 from groundswell.lineage.policies import Document
 from groundswell.lineage.policy_document import parse
+from groundswell.store.codec import compress, dumps
 from groundswell.store.port import ANY
 
 router = APIRouter(prefix=f"{PREFIX}/policy", tags=["policy"])
@@ -94,7 +95,7 @@ def show_policy_of_image(name: Name, product: Product, query: Annotated[Paramete
 
 
 def _document(sent: Json) -> Document:
-    """The policy as it is stored. Raises InvalidError when an OpenVEX document is none."""
+    """The policy as it is stored. Raises InvalidError when an OpenVEX document is none, TooLargeError."""
     vex = [dict(entry) for entry in sent.get("vex", ())]
     texts = iter([json.dumps(entry.pop("document")) for entry in vex])
     read = 0
@@ -105,7 +106,12 @@ def _document(sent: Json) -> Document:
         return next(texts)
 
     try:
-        return parse(json.dumps({**sent, "vex": vex}), "policy", next_text)
+        document = parse(json.dumps({**sent, "vex": vex}), "policy", next_text)
     except InputError as exc:
         place = f"#/vex/{read - 1}/document" if read else "#"
         raise InvalidError([{"pointer": place, "detail": str(exc)[:300]}]) from exc
+    try:
+        compress(dumps(document, "the policy"), "the policy")
+    except PermanentError as exc:
+        raise TooLargeError(str(exc)) from exc
+    return document

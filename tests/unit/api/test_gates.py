@@ -1,5 +1,6 @@
 """Freezes and the gate's policy over the API; the audit trail; what is stale; who is asking."""
 
+import random
 from datetime import UTC, datetime
 from typing import Any
 
@@ -159,6 +160,16 @@ def test_the_place_at_fault_in_a_policy(api: Api, changes: dict[str, Any], point
     answer = api.put(POLICY, json={"version": 1, **changes})
     assert answer.status_code == 422
     assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+
+
+def test_a_policy_that_cannot_be_stored(api: Api, world: World) -> None:
+    noise = [random.Random(n).randbytes(400_000).hex() for n in range(4)]
+    vex = [
+        {"file": f"v{n}", "expires": "2027-12-31", "document": {**VEX, "x": text}} for n, text in enumerate(noise)
+    ]
+    answer = api.put(POLICY, json={"version": 1, "vex": vex})
+    assert (answer.status_code, "too large to store" in answer.json()["detail"]) == (413, True)
+    assert trail(world, "policy") == []
 
 
 def test_somebody_is_faster_with_a_policy(api: Api, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
