@@ -70,7 +70,7 @@ def show_freeze(
     responses={
         200: openapi.ok("Changed, or as it was.", "Freeze", etag=True),
         201: openapi.ok("It is new.", "Freeze", etag=True, Location="Where it is."),
-        **openapi.problems(400, 409, 412, 413),
+        **openapi.problems(400, 404, 409, 412, 413),
     },
 )
 def put_freeze(

@@ -98,7 +98,7 @@ def show_image(
     responses={
         200: openapi.ok("Changed, or as it was; or what would be.", "Registered", etag=True),
         201: openapi.ok("It is new.", "Registered", etag=True, Location="Where it is."),
-        **openapi.problems(400, 409, 412, 413),
+        **openapi.problems(400, 404, 409, 412, 413),
     },
 )
 def put_image(

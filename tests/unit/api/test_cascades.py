@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from groundswell.api.logs import LogShelf
 from groundswell.cascade.retention import Policy, Retention
 from groundswell.errors import TemporaryError
 from tests.support.world import BASE, HOST, World, ref, registration
@@ -179,3 +180,24 @@ def test_what_the_archive_keeps(api: Api, world: World) -> None:
     assert api.get(f"{path}/logs/top").status_code == 404
     acted = api.request("POST", f"{path}/replay", json={"image": "top", "reason": "x"})
     assert (acted.status_code, "archive" in acted.json()["detail"]) == (404, True)
+
+
+def test_few_logs_are_kept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def log(registry: str, run: str) -> str:
+        asked.append(run)
+        return run
+
+    monkeypatch.setattr(world.builder, "log", log)
+    now = [0.0]
+    shelf = LogShelf(world.app, lambda: now[0])
+    for number in range(20):
+        assert shelf.text(HOST, f"r{number}", ended=True) == f"r{number}"
+    shelf.text(HOST, "r19", ended=True)
+    assert len(asked) == 20
+    shelf.text(HOST, "r0", ended=True)
+    assert asked[20:] == ["r0"]
+    now[0] += 3600
+    shelf.text(HOST, "r0", ended=True)
+    assert asked[21:] == ["r0"]

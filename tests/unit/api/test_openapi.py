@@ -96,3 +96,9 @@ def test_what_is_sent_is_an_image_of_the_format() -> None:
     assert fields["source"]["properties"].keys() == {"git", "ref", "path"}
     assert "$ref" not in json.dumps(images.sent())
     assert validator(images.sent()).is_valid(sent())
+
+
+def test_where_an_address_may_fit_no_route_that_is_said(api: Api) -> None:
+    for path, operations in api.document["paths"].items():
+        if "{" in path:
+            assert all("404" in operation["responses"] for operation in operations.values()), path

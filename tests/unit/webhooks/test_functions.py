@@ -119,3 +119,9 @@ def test_a_registry_is_told_what_is_wrong_and_goes_on(world: World) -> None:
         {"queued": 1, "ignored": 1, "refused": ["events[0].id: must be a text of 1 to 128 printable characters"]},
     )
     assert queued(world) == 1
+
+
+def test_acr_announces_other_things_too(world: World) -> None:
+    assert told(send("acr_webhook", {"action": "ping"})) == (200, {"action": "ping", "queued": False})
+    assert told(send("acr_webhook", {"action": "delete"})) == (202, {"action": "delete", "queued": False})
+    assert queued(world) == 0
