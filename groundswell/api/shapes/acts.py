@@ -58,7 +58,12 @@ def shapes() -> dict[str, Shape]:
         failed=array(item, "What was tried in vain; ask again, it is safe."),
     )
     done: Json = {"image": "shop/web", "status": "building", "stage": "build", "why": ""}
-    left: Json = {"image": "shop/docs", "status": "blocked", "stage": None, "why": "it comes back by itself"}
+    left: Json = {
+        "image": "shop/docs",
+        "status": "blocked",
+        "stage": None,
+        "why": "blocked by shop/web: it comes back by itself",
+    }
     return {
         "PushReport": Shape(
             schema=PUSH,
