@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import engine, graph, imports, ingest, makespan, scan
+from bench import api, engine, graph, imports, ingest, makespan, scan
 from bench.result import Result
 
 BENCHMARKS: dict[str, Callable[[], Result]] = {
@@ -32,6 +32,7 @@ BENCHMARKS: dict[str, Callable[[], Result]] = {
     "makespan-noisy-worst": makespan.noisy_worst,
     "makespan-noisy-flat": makespan.noisy_flat,
     "makespan-waves": makespan.waves,
+    "api": api.answers,
     "import-time": imports.seconds,
     "import-memory": imports.memory,
     "scan": scan.scan,

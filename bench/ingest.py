@@ -11,7 +11,7 @@ from bench.result import Result
 from groundswell.cascade.engine import PUSHES
 from groundswell.cascade.push import Push, queue
 from groundswell.store.sqlite import SqliteStore
-from groundswell.webhook import Ignored, parse
+from groundswell.webhooks.acr import Ignored, parse
 from tests.support.world import HOST, World, image_of, registration
 
 _GROUPS, _DIGESTS, _TIMES = 100, 5, 2

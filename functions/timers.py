@@ -36,6 +36,7 @@ def orphans(timer: func.TimerRequest) -> None:
 @blueprint.function_name("retention")
 @blueprint.timer_trigger(arg_name="timer", schedule="0 30 2 * * *")
 def retention(timer: func.TimerRequest) -> None:
-    """Every night: what is older than the settings say is archived or deleted."""
+    """Every night: what is older than the settings say is archived or deleted, and what was answered long ago."""
     del timer
     app().retention.run()
+    app().answers.forget()

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 from groundswell.clock import inverted
-from groundswell.store.port import Documents, Json, Put
+from groundswell.store.port import Documents, Json, Put, Record
 
 _TABLE, _PARTITION = "audit", "audit"
 
@@ -32,6 +32,11 @@ def record(
         "after": after,
     }
     store.commit(_TABLE, _PARTITION, [Put(row=f"{inverted(at)}-{uuid4().hex[:8]}", value=value, etag=None)])
+
+
+def rows(store: Documents, *, after: str = "") -> Iterator[Record]:
+    """The newest entries first with their rows, those that sort after `after`, read as the caller goes on."""
+    return store.scan(_TABLE, _PARTITION, after=after)
 
 
 def entries(store: Documents, *, limit: int = 100) -> Iterator[Json]:

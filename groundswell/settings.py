@@ -19,7 +19,10 @@ from groundswell import scanners
 from groundswell.errors import InputError
 from groundswell.scanners import ScannerSettings
 
+ENTRA = "https://login.microsoftonline.com"
+
 _LONGEST_WINDOW = 86_400.0
+_TENANT = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 _AKS = re.compile(
@@ -215,6 +218,11 @@ class Settings:
     signing_key: str = ""  # GROUNDSWELL_SIGNING_KEY: a PEM file, or the URL of a key in Key Vault; "" signs nothing
     signing_chain: str = ""  # GROUNDSWELL_SIGNING_CHAIN: a PEM file with that key's certificates, for Notation
     keep_archive_days: int = 730  # GROUNDSWELL_KEEP_ARCHIVE_DAYS: after a cascade's beginning
+    entra_authority: str = ENTRA  # GROUNDSWELL_ENTRA_AUTHORITY: another in sovereign clouds
+    entra_tenant: str = ""  # GROUNDSWELL_ENTRA_TENANT: id of the tenant whose access tokens the API takes
+    entra_audiences: tuple[str, ...] = ()  # GROUNDSWELL_ENTRA_AUDIENCE: the API's app registration; commas between
+    easy_auth: bool = False  # GROUNDSWELL_EASY_AUTH: yes only where App Service authentication stands in front
+    api_rate: float = 20.0  # GROUNDSWELL_API_RATE: requests a second that one principal may send to an instance
 
     def settle(self, base: str) -> float:
         """The settle window of a base (canonical, without digest), in seconds: of the first glob that fits."""
@@ -373,6 +381,25 @@ def _scanners(values: Mapping[str, str], name: str, oras_image: str) -> dict[str
     return found
 
 
+def _entra(values: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
+    """The tenant, in lower case, and the audiences. A tenant alone would take tokens meant for others."""
+    tenant = values.get("GROUNDSWELL_ENTRA_TENANT", "").strip().lower()
+    texts = values.get("GROUNDSWELL_ENTRA_AUDIENCE", "").split(",")
+    audiences = tuple(text.strip() for text in texts if text.strip())
+    if tenant and not _TENANT.fullmatch(tenant):
+        raise InputError(f"setting GROUNDSWELL_ENTRA_TENANT must be the id of a tenant, a UUID, not {tenant!r}")
+    if tenant and not audiences:
+        raise InputError("setting GROUNDSWELL_ENTRA_AUDIENCE is missing: name the API's app registration")
+    return tenant, audiences
+
+
+def _authority(values: Mapping[str, str], name: str) -> str:
+    authority = (values.get(name) or ENTRA).rstrip("/")
+    if not authority.startswith("https://"):
+        raise InputError(f"setting {name} must begin with https://, not {authority!r}")
+    return authority
+
+
 def parse(values: Mapping[str, str]) -> Settings:
     """Settings from a mapping of app settings. Raises InputError naming the setting at fault."""
     store = values.get("GROUNDSWELL_STORE", "")
@@ -385,6 +412,7 @@ def parse(values: Mapping[str, str]) -> Settings:
         )
     registries = _entries(values, "GROUNDSWELL_REGISTRIES", AcrRegistry)
     oras_image = values.get("GROUNDSWELL_ORAS_IMAGE", "")
+    tenant, audiences = _entra(values)
     return Settings(
         store=store,
         queue_uri=queue_uri,
@@ -413,6 +441,11 @@ def parse(values: Mapping[str, str]) -> Settings:
         signing_key=values.get("GROUNDSWELL_SIGNING_KEY", ""),
         signing_chain=_chain(values, "GROUNDSWELL_SIGNING_CHAIN"),
         keep_archive_days=_days(values, "GROUNDSWELL_KEEP_ARCHIVE_DAYS", 730),
+        entra_authority=_authority(values, "GROUNDSWELL_ENTRA_AUTHORITY"),
+        entra_tenant=tenant,
+        entra_audiences=audiences,
+        easy_auth=_yes(values, "GROUNDSWELL_EASY_AUTH", default=False),
+        api_rate=_number(values, "GROUNDSWELL_API_RATE", 20.0, float),
     )
 
 

@@ -11,6 +11,12 @@ from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING
 
 from groundswell import clock, scanners, settings
+from groundswell.access.answers import AnswerBook
+from groundswell.access.authenticator import Authenticator
+from groundswell.access.buckets import Buckets
+from groundswell.access.entra import EntraTokens
+from groundswell.access.signing_keys import SigningKeys, fetcher
+from groundswell.access.tokens import TokenBook
 from groundswell.attest.attachments import Attachments
 from groundswell.cascade.archive import Archive
 from groundswell.cascade.attesting import Attest
@@ -397,6 +403,35 @@ class App:
             ),
             clock=self.clock,
         )
+
+    @cached_property
+    def tokens(self) -> TokenBook:
+        return TokenBook(self.store, self.clock)
+
+    @cached_property
+    def authenticator(self) -> Authenticator:
+        """Who sends a request to the API."""
+        tenant, authority = self.settings.entra_tenant, self.settings.entra_authority
+        entra = None
+        if tenant:
+            keys = SigningKeys(fetcher(f"{authority}/{tenant}/discovery/v2.0/keys"), self.clock)
+            entra = EntraTokens(
+                authority=authority,
+                tenant=tenant,
+                audiences=self.settings.entra_audiences,
+                keys=keys,
+                clock=self.clock,
+            )
+        return Authenticator(tokens=self.tokens, entra=entra, easy_auth=self.settings.easy_auth, tenant=tenant)
+
+    @cached_property
+    def answers(self) -> AnswerBook:
+        return AnswerBook(self.store, self.clock)
+
+    @cached_property
+    def buckets(self) -> Buckets:
+        """How often a principal may ask this instance; at once, what five seconds allow."""
+        return Buckets(self.settings.api_rate, burst=5 * self.settings.api_rate)
 
     @cached_property
     def operator(self) -> Operator:

@@ -1,26 +1,53 @@
 """The HTTP API: FastAPI, mounted in the Function app by `functions/http.py`.
 
 Handlers are plain functions on FastAPI's thread pool: everything beneath them is synchronous (docs/adr/0001). They
-decode, call the product and encode. There are no pages of documentation, whose scripts would come from a CDN.
+decode, call the product and encode. There are no pages of documentation, whose scripts would come from a CDN, and
+there is no CORS: a page of another origin may read none of the answers.
 """
 
+import time
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI, Request, Response, Security
+from fastapi import Depends, FastAPI, Request, Response, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
-from groundswell.api import impact, lineage, openapi
+from groundswell.api import (
+    acts,
+    audit,
+    cascades,
+    freezes,
+    identity,
+    impact,
+    lineage,
+    openapi,
+    policy,
+    pushes,
+    stale,
+)
+from groundswell.api.authorisation import BEARER, authorised
 from groundswell.api.guard import Guard
-from groundswell.api.parameters import KEY, PREFIX
+from groundswell.api.logs import LogShelf
+from groundswell.api.parameters import PREFIX
 from groundswell.api.problems import answer
 from groundswell.errors import GroundswellError
 from groundswell.wiring import App
 
-_ROUTERS = (lineage.router, impact.router)
+_ROUTERS = (
+    lineage.router,
+    impact.router,
+    stale.router,
+    pushes.router,
+    cascades.router,
+    acts.router,
+    freezes.router,
+    policy.router,
+    audit.router,
+    identity.router,
+)
 
 
 def create(product: App) -> FastAPI:
@@ -34,10 +61,13 @@ def create(product: App) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
     )
     api.state.product = product
+    api.state.logs = LogShelf(product, time.monotonic)
+    api.include_router(identity.open_router)
     for router in _ROUTERS:
-        api.include_router(router, dependencies=[Security(KEY)])
+        api.include_router(router, dependencies=[Depends(authorised), Security(BEARER)])
     for error in (GroundswellError, RequestValidationError, HTTPException):
         api.add_exception_handler(error, answer)
     api.add_exception_handler(HTTPStatus.METHOD_NOT_ALLOWED, _no_such_method)
@@ -48,7 +78,10 @@ def create(product: App) -> FastAPI:
 
 async def _no_such_method(request: Request, _: Exception) -> Response:
     """Starlette names the methods of the first route of the path only."""
-    routes = [*request.app.routes, *(route for router in _ROUTERS for route in router.routes)]
+    routes = [
+        *request.app.routes,
+        *(route for router in (identity.open_router, *_ROUTERS) for route in router.routes),
+    ]
     methods = {
         method
         for route in routes

@@ -50,8 +50,13 @@ class Conditions:
 
 
 def etag(stored: Stored) -> str:
-    """The ETag of an image. The store's own (Azure's hold quotes and a time) does not reach the client."""
-    return f'"{hashlib.sha256(stored.etag.encode()).hexdigest()[:32]}"'
+    """The ETag of an image."""
+    return hashed(stored.etag)
+
+
+def hashed(tag: str) -> str:
+    """An ETag for the client. The store's own (Azure's hold quotes and a time) does not reach it."""
+    return f'"{hashlib.sha256(tag.encode()).hexdigest()[:32]}"'
 
 
 async def _conditions(

@@ -7,37 +7,32 @@ from a checkout.
 
 import json
 import posixpath
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from functools import cache
-from itertools import islice
-from typing import Any, cast
-from urllib.parse import quote
-
-from jsonschema.exceptions import ValidationError
+from typing import Any
 
 from graph.dockerfile import DockerfileError
-from groundswell.api.problems import Fault, InvalidError, NotJsonError, TooLargeError
+from groundswell.api.bodies import LONGEST, Json, checked
+from groundswell.api.problems import InvalidError, TooLargeError
+from groundswell.api.shapes.parts import inlined
+from groundswell.api.times import spelled
 from groundswell.errors import InputError
 from groundswell.lineage.catalog import Change
 from groundswell.lineage.dockerfile import with_edges
-from groundswell.lineage.document import registration, said, schema, validator
+from groundswell.lineage.document import registration, schema
 from groundswell.lineage.model import Registration, to_json
-
-type Json = dict[str, Any]
 
 MAX_REGISTRATION = 256 * 1024
 """Bytes of an image as it is stored: its history, which keeps two versions in a line, must be storable too."""
 
 _DOCKERFILE = "dockerfile_content"
-_LONGEST = 200
-_MOST_FAULTS = 20
 
 
 @cache
 def sent() -> Json:
     """The JSON Schema of what is sent."""
-    fields: Json = dict(_inlined(schema()["$defs"]["image"])["properties"])
+    definitions = schema()["$defs"]
+    fields: Json = dict(inlined(definitions["image"], definitions)["properties"])
     del fields["name"]
     path = fields.pop("path")
     fields["source"] = {
@@ -78,10 +73,7 @@ def decode(name: str, body: bytes) -> Registration:
 
     Raises NotJsonError, TooLargeError, and InvalidError that points at what is wrong.
     """
-    document = _json(body)
-    errors = validator(sent()).iter_errors(document)
-    if faults := list(islice((fault for error in errors for fault in _faults(error)), _MOST_FAULTS)):
-        raise InvalidError(sorted(faults, key=lambda fault: str(fault["pointer"])))
+    document = checked(body, sent())
     text: str = document.pop(_DOCKERFILE)
     source: Json = document["source"]
     path: str = source.get("path", ".")
@@ -110,8 +102,7 @@ def encode_change(change: Change | None) -> Json:
 
 def encode_past(line: Mapping[str, Any]) -> Json:
     """A line of an image's history. Times are UTC."""
-    at = datetime.fromtimestamp(line["at"], UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return {**line, "at": at, "fields": _fields(line["fields"])}
+    return {**line, "at": spelled(line["at"]), "fields": _fields(line["fields"])}
 
 
 def _resolved(wanted: Registration, text: str) -> Registration:
@@ -120,56 +111,14 @@ def _resolved(wanted: Registration, text: str) -> Registration:
     except DockerfileError as exc:
         place = {"line": exc.line, "column": exc.column}
         detail = f"line {exc.line}, column {exc.column}: {exc.reason}"
-        raise InvalidError([{"pointer": f"#/{_DOCKERFILE}", "detail": detail[:_LONGEST], **place}]) from exc
+        raise InvalidError([{"pointer": f"#/{_DOCKERFILE}", "detail": detail[:LONGEST], **place}]) from exc
     except InputError as exc:
-        raise InvalidError([{"pointer": f"#/{_DOCKERFILE}", "detail": str(exc)[:_LONGEST]}]) from exc
-
-
-def _json(body: bytes) -> Json:
-    try:
-        document = json.loads(body.decode(), object_pairs_hook=_object, parse_constant=_refuse)
-        json.dumps(document, ensure_ascii=False).encode()  # half a surrogate pair is no text
-    except (ValueError, RecursionError) as exc:
-        why = "nested too deeply" if isinstance(exc, RecursionError) else str(exc)[:_LONGEST]
-        raise NotJsonError(f"the body must be a JSON object in UTF-8: {why}") from exc
-    if not isinstance(document, dict):
-        raise InvalidError([{"pointer": "#", "detail": "the body must be an object"}])
-    return document
-
-
-def _object(pairs: list[tuple[str, Any]]) -> Json:
-    found: Json = {}
-    for name, value in pairs:
-        if name in found:
-            raise ValueError(f"{name[:50]!r} is given twice")
-        found[name] = value
-    return found
-
-
-def _refuse(text: str) -> None:
-    raise ValueError(f"{text} is not JSON")
-
-
-def _faults(error: ValidationError) -> Iterator[Fault]:
-    """A complaint, at the very field: of fields that are too many or missing, each is one."""
-    at = "#" + "".join("/" + _token(part) for part in error.absolute_path)
-    if error.validator == "additionalProperties" and isinstance(error.schema, dict):
-        known = error.schema.get("properties", {})
-        for name in cast(Json, error.instance):
-            if name not in known:
-                yield {"pointer": f"{at}/{_token(name)}", "detail": "there is no such field"}
-    else:
-        yield {"pointer": at, "detail": said(error)}
-
-
-def _token(part: str | int) -> str:
-    """A part of a JSON Pointer in a URI fragment (RFC 6901, sections 3 and 6)."""
-    return quote(str(part).replace("~", "~0").replace("/", "~1"), safe="~")
+        raise InvalidError([{"pointer": f"#/{_DOCKERFILE}", "detail": str(exc)[:LONGEST]}]) from exc
 
 
 def _confine(pointer: str, path: str) -> None:
     if posixpath.normpath(path).split("/")[0] == "..":
-        raise InvalidError([{"pointer": pointer, "detail": f"{path[:_LONGEST]} leads out of the repository"}])
+        raise InvalidError([{"pointer": pointer, "detail": f"{path[:LONGEST]} leads out of the repository"}])
 
 
 def _fields(fields: Mapping[str, Any]) -> Json:
@@ -184,15 +133,3 @@ def _shown(name: str, value: Any) -> Any:
     if name == "source" and value:
         return {"git": value["location"], "ref": value["ref"], "path": value["path"] or "."}
     return value
-
-
-def _inlined(of: Any) -> Any:
-    """A part of the format's schema, which holds what it refers to."""
-    if isinstance(of, list):
-        return [_inlined(item) for item in of]
-    if not isinstance(of, dict):
-        return of
-    rest = {key: _inlined(value) for key, value in of.items() if key != "$ref"}
-    if "$ref" in of:
-        return {**_inlined(schema()["$defs"][of["$ref"].rpartition("/")[2]]), **rest}
-    return rest

@@ -7,8 +7,10 @@ from fastapi.responses import JSONResponse
 from pydantic import Field
 
 from groundswell.api import images, openapi
+from groundswell.api.authorisation import Asker
+from groundswell.api.bodies import Json
 from groundswell.api.conditions import Conditional, Conditions, etag
-from groundswell.api.paging import page
+from groundswell.api.paging import Paged, page
 from groundswell.api.parameters import PREFIX, Body, Name, Parameters, Product, Reason
 from groundswell.api.problems import InvalidError
 from groundswell.api.registering import register, stored, unregister, would_change
@@ -18,11 +20,9 @@ from groundswell.lineage.catalog import Stored
 router = APIRouter(prefix=f"{PREFIX}/lineage/images", tags=["lineage"])
 
 
-class Listing(Parameters):
+class Listing(Paged):
     owner: str = Field("", description="Only images of this team.")
     label: list[str] = Field([], description="KEY=VALUE: only images with this label; may be given again.")
-    cursor: str = Field("", description="`next_cursor` of the page before.")
-    limit: int = Field(100, ge=1, le=500, description="Images in a page.")
 
 
 class Looking(Parameters):
@@ -44,9 +44,7 @@ class Removing(Parameters):
 def list_images(product: Product, query: Annotated[Listing, Query()]) -> Response:
     """List what is registered, by name. Pages stay in step while images come and go."""
     labels = dict(_label(text) for text in query.label)
-    found, following = page(
-        product.catalog, owner=query.owner, labels=labels, cursor=query.cursor, limit=query.limit
-    )
+    found, following = page(product.catalog, owner=query.owner, labels=labels, after=query.after, limit=query.limit)
     return JSONResponse({"images": [images.encode(item) for item in found], "next_cursor": following})
 
 
@@ -100,11 +98,17 @@ def show_image(
     responses={
         200: openapi.ok("Changed, or as it was; or what would be.", "Registered", etag=True),
         201: openapi.ok("It is new.", "Registered", etag=True, Location="Where it is."),
-        **openapi.problems(400, 409, 412, 413),
+        **openapi.problems(400, 404, 409, 412, 413),
     },
 )
 def put_image(
-    name: Name, product: Product, body: Body, conditions: Conditional, query: Annotated[Writing, Query()]
+    name: Name,
+    product: Product,
+    *,
+    asker: Asker,
+    body: Body,
+    conditions: Conditional,
+    query: Annotated[Writing, Query()],
 ) -> Response:
     """Register an image, or change it: what is left out of the body takes its default.
 
@@ -112,9 +116,9 @@ def put_image(
     """
     wanted = images.decode(name, body)
     if query.dry_run:
-        change = would_change(product, wanted, conditions)
+        change = would_change(product, asker, wanted, conditions)
         return JSONResponse(_told(change=images.encode_change(change), image=images.encode(wanted), dry_run=True))
-    done = register(product, wanted, conditions, why=query.reason)
+    done = register(product, asker, wanted, conditions, why=query.reason)
     headers = {"ETag": etag(done.stored)}
     if done.new:
         headers["Location"] = f"{router.prefix}/{name}"
@@ -133,10 +137,10 @@ def put_image(
     responses={204: {"description": "It is registered no more."}, **openapi.problems(404, 409, 412)},
 )
 def delete_image(
-    name: Name, product: Product, conditions: Conditional, query: Annotated[Removing, Query()]
+    name: Name, product: Product, asker: Asker, conditions: Conditional, query: Annotated[Removing, Query()]
 ) -> Response:
     """Take an image out of the lineage: cascades no longer rebuild it, and its history stays."""
-    unregister(product, name, conditions, why=query.reason)
+    unregister(product, asker, name, conditions, why=query.reason)
     return Response(status_code=204)
 
 
@@ -148,9 +152,7 @@ def _image(image: Stored, conditions: Conditions) -> Response:
     return JSONResponse(images.encode(image.registration), headers={"ETag": tag})
 
 
-def _told(
-    *, change: images.Json, image: images.Json, unread: list[str] | None = None, dry_run: bool = False
-) -> images.Json:
+def _told(*, change: Json, image: Json, unread: list[str] | None = None, dry_run: bool = False) -> Json:
     return {"dry_run": dry_run, **change, "image": image, "bases_not_read": unread or []}
 
 

@@ -1,36 +1,75 @@
-"""Pages of registrations, by name: each begins after a name, so they stay in step while images come and go."""
+"""Pages of what is in the store: each begins after a row, so they stay in step while rows come and go."""
 
 import base64
-from collections.abc import Mapping
-from itertools import islice
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
+from pydantic import Field
+
+from groundswell.api.parameters import Parameters
 from groundswell.api.problems import InvalidError
+from groundswell.errors import PermanentError
 from groundswell.lineage.catalog import Catalog
 from groundswell.lineage.model import Registration
+from groundswell.store.limits import check_key
+
+MOST = 500
+"""Rows looked at for one page, whatever few of them fit a filter."""
+_ROOM = "image:"
+"""What a row may have in front of what a cursor holds."""
+
+
+class Paged(Parameters):
+    """What the queries of lists have in common."""
+
+    cursor: str = Field("", max_length=1000, description="`next_cursor` of the page before.")
+    limit: int = Field(100, ge=1, le=500, description="At most so many in a page.")
+
+    @property
+    def after(self) -> str:
+        """The row after which the page begins. Raises InvalidError for a cursor that is none."""
+        return decode(self.cursor)
+
+
+def take[T](found: Iterable[tuple[str, T | None]], limit: int) -> tuple[list[T], str | None]:
+    """At most `limit` of the items, each with its row, and the next page's cursor; None is one that is left out.
+
+    At most MOST are looked at, so a page may hold fewer, and still not be the last.
+    """
+    taken: list[T] = []
+    last = ""
+    for number, (row, item) in enumerate(found):
+        if number == MOST or (item is not None and len(taken) == limit):
+            return taken, encode(last)
+        if item is not None:
+            taken.append(item)
+        if len(taken) < limit or item is not None:
+            last = row
+    return taken, None
 
 
 def page(
-    catalog: Catalog, *, owner: str, labels: Mapping[str, str], cursor: str, limit: int
+    catalog: Catalog, *, owner: str, labels: Mapping[str, str], after: str, limit: int
 ) -> tuple[list[Registration], str | None]:
-    """At most `limit` registrations of a team (of any: "") with these labels, and the next page's cursor.
+    """Registrations of a team (of any: "") with these labels, as `take`."""
 
-    Raises InvalidError for a cursor that is none.
-    """
-    wanted = (
-        item
-        for item in catalog.each(after=_decode(cursor))
-        if (not owner or item.owner == owner) and labels.items() <= item.labels.items()
-    )
-    found = list(islice(wanted, limit + 1))
-    return found[:limit], _encode(found[limit - 1].name) if len(found) > limit else None
+    def found() -> Iterator[tuple[str, Registration | None]]:
+        for item in catalog.each(after=after):
+            fits = (not owner or item.owner == owner) and labels.items() <= item.labels.items()
+            yield item.name, item if fits else None
+
+    return take(found(), limit)
 
 
-def _encode(name: str) -> str:
-    return base64.urlsafe_b64encode(name.encode()).decode().rstrip("=")
+def encode(row: str) -> str:
+    return base64.urlsafe_b64encode(row.encode()).decode().rstrip("=")
 
 
-def _decode(cursor: str) -> str:
+def decode(cursor: str) -> str:
+    wrong: Any = [{"parameter": "cursor", "detail": "not a `next_cursor` that was given"}]
     try:
-        return base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars="-_", validate=True).decode()
-    except ValueError as exc:
-        raise InvalidError([{"parameter": "cursor", "detail": "not a `next_cursor` that was given"}]) from exc
+        row = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars="-_", validate=True).decode()
+        check_key("cursor", _ROOM + row)
+    except (ValueError, PermanentError) as exc:
+        raise InvalidError(wrong) from exc
+    return row

@@ -1,28 +1,21 @@
-"""What the routes have in common: the product, the key, the name in the path, the body, the query.
+"""What the routes have in common: the product, the name in the path, the body, the query.
 
 A query parameter that we do not know is refused: a misspelt `dry_run` must not write.
 """
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends, Path, Request
-from fastapi.security import APIKeyHeader
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, StringConstraints
 
+from groundswell.api.logs import LogShelf
 from groundswell.api.problems import TooLargeError
 from groundswell.lineage.document import schema
 from groundswell.wiring import App
 
 PREFIX = "/api/v1"
 MAX_BODY = 1024 * 1024
-
-KEY = APIKeyHeader(
-    name="x-functions-key",
-    scheme_name="functionKey",
-    description="A key of the Function app.",
-    auto_error=False,
-)
-"""For the OpenAPI document only: the Functions host has refused whoever has no key before we are called."""
 
 _NAME = schema()["$defs"]["name"]
 
@@ -32,18 +25,28 @@ async def _product(request: Request) -> App:
     return product
 
 
-async def _body(request: Request) -> bytes:
-    """The body as it came. Raises TooLargeError before it is all in memory."""
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > MAX_BODY:
-            raise TooLargeError(f"the body is larger than {MAX_BODY // 1024} KiB, which is the limit")
-    return bytes(body)
+async def _shelf(request: Request) -> LogShelf:
+    shelf: LogShelf = request.app.state.logs
+    return shelf
+
+
+def _limited(most: int) -> Callable[[Request], Awaitable[bytes]]:
+    async def read(request: Request) -> bytes:
+        """The body as it came. Raises TooLargeError before it is all in memory."""
+        body = bytearray()
+        async for part in request.stream():
+            body += part
+            if len(body) > most:
+                raise TooLargeError(f"the body is larger than {most // 1024} KiB, which is the limit")
+        return bytes(body)
+
+    return read
 
 
 Product = Annotated[App, Depends(_product)]
-Body = Annotated[bytes, Depends(_body)]
+Shelf = Annotated[LogShelf, Depends(_shelf)]
+Body = Annotated[bytes, Depends(_limited(MAX_BODY))]
+PolicyBody = Annotated[bytes, Depends(_limited(4 * MAX_BODY))]
 Name = Annotated[
     str,
     Path(
@@ -59,8 +62,6 @@ class Parameters(BaseModel):
     """What a query may say; each route adds its own."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-    code: str = Field("", description="The key, where no header can be sent (URLs end up in logs).")
 
 
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000)]

@@ -20,6 +20,8 @@ from starlette.responses import JSONResponse
 from starlette.types import Scope
 
 from graph.lineage import LineageError
+from groundswell.access.answers import UnderWayError
+from groundswell.access.principal import ForbiddenError, ThrottledError, UnauthenticatedError
 from groundswell.errors import ConflictError, GroundswellError, InputError, NotFoundError, TemporaryError
 
 logger = logging.getLogger(__name__)
@@ -53,6 +55,10 @@ class PreconditionFailedError(GroundswellError):
     """If-Match or If-None-Match does not hold."""
 
 
+class RefusedError(InputError):
+    """The input is valid, but what it names is not in a state that allows it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
     status: HTTPStatus
@@ -66,10 +72,17 @@ class Kind:
 
 KINDS: Mapping[type[BaseException], Kind] = {
     NotJsonError: Kind(status=HTTPStatus.BAD_REQUEST, name="not-json", title="The body is not JSON"),
+    UnauthenticatedError: Kind(
+        status=HTTPStatus.UNAUTHORIZED, name="unauthenticated", title="Nobody knows who you are"
+    ),
+    ForbiddenError: Kind(status=HTTPStatus.FORBIDDEN, name="forbidden", title="You may not"),
+    ThrottledError: Kind(status=HTTPStatus.TOO_MANY_REQUESTS, name="throttled", title="Too many requests"),
     NotFoundError: Kind(status=HTTPStatus.NOT_FOUND, name="not-found", title="There is no such thing"),
     LineageError: Kind(
         status=HTTPStatus.CONFLICT, name="contradiction", title="The lineage would contradict itself"
     ),
+    RefusedError: Kind(status=HTTPStatus.CONFLICT, name="refused", title="Its state does not allow it"),
+    UnderWayError: Kind(status=HTTPStatus.CONFLICT, name="under-way", title="It is under way"),
     ConflictError: Kind(status=HTTPStatus.CONFLICT, name="conflict", title="Somebody else was faster"),
     PreconditionFailedError: Kind(
         status=HTTPStatus.PRECONDITION_FAILED, name="precondition", title="It is not as the condition says"
@@ -103,9 +116,12 @@ async def answer(request: Request, error: Exception) -> JSONResponse:
         error = InvalidError([_parameter(fault) for fault in error.errors()])
     kind = kind_of(error)
     detail, headers = str(error)[:_LONGEST_DETAIL], {}
-    if isinstance(error, TemporaryError) and kind.status is HTTPStatus.SERVICE_UNAVAILABLE:
+    if isinstance(error, TemporaryError) and not isinstance(error, ConflictError):
         headers["Retry-After"] = str(max(1, math.ceil(error.delay)))
+    if kind.status is HTTPStatus.SERVICE_UNAVAILABLE:
         logger.warning("request put off", exc_info=error, extra=_told(request))
+    if kind.status is HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = 'Bearer realm="groundswell"'
     if kind.status is HTTPStatus.INTERNAL_SERVER_ERROR:
         detail = "the fault is ours; `instance` names the request in our log"
         logger.error("request failed", exc_info=error, extra=_told(request))

@@ -53,16 +53,17 @@ class Archive:
         record = self._store.get(ARCHIVE, cascade, ARCHIVED)
         return header_from_json(record.value) if record else None
 
-    def rebuilds(self, cascade: str) -> Iterator[Rebuild]:
-        """The rebuilds of a cascade as far as they are kept (see `summary`), by image name."""
+    def rebuilds(self, cascade: str, *, after: str = "") -> Iterator[Rebuild]:
+        """The rebuilds of a cascade as far as they are kept (see `summary`) that sort after `after`, by image."""
         for record in self._store.scan(ARCHIVE, cascade, prefix=_PART):
-            for document in record.value["rebuilds"]:
-                yield rebuild_from_json(document)
+            for state in map(rebuild_from_json, record.value["rebuilds"]):
+                if state.image > after:
+                    yield state
 
-    def recent(self, *, now: float) -> Iterator[Header]:
-        """The newest cascades first, read as the caller goes on."""
+    def recent(self, *, now: float, after: str = "") -> Iterator[Header]:
+        """The newest cascades first, whose `index_row` sorts after `after`, read as the caller goes on."""
         for month in _months(now):
-            for record in self._store.scan(ARCHIVE, month):
+            for record in self._store.scan(ARCHIVE, month, after=after):
                 yield header_from_json(record.value)
 
     def begun_before(self, at: float) -> Iterator[Header]:

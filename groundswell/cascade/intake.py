@@ -6,7 +6,7 @@ go into the same cascade; an urgent one does not wait.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -23,7 +23,7 @@ from groundswell.clock import Clock, inverted
 from groundswell.errors import NotFoundError, PermanentError, TemporaryError
 from groundswell.lineage.catalog import Catalog
 from groundswell.registry.port import Registry
-from groundswell.store.port import ANY, MAX_COMMIT, Delete, Put, Store
+from groundswell.store.port import ANY, MAX_COMMIT, Delete, Put, Record, Store
 
 logger = logging.getLogger(__name__)
 
@@ -185,6 +185,10 @@ class Intake:
     def log(self, limit: int = 100) -> list[Mapping[str, Any]]:
         """The newest pushes first, each with its `result`."""
         return [record.value for record in self._store.scan(_TABLE, _PARTITION, limit=limit)]
+
+    def logged(self, *, after: str = "") -> Iterator[Record]:
+        """The same lines with their rows, those that sort after `after`, read as the caller goes on."""
+        return self._store.scan(_TABLE, _PARTITION, after=after)
 
     def forget(self, before: float, *, most: int = MAX_COMMIT) -> int:
         """Drop lines of the log that are as old as `before` or older, at most `most` of them; returns how many."""

@@ -146,9 +146,9 @@ class Records:
         """Whether a turn is known to be over. Turns only grow, so this is never wrong; False: it is not known."""
         return self._settled.get((cascade, image), -1) > turn
 
-    def rebuilds(self, cascade: str) -> Iterator[Rebuild]:
-        """Every rebuild of a cascade, by image name."""
-        for record in self._store.scan(_CASCADES, cascade, prefix=_IMAGE):
+    def rebuilds(self, cascade: str, *, after: str = "") -> Iterator[Rebuild]:
+        """Every rebuild of a cascade whose image sorts after `after`, by image name."""
+        for record in self._store.scan(_CASCADES, cascade, prefix=_IMAGE, after=_IMAGE + after):
             yield rebuild_from_json(record.value)
 
     def create(self, header: Header, rebuilds: Sequence[Rebuild]) -> None:
@@ -258,6 +258,10 @@ class Records:
         for listed in self._listed(limit=limit):
             if listed.header is not None:
                 yield listed.header.value
+
+    def listed(self, *, after: str = "") -> Iterator[Listed]:
+        """The newest cascades first, those whose `row` sorts after `after`, read as the caller goes on."""
+        return self._listed(after=after)
 
     # Removing.
 

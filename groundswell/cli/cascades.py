@@ -3,21 +3,18 @@
 import time
 from collections.abc import Iterable
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.live import Live
 from rich.table import Table
 
+from groundswell.cascade.kept import Kept
 from groundswell.cascade.model import Rebuild
 from groundswell.cascade.records import Header, Phase, Records
 from groundswell.cascade.view import rows, short, to_json
 from groundswell.cli.common import Json, cell, console, print_json
 from groundswell.cli.progress import frame, print_whole, whole
-from groundswell.errors import NotFoundError
-
-if TYPE_CHECKING:
-    from groundswell.cascade.archive import Archive
 
 _REFRESH = 0.5
 _NONE_YET = "no cascades yet: one begins when a base that images stand on is pushed"
@@ -53,45 +50,19 @@ def cascades(
         return
     if archived or (watch and image):
         raise InputError("--archived lists, --watch follows a whole cascade; leave out what does not go with it")
-    kept = _Kept(app.engine.records, app.archive, cascade)
+    kept = Kept(app.engine.records, app.archive, cascade)
     if image is not None:
         _show(kept.rebuild(image), as_json=as_json)
         return
     if watch and not kept.archived:
         follow(app.engine.records, cascade)
-    header, states = kept.header(), kept.rebuilds()
+    header, states = kept.header(), list(kept.rebuilds())
     if as_json:
         print_json({**to_json(header, states, now=time.time()), "archived": kept.archived})
     elif not watch or kept.archived:
         print_whole(console, header, states, now=time.time())
         if kept.archived:
             console.print("from the archive: nothing more can be done to it", soft_wrap=True)
-
-
-class _Kept:
-    """A cascade, from its records or from what the archive keeps. Raises NotFoundError when neither has it."""
-
-    def __init__(self, records: Records, archive: "Archive", cascade: str) -> None:
-        self._records = records
-        self._archive = archive
-        self._cascade = cascade
-        self._old = archive.header(cascade) if not records.has(cascade) else None
-        self.archived = self._old is not None
-
-    def header(self) -> Header:
-        return self._old or self._records.header(self._cascade).value
-
-    def rebuilds(self) -> list[Rebuild]:
-        return list((self._archive if self.archived else self._records).rebuilds(self._cascade))
-
-    def rebuild(self, image: str) -> Rebuild:
-        if not self.archived:
-            self.header()  # says so when there is no such cascade
-            return self._records.rebuild(self._cascade, image).value
-        for state in self.rebuilds():
-            if state.image == image:
-                return state
-        raise NotFoundError(f"no image {image} in cascade {self._cascade} as the archive keeps it")
 
 
 def _show(state: Rebuild, *, as_json: bool) -> None:

@@ -25,6 +25,7 @@ from groundswell.cli import (
     runs,
     scan,
     stale,
+    token,
     verify,
     wait,
     why,
@@ -56,6 +57,7 @@ app.add_typer(policy.app, name="policy")
 app.add_typer(runs.app, name="runs")
 app.add_typer(freeze.app, name="freeze")
 app.add_typer(drift.app, name="drift")
+app.add_typer(token.app, name="token")
 app.command("cascades")(cascades.cascades)
 app.command("replay")(replay.replay)
 app.command("cancel")(replay.cancel)

@@ -13,7 +13,7 @@ from groundswell.clock import Clock
 from groundswell.errors import ConflictError, InputError
 from groundswell.lineage.model import Registration
 from groundswell.scan.policy import Level, Merged, Policy, merge, policy
-from groundswell.store.port import Documents, Put, Record
+from groundswell.store.port import ANY, Documents, Put, Record
 
 type Document = Mapping[str, Any]
 """As stored: `version`, `global`, `teams`, `vex` (each `file`, `expires` and the OpenVEX `document`), `rings`."""
@@ -31,18 +31,24 @@ class Policies:
 
     def stored(self) -> Document:
         """The document in force; an empty one when none was ever set."""
-        record = self._record()
-        return record.value if record else _NONE
+        return self.seen()[0]
 
-    def set(self, document: Document, *, who: str, why: str) -> bool:
+    def seen(self) -> tuple[Document, str | None]:
+        """The document in force and its ETag; None with an empty one when none was ever set."""
+        record = self._record()
+        return (record.value, record.etag) if record else (_NONE, None)
+
+    def set(self, document: Document, *, who: str, why: str, etag: str | None = ANY) -> bool:
         """Put `document` in force; False when it is already. The audit trail is written first.
 
-        Raises InputError without a reason, ConflictError when somebody else set one meanwhile, PermanentError when
-        it is too large to store.
+        `etag` is what the caller saw (ANY: whatever is there). Raises InputError without a reason, ConflictError
+        when somebody else set one meanwhile, PermanentError when it is too large to store.
         """
         if not why.strip():
             raise InputError("setting a policy needs a reason: --reason TEXT")
         record = self._record()
+        if etag not in (ANY, record.etag if record else None):
+            raise ConflictError("the policy is not as you saw it; look at it, then set yours again")
         if record is not None and record.value == document:
             return False
         audit.record(

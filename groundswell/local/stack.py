@@ -19,7 +19,9 @@ from pathlib import Path
 from typing import Self
 
 from graph.reference import Reference
-from groundswell import printable, settings
+from groundswell import clock, printable, settings
+from groundswell.access.principal import Role
+from groundswell.access.tokens import TokenBook
 from groundswell.errors import PermanentError, TemporaryError
 from groundswell.local import clusters, git, scanning, trivy
 from groundswell.local.acr.service import AcrLookalike
@@ -35,6 +37,7 @@ from groundswell.local.tasks.model import Limits, RegistryAccess
 from groundswell.local.tasks.service import AcrTasks
 from groundswell.settings import AcrRegistry
 from groundswell.sign import key_file
+from groundswell.store.connect import open_store
 from groundswell.wiring import App
 
 CLUSTER = "local"
@@ -45,6 +48,8 @@ _TASKS = AcrRegistry(
     name="localhost",
     webhook="groundswell",
 )
+_TOKEN = "local stack"
+_TOKEN_SECONDS = 90 * 86_400.0
 _READY_SECONDS = 60.0
 _STOP_SECONDS = 75.0
 
@@ -86,7 +91,7 @@ class Stack:
         self.identity = Identity()
         self.webhook_secret = secrets.token_urlsafe(24)
         self.admin_password = secrets.token_urlsafe(24)
-        self.function_key = secrets.token_urlsafe(24)
+        self.api_token = ""
         self.cluster_token = secrets.token_urlsafe(24)
         self.repositories = folder / "git"  # bare ones, served by their names
         self.settings_file = folder / "local.settings.json"
@@ -191,6 +196,21 @@ class Stack:
             REQUESTS_CA_BUNDLE=str(self.certificates.ca),
             PYTHON_THREADPOOL_THREAD_COUNT="32",
         )
+        self.api_token = self._new_token()
+
+    def _new_token(self) -> str:
+        """An admin's API token, in place of the one of the last time."""
+        store = open_store(settings.parse(self._values))
+        try:
+            tokens = TokenBook(store, clock.now)
+            for old in list(tokens.each()):
+                if old.name == _TOKEN and old.revoked_at is None:
+                    tokens.revoke(old.id, who=_TOKEN, why="the stack was started again")
+            return tokens.create(
+                _TOKEN, roles=[Role.ADMIN], seconds=_TOKEN_SECONDS, who=_TOKEN, why="the stack was started"
+            )[1]
+        finally:
+            store.close()
 
     def _write_settings(self, **values: str) -> None:
         self._values = {"FUNCTIONS_WORKER_RUNTIME": "python", **values}
@@ -239,7 +259,7 @@ class Stack:
         log = self._closing.enter_context((self.folder / "host.log").open("w", encoding="utf-8"))
         self._host = subprocess.Popen(
             [*command, "--settings", str(self.settings_file)],
-            env={**self.environment(), "GROUNDSWELL_FUNCTION_KEY": self.function_key},
+            env=self.environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,

@@ -89,7 +89,7 @@ def show(stack: Stack, link: Path) -> None:
     registry, authority = stack.registry.login_server, os.path.relpath(stack.certificates.ca)
     say(f"settings                {os.path.relpath(link)} (found by `groundswell` in this folder)")
     say(f"registry login          admin, password: {stack.admin_password}")
-    say(f"API key                 {stack.function_key} (header x-functions-key)")
+    say(f"API token               {stack.api_token} (Authorization: Bearer ...)")
     say(f"registry certificate    {authority}")
     say(f"log of the product      {os.path.relpath(stack.folder / 'host.log')}")
     say("")

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import requests
 
+from groundswell.access.principal import Role
+from groundswell.access.tokens import TokenBook
 from groundswell.build.port import Source
 from groundswell.cascade.push import Result
 from groundswell.clock import now
@@ -25,10 +27,11 @@ from tests.support.oci import image
 pytestmark = pytest.mark.stack
 
 SECRET = "a webhook secret"
-KEY = "a function key"
 EXPECTED = {
     "api": ("httpTrigger", "api/{*path}"),
     "acr_webhook": ("httpTrigger", "webhooks/acr"),
+    "event_grid": ("httpTrigger", "webhooks/event-grid"),
+    "distribution": ("httpTrigger", "webhooks/distribution"),
     "healthz": ("httpTrigger", "healthz"),
     "pushes": ("queueTrigger", "pushes"),
     "rebuilds": ("queueTrigger", "rebuilds"),
@@ -64,7 +67,7 @@ def test_the_worker_library_indexes_every_function() -> None:
         if trigger["type"] == "queueTrigger":
             assert trigger["connection"] == "GROUNDSWELL_STORE"
         if function["name"] == "api":
-            assert str(trigger["authLevel"]).lower() == "function"
+            assert str(trigger["authLevel"]).lower() == "anonymous"
     assert found == EXPECTED
 
 
@@ -75,14 +78,19 @@ class App:
         self.host = host
         self.acr = acr
         self.store = store
+        self.token = TokenBook(store, now).create(
+            "tests", roles=[Role.ADMIN], seconds=3600, who="test", why="test"
+        )[1]
 
     def post(self, body: bytes | dict[str, object], secret: str | None = SECRET) -> requests.Response:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         headers = {"Content-Type": "application/json"} | ({"X-Secret": secret} if secret is not None else {})
         return requests.post(f"{self.host.address}/webhooks/acr", data=data, headers=headers, timeout=10)
 
-    def api(self, method: str, path: str, *, key: str | None = KEY, **rest: Any) -> requests.Response:
-        headers = {**rest.pop("headers", {}), **({"x-functions-key": key} if key is not None else {})}
+    def api(self, method: str, path: str, *, token: str | None = "", **rest: Any) -> requests.Response:
+        """`token` None sends none, "" a good one."""
+        given = self.token if token == "" else token
+        headers = {**rest.pop("headers", {}), **({"Authorization": f"Bearer {given}"} if given else {})}
         url = f"{self.host.address}/api/v1{path}"
         return requests.request(method, url, headers=headers, timeout=30, **rest)
 
@@ -128,16 +136,16 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
             "GROUNDSWELL_SETTLE_SECONDS": "0",
             "GROUNDSWELL_WEBHOOK_HEADER": "X-Secret",
             "GROUNDSWELL_WEBHOOK_SECRET": SECRET,
-            "GROUNDSWELL_FUNCTION_KEY": KEY,
             "GROUNDSWELL_ARM_ENDPOINT": "https://localhost:1",
             "IDENTITY_ENDPOINT": f"http://127.0.0.1:{port}/msi/token",
             "IDENTITY_HEADER": identity.header,
             "REQUESTS_CA_BUNDLE": str(acr.certificates.ca),
         }
         with HostProcess(folder, values) as host:
-            yield App(host, acr, store)
+            running = App(host, acr, store)
+            yield running
         assert SECRET not in host.log
-        assert KEY not in host.log
+        assert running.token not in host.log
     store.close()
 
 
@@ -189,9 +197,9 @@ def test_an_image_over_the_api(app: App) -> None:
         "labels": {"tier": "gold", "zone": "a"},
         "dockerfile_content": f"FROM {reference}\n",
     }
-    for key in (None, "", "wrong"):
-        assert app.api("GET", path, key=key).status_code == 401
-        assert app.api("PUT", path, key=key, json=body).status_code == 401
+    for token in (None, "wrong", app.token + "x"):
+        assert app.api("GET", path, token=token).status_code == 401
+        assert app.api("PUT", path, token=token, json=body).status_code == 401
     missing = app.api("GET", path)
     assert (missing.status_code, missing.headers["Content-Type"]) == (404, "application/problem+json")
 
@@ -273,3 +281,46 @@ def test_it_drains_on_sigterm(tmp_path: Path) -> None:
     with host:
         assert requests.get(f"{host.address}/healthz", timeout=10).ok
         assert host.stop() == 0
+
+
+def test_event_grid_and_a_distribution_registry(app: App) -> None:
+    address, secret = f"{app.host.address}/webhooks", {"X-Secret": SECRET}
+    asked = requests.options(
+        f"{address}/event-grid", headers={"WebHook-Request-Origin": "eventgrid.azure.net"}, timeout=10
+    )
+    assert (asked.status_code, asked.headers["WebHook-Allowed-Origin"]) == (200, "eventgrid.azure.net")
+    data = app.event("nobody/grid")
+    cloud = {"specversion": "1.0", "id": "c", "source": "/x", "type": "ImagePushed", "data": data}
+    headers = {**secret, "Content-Type": "application/cloudevents+json"}
+    sent = requests.post(f"{address}/event-grid", data=json.dumps(cloud), headers=headers, timeout=10)
+    assert (sent.status_code, sent.json()) == (200, {"queued": 1, "ignored": 0})
+    code = {"validationCode": "512d38b6"}
+    topic = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ContainerRegistry/registries/acr"
+    kind = "Microsoft.EventGrid.SubscriptionValidationEvent"
+    valid = requests.post(
+        f"{address}/event-grid",
+        json=[{"id": "v", "topic": topic, "eventType": kind, "data": code}],
+        headers={"aeg-event-type": "SubscriptionValidation"},
+        timeout=10,
+    )
+    assert (valid.status_code, valid.json()) == (200, {"validationResponse": "512d38b6"})
+    target = {**data["target"], "mediaType": "application/vnd.oci.image.manifest.v1+json"}  # type: ignore[dict-item]
+    noted = requests.post(
+        f"{address}/distribution", json={"events": [{**data, "target": target}]}, headers=secret, timeout=10
+    )
+    assert (noted.status_code, noted.json()) == (202, {"queued": 1, "ignored": 0, "refused": []})
+    assert app.until(
+        lambda: (
+            {"event grid", "notification"}
+            <= {record.value["source"] for record in app.store.scan("pushes", "pushes")}
+        )
+    )
+
+
+def test_an_act_over_the_api_is_done_once(app: App) -> None:
+    body = {"reference": str(app.acr.reference("nobody/asked:1")), "reason": "its webhook was lost"}
+    key = {"Idempotency-Key": "e2e"}
+    first = app.api("POST", "/pushes", json=body, headers=key)
+    again = app.api("POST", "/pushes", json=body, headers=key)
+    assert (first.status_code, again.status_code) == (202, 202)
+    assert (again.json(), again.headers["Idempotency-Replayed"]) == (first.json(), "true")

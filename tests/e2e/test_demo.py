@@ -76,10 +76,10 @@ def test_the_stack_stays_up_until_it_is_told_to_stop(
     addresses = dict(line.split(maxsplit=1) for line in lines if "http" in line and "azure" not in line)
     answer = requests.get(f"{addresses['functions'].strip()}/healthz", timeout=10)
     assert answer.json() == {"status": "ok"}
-    (key,) = [line.split()[2] for line in lines if line.startswith("API key")]
+    (token,) = [line.split()[2] for line in lines if line.startswith("API token")]
     images = f"{addresses['functions'].strip()}/api/v1/lineage/images"
     assert requests.get(images, timeout=10).status_code == 401
-    assert requests.get(images, headers={"x-functions-key": key}, timeout=10).json()["images"] == []
+    assert requests.get(images, headers={"Authorization": f"Bearer {token}"}, timeout=10).json()["images"] == []
     settings = Path(environment["GROUNDSWELL_HOME"]) / "local.settings.json"
     assert settings.exists()
     listed = subprocess.run(

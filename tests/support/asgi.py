@@ -20,6 +20,9 @@ class Client:
     def put(self, path: str, **rest: Any) -> httpx.Response:
         return self.request("PUT", path, **rest)
 
+    def post(self, path: str, **rest: Any) -> httpx.Response:
+        return self.request("POST", path, **rest)
+
     def delete(self, path: str, **rest: Any) -> httpx.Response:
         return self.request("DELETE", path, **rest)
 

@@ -208,3 +208,14 @@ def test_a_policy_of_some_age_will_do_where_the_caller_says_so(tmp_path: Path) -
     put("CRITICAL", mine)  # what this process changed, it sees at once
     assert severity(30.0) is Severity.CRITICAL
     store.close()
+
+
+def test_a_policy_is_set_on_what_was_seen(policies: Policies) -> None:
+    assert policies.seen()[1] is None
+    with pytest.raises(ConflictError):
+        policies.set(read("version: 1\n"), who="ann", why="x", etag="seen")
+    assert policies.set(read("version: 1\n"), who="ann", why="x", etag=None)
+    _, etag = policies.seen()
+    with pytest.raises(ConflictError):
+        policies.set(read("version: 1\nglobal: {severity: LOW}\n"), who="ann", why="x", etag=None)
+    assert policies.set(read("version: 1\nglobal: {severity: LOW}\n"), who="ann", why="x", etag=etag)

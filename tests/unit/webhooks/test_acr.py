@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from groundswell.cascade.push import Push
-from groundswell.webhook import FieldError, Ignored, authentic, parse
+from groundswell.webhooks.acr import Ignored, parse
+from groundswell.webhooks.events import FieldError, authentic
 
 DIGEST = "sha256:" + "a" * 64
 EVENT = {

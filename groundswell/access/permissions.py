@@ -1,0 +1,55 @@
+"""Which role each operation of the API needs: the one table. What is not in it nobody may do."""
+
+from collections.abc import Mapping
+
+from groundswell.access.principal import ForbiddenError, Principal, Role
+
+_R, _W, _O, _A = Role.READER, Role.REGISTRAR, Role.OPERATOR, Role.ADMIN
+
+PERMISSIONS: Mapping[str, Role | None] = {
+    "show_health": None,  # anybody's
+    "show_me": _R,
+    "list_images": _R,
+    "show_image": _R,
+    "show_history": _R,
+    "put_image": _W,  # and of the own teams' only: see registering.py
+    "delete_image": _W,
+    "show_impact": _R,
+    "show_stale": _R,
+    "list_pushes": _R,
+    "report_push": _O,
+    "list_cascades": _R,
+    "show_cascade": _R,
+    "list_rebuilds": _R,
+    "show_rebuild": _R,
+    "show_log": _R,
+    "explain_image": _R,
+    "explain_rebuild": _R,
+    "replay": _O,
+    "cancel": _O,
+    "hold": _O,
+    "release": _O,
+    "approve": _O,
+    "list_freezes": _R,
+    "show_freeze": _R,
+    "put_freeze": _O,
+    "delete_freeze": _O,
+    "show_policy": _R,
+    "show_policy_of_image": _R,
+    "put_policy": _A,
+    "list_audit": _R,
+}
+"""By the name of the operation (its function in groundswell/api)."""
+
+
+def is_open(operation: str) -> bool:
+    """Whether anybody may do it, unknown ones included."""
+    return operation in PERMISSIONS and PERMISSIONS[operation] is None
+
+
+def check(principal: Principal, operation: str) -> None:
+    """Raises ForbiddenError unless the principal may do it."""
+    role = PERMISSIONS.get(operation)
+    if role is None or not principal.has(role):
+        has = ", ".join(sorted(principal.roles)) or "none"
+        raise ForbiddenError(f"this needs the role {role or 'of nobody'}; {principal.name} has: {has}")

@@ -1,0 +1,108 @@
+"""A registrar registers images of the own teams, and crosses into no other team's, by no field of the body."""
+
+from typing import Any
+
+import pytest
+
+from groundswell.access.principal import Role
+from groundswell.errors import ConflictError
+from tests.support.world import World
+from tests.unit.api.conftest import Api, sent, token
+
+WORKLOAD = {"cluster": "c", "namespace": "n", "kind": "Deployment", "name": "web", "container": "app"}
+OWN, THEIRS = "/lineage/images/shop/web", "/lineage/images/bank/core"
+
+
+@pytest.fixture
+def registrar(world: World) -> str:
+    return token(world, Role.REGISTRAR, teams=["shop", "stall"])
+
+
+@pytest.fixture
+def theirs(api: Api) -> dict[str, Any]:
+    body = sent(owner="bank", deployments=[WORKLOAD])
+    assert api.put(THEIRS, json=body).status_code == 201
+    return body
+
+
+def test_the_own_teams_images(api: Api, registrar: str) -> None:
+    assert api.put(OWN, token=registrar, json=sent(owner="shop")).status_code == 201
+    assert api.put(OWN, token=registrar, json=sent(owner="stall", tags=["2"])).status_code == 200
+    assert api.get(OWN, token=registrar).json()["owner"] == "stall"
+    assert api.delete(f"{OWN}?reason=old", token=registrar).status_code == 204
+
+
+@pytest.mark.parametrize("query", ["", "?dry_run=true"])
+def test_of_no_other_team_and_of_none(api: Api, world: World, registrar: str, query: str) -> None:
+    for owner in ("bank", "", None, "SHOP", "shop "):
+        answer = api.put(f"{OWN}{query}", token=registrar, json=sent(owner=owner))
+        assert answer.status_code == 403
+        assert "shop, stall" in answer.json()["detail"]
+    assert world.app.catalog.registrations() == ()
+
+
+def test_another_teams_image_is_neither_taken_nor_changed_nor_removed(
+    api: Api, world: World, registrar: str, theirs: dict[str, Any]
+) -> None:
+    before = world.app.catalog.stored("bank/core")
+    assert api.put(THEIRS, token=registrar, json=theirs).status_code == 403
+    assert api.put(THEIRS, token=registrar, json=sent(owner="shop")).status_code == 403
+    assert api.put(f"{THEIRS}?dry_run=true", token=registrar, json=sent(owner="shop")).status_code == 403
+    assert api.delete(f"{THEIRS}?reason=x", token=registrar).status_code == 403
+    assert world.app.catalog.stored("bank/core") == before
+
+
+def test_an_own_image_is_not_given_away(api: Api, registrar: str) -> None:
+    assert api.put(OWN, token=registrar, json=sent(owner="shop")).status_code == 201
+    assert api.put(OWN, token=registrar, json=sent(owner="bank")).status_code == 403
+
+
+@pytest.mark.usefixtures("theirs")
+def test_nothing_is_pushed_to_another_teams_repository(api: Api, registrar: str) -> None:
+    body = sent(owner="shop", repository="bank/core", tags=["9"])
+    answer = api.put(OWN, token=registrar, json=body)
+    assert answer.status_code == 403
+    assert "repository bank/core is pushed to by bank/core" in answer.json()["detail"]
+    assert api.put(OWN, json=body).status_code == 201  # an admin may
+
+
+@pytest.mark.usefixtures("theirs")
+@pytest.mark.parametrize("changes", [{}, {"container": "sidecar"}, {"environment": "prod"}])
+def test_nothing_is_rolled_out_to_another_teams_workload(api: Api, registrar: str, changes: dict[str, str]) -> None:
+    body = sent(owner="shop", deployments=[{**WORKLOAD, **changes}])
+    answer = api.put(OWN, token=registrar, json=body)
+    assert answer.status_code == 403
+    assert "runs bank/core" in answer.json()["detail"]
+    own = sent(owner="shop", deployments=[{**WORKLOAD, "namespace": "shop"}])
+    assert api.put(OWN, token=registrar, json=own).status_code == 201
+
+
+def test_whose_it_is_may_not_change_in_between(
+    api: Api, world: World, registrar: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert api.put(OWN, token=registrar, json=sent(owner="shop")).status_code == 201
+    register = world.app.catalog.register
+
+    def late(*args: Any, etags: Any, **rest: Any) -> Any:
+        monkeypatch.undo()
+        api.put(OWN, json=sent(owner="bank"))
+        return register(*args, etags=etags, **rest)
+
+    monkeypatch.setattr(world.app.catalog, "register", late)
+    answer = api.put(OWN, token=registrar, json=sent(owner="shop", tags=["2"]))
+    assert answer.status_code == 409
+    assert world.app.catalog.registration("shop/web").owner == "bank"
+
+
+def test_an_admin_comes_last_and_wins(api: Api, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    register, calls = world.app.catalog.register, []
+
+    def busy(*args: Any, **rest: Any) -> Any:
+        calls.append(rest["etags"])
+        if len(calls) == 1:
+            raise ConflictError("somebody else was faster")
+        return register(*args, **rest)
+
+    monkeypatch.setattr(world.app.catalog, "register", busy)
+    assert api.put(OWN, json=sent()).status_code == 201
+    assert calls == [{}, {}]
