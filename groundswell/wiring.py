@@ -29,6 +29,7 @@ from groundswell.cascade.orphans import Orphans
 from groundswell.cascade.planning import Planner
 from groundswell.cascade.polling import pause
 from groundswell.cascade.push import Push, of_an_image, queue
+from groundswell.cascade.rebases import Rebases
 from groundswell.cascade.reconcile import Reconcile
 from groundswell.cascade.repeats import Repeats
 from groundswell.cascade.retention import Policy, Retention
@@ -193,15 +194,12 @@ class App:
         )
 
     def _works(self) -> Mapping[Kind, Work]:
+        good = GoodBook(self.store)
         stages = Stages(
             catalog=self.catalog,
             bases=self.bases,
-            repeats=Repeats(
-                revisions=self.revisions,
-                registry=self.registry,
-                good=GoodBook(self.store),
-                clock=self.clock,
-            ),
+            repeats=Repeats(revisions=self.revisions, registry=self.registry, good=good, clock=self.clock),
+            rebases=Rebases(registry=self.registry, good=good),
             registry=self.registry,
             builder=self.builder,
             gate=self.gate,

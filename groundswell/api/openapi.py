@@ -34,6 +34,7 @@ _IMAGE: Json = {
         }
     ],
     "approval": "required",
+    "strategy": "rebase-then-rebuild",
     "runtime": "contoso.azurecr.io/mirror/debian:12",
     "build": ["docker.io/library/golang:1.26"],
     "frontend": None,

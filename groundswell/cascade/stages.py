@@ -6,7 +6,7 @@ the second time harmless.
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from graph.reference import Reference
 from groundswell import printable
@@ -30,6 +30,7 @@ from groundswell.cascade.model import (
     Outcome,
     Outdated,
     Promoted,
+    Rebased,
     Rebuild,
     RolledOut,
     Rollout,
@@ -41,6 +42,7 @@ from groundswell.cascade.model import (
     TagMoved,
     Verified,
 )
+from groundswell.cascade.rebases import Rebases
 from groundswell.cascade.repeats import Repeats
 from groundswell.clock import Clock
 from groundswell.deploy.port import Deployer, Health, Workload
@@ -64,6 +66,7 @@ class Stages:
         catalog: Catalog,
         bases: BaseBook,
         repeats: Repeats,
+        rebases: Rebases,
         registry: Registry,
         builder: Builder,
         gate: Gate,
@@ -75,6 +78,7 @@ class Stages:
         self._catalog = catalog
         self._bases = bases
         self._repeats = repeats
+        self._rebases = rebases
         self._registry = registry
         self._builder = builder
         self._gate = gate
@@ -98,7 +102,11 @@ class Stages:
     # build
 
     def build(self, _: Command, state: Rebuild) -> Event:
-        """Start the run under a name of its own: started twice, it runs once. Or find that it need not be."""
+        """Start the run under a name of its own: started twice, it runs once. Or find that it need not be.
+
+        Or rebase, which gives the same digest each time. What a person forced, and what has failed its proof once,
+        is built.
+        """
         image = self._catalog.registration(state.image)
         spec = to_json(image)
         built_on = {
@@ -114,6 +122,17 @@ class Stages:
                 spec=spec,
                 inputs=look.kept(),
             )
+        refused = ""
+        if image.rebases and not (state.forced or state.no_cache):
+            try:
+                digest, made_of = self._rebases.rebase(image, state, look)
+            except PermanentError as exc:
+                refused = str(exc)
+            else:
+                onto = f"{image.runtime}@{look.at[image.runtime or '']}"
+                return Rebased(
+                    at=self._clock(), digest=digest, onto=onto, built_on=built_on, spec=spec, inputs=made_of
+                )
         run = self._builder.start(
             BuildRequest(
                 name=run_name(state),
@@ -130,7 +149,9 @@ class Stages:
             )
         )
         inputs = look.kept(run)
-        return RunStarted(at=self._clock(), run=run.id, built_on=built_on, spec=spec, inputs=inputs)
+        return RunStarted(
+            at=self._clock(), run=run.id, built_on=built_on, spec=spec, inputs=inputs, refused=refused
+        )
 
     def observe(self, _: Command, state: Rebuild) -> Event | None:
         image = from_json(state.spec)
@@ -191,7 +212,7 @@ class Stages:
         unchanged = current is not None and same_content(built, current)
         previous = current.digest if current else ""
         if unchanged:
-            self._repeats.note(image, state, previous)
+            self._repeats.note(image, replace(state, proof=proof), previous)
         return Verified(at=self._clock(), proof=proof, previous=previous, unchanged=unchanged)
 
     def _candidate(self, image: Registration, state: Rebuild) -> Image:

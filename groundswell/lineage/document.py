@@ -22,7 +22,7 @@ from jsonschema.validators import extend
 from groundswell.build.port import Source
 from groundswell.deploy.port import Kind, Workload
 from groundswell.errors import InputError
-from groundswell.lineage.model import Registration
+from groundswell.lineage.model import REBUILD, Registration
 
 MAX_BYTES = 4 * 1024 * 1024
 
@@ -240,6 +240,7 @@ def registration(image: Mapping[str, Any], registry: str, source: Mapping[str, s
         labels=image.get("labels", {}),
         gate=image.get("gate", {}),
         approval=image.get("approval"),
+        strategy=image.get("strategy", REBUILD),
         deployments=tuple(
             Workload(
                 cluster=entry["cluster"],

@@ -11,6 +11,8 @@ from groundswell.build.port import Source
 from groundswell.deploy.port import Kind, Workload
 from groundswell.scan.policy import Policy, policy
 
+REBUILD, REBASE, REBASE_THEN_REBUILD = "rebuild", "rebase", "rebase-then-rebuild"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
@@ -18,7 +20,8 @@ class Registration:
 
     `tag_patterns` are globs of tags that it publishes beside the stable ones and never moves (`1.4.*`); `frontend`
     is the image that its Dockerfile names with `# syntax=`; `agent_pool` the ACR agent pool that builds it, None
-    for the registry's own machines; `approval` is "required" when a person must agree to each rollout.
+    for the registry's own machines; `approval` is "required" when a person must agree to each rollout; `strategy`
+    is how it gets onto a new base: one of the three below.
     """
 
     name: str
@@ -40,6 +43,12 @@ class Registration:
     tag_patterns: tuple[str, ...] = ()
     agent_pool: str | None = None
     approval: str | None = None
+    strategy: str = REBUILD
+
+    @property
+    def rebases(self) -> bool:
+        """Whether it is put onto a new runtime base without a build, where that can be done."""
+        return self.strategy in (REBASE, REBASE_THEN_REBUILD)
 
     @property
     def references(self) -> tuple[Reference, ...]:

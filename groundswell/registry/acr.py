@@ -146,7 +146,10 @@ class AcrRegistry:
                 put=put,
             ),
         )
-        _logger.info("rebased", extra={"reference": str(image.with_tag(tag)), "base": str(new), "digest": digest})
+        _logger.info(
+            "rebased",
+            extra={"reference": str(image.without_digest().with_tag(tag)), "base": str(new), "digest": digest},
+        )
         return digest
 
     def untag(self, reference: Reference) -> None:

@@ -47,6 +47,7 @@ def test_a_new_image(api: Api, world: World) -> None:
         "frontend": None,
         "agent_pool": None,
         "approval": None,
+        "strategy": "rebuild",
     }
     (entry,) = entries(world.app.store)
     assert (entry["who"], entry["why"], entry["action"], entry["subject"]) == ("api", "new", "register", "shop/web")
