@@ -26,6 +26,7 @@ from groundswell.cascade.intake import Intake
 from groundswell.cascade.model import Kind
 from groundswell.cascade.operate import Operator
 from groundswell.cascade.orphans import Orphans
+from groundswell.cascade.owed import Owed
 from groundswell.cascade.planning import Planner
 from groundswell.cascade.polling import pause
 from groundswell.cascade.push import Push, of_an_image, queue
@@ -255,6 +256,7 @@ class App:
             durations=self.durations,
             planner=self.planner,
             freezes=self.freezes,
+            owed=Owed(engine=self.engine, operator=self.operator, catalog=self.catalog),
             clock=self.clock,
         )
 
