@@ -15,6 +15,7 @@ from groundswell.attest.attachments import Attachments
 from groundswell.cascade.archive import Archive
 from groundswell.cascade.attesting import Attest
 from groundswell.cascade.basebook import BaseBook
+from groundswell.cascade.cleanup import Cleanup
 from groundswell.cascade.deliveries import LostWebhooks
 from groundswell.cascade.durations import Durations
 from groundswell.cascade.engine import Engine, Work
@@ -23,7 +24,7 @@ from groundswell.cascade.gathering import Gathering
 from groundswell.cascade.gating import Gate
 from groundswell.cascade.goodbook import GoodBook
 from groundswell.cascade.intake import Intake
-from groundswell.cascade.model import Kind
+from groundswell.cascade.model import FORMER, Kind
 from groundswell.cascade.operate import Operator
 from groundswell.cascade.orphans import Orphans
 from groundswell.cascade.owed import Owed
@@ -207,6 +208,7 @@ class App:
             attest=self.attest,
             deployer=self.deployer,
             freezes=self.freezes,
+            keeps_former=self.settings.keep_former > 0,
             clock=self.clock,
         )
         return stages.works()
@@ -215,7 +217,9 @@ class App:
         """Queue a push durably, unless we made it; nothing else is done, or imported, while the sender waits."""
         if not of_an_image(push):
             return  # each promotion sends several, for what it attaches
-        if self.bases.own(f"{push.registry}/{push.repository}:{push.tag}", push.digest):
+        if push.tag.startswith(FORMER) or self.bases.own(
+            f"{push.registry}/{push.repository}:{push.tag}", push.digest
+        ):
             return  # the history of its rebuild tells of it
         queue(self.store, push, delay=pause(push.tag, self.settings.poll_seconds))
 
@@ -299,6 +303,18 @@ class App:
                 archive=self.settings.archive,
                 archived=self.settings.keep_archive_days * days,
             ),
+            clock=self.clock,
+        )
+
+    @cached_property
+    def cleanup(self) -> Cleanup:
+        return Cleanup(
+            registry=self.registry,
+            catalog=self.catalog,
+            records=self.engine.records,
+            deployer=lambda: self.deployer,
+            keep=self.settings.keep_candidates_days * 86_400.0,
+            formers=self.settings.keep_former,
             clock=self.clock,
         )
 

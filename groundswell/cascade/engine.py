@@ -449,7 +449,7 @@ class Engine:
         return self._pools.places()
 
     def room(self, image: str) -> bool:
-        """Whether an image could be built at once, in nobody's way. Raises NotFoundError when it is unregistered."""
+        """Whether an image could be built at once, in nobody's way. Raises NotFoundError when there is none."""
         return self._pools.room(self._pools.name(self._agent_pool(image)))
 
     def in_line(self, state: Rebuild) -> bool:

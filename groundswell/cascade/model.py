@@ -153,9 +153,23 @@ CANDIDATE = "gs-"
 """What the tags of candidates begin with, and no stable tag may."""
 
 
+FORMER = f"{CANDIDATE}former-"
+"""What the tags begin with that keep what was stable before."""
+
+
+def image_mark(image: str) -> str:
+    """Stands for an image in tags of ours: several images may share a repository."""
+    return hashlib.sha256(image.encode()).hexdigest()[:10]
+
+
 def candidate_mark(cascade: str, image: str) -> str:
     """What the tags of an image's candidates begin with in one cascade."""
-    return f"{CANDIDATE}{cascade}-{hashlib.sha256(image.encode()).hexdigest()[:10]}-"
+    return f"{CANDIDATE}{cascade}-{image_mark(image)}-"
+
+
+def former_tag(image: str, digest: str) -> str:
+    """The tag that keeps what was stable before: untagged, a registry may delete it."""
+    return f"{FORMER}{image_mark(image)}-{digest.partition(':')[2][:16]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

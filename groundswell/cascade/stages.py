@@ -5,7 +5,8 @@ the second time harmless.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import asdict, replace
 
 from graph.reference import Reference
@@ -41,12 +42,13 @@ from groundswell.cascade.model import (
     StageFailed,
     TagMoved,
     Verified,
+    former_tag,
 )
 from groundswell.cascade.rebases import Rebases
 from groundswell.cascade.repeats import Repeats
 from groundswell.clock import Clock
 from groundswell.deploy.port import Deployer, Health, Workload
-from groundswell.errors import PermanentError, TemporaryError
+from groundswell.errors import NotFoundError, PermanentError, TemporaryError
 from groundswell.lineage.catalog import Catalog
 from groundswell.lineage.model import Registration, from_json, to_json
 from groundswell.registry.chain import prove, same_content
@@ -73,6 +75,7 @@ class Stages:
         attest: Attest,
         deployer: Deployer,
         freezes: FreezeBook,
+        keeps_former: bool,
         clock: Clock,
     ) -> None:
         self._catalog = catalog
@@ -85,6 +88,7 @@ class Stages:
         self._attest = attest
         self._deployer = deployer
         self._freezes = freezes
+        self._keeps_former = keeps_former
         self._clock = clock
 
     def works(self) -> dict[Kind, Work]:
@@ -254,8 +258,8 @@ class Stages:
     def promote(self, _: Command, state: Rebuild) -> Event:
         """Stable tags to the candidate, unless they are there already; all that it rests on is attached before.
 
-        The bases' book is written first, so that our own push is known as ours. It holds what something stands on,
-        or runs.
+        What they pointed to gets a tag before they move, so that there is a way back. The bases' book is written
+        then, so that our own push is known as ours. It holds what something stands on, or runs.
         """
         image = from_json(state.spec)
         if not state.verdict.get("passed") or state.verdict.get("digest") != state.candidate:
@@ -264,12 +268,10 @@ class Stages:
         if now not in (state.previous, state.candidate):
             return TagMoved(at=self._clock(), digest=now)
         self._attest.promotion(image, state)
-        behind = [
-            now != state.candidate,
-            *(self._registry.digest(r) != state.candidate for r in image.references[1:]),
-        ]
-        tags = tuple(tag for tag, moves in zip(image.tags, behind, strict=True) if moves)
+        at = [now, *(self._registry.digest(reference) for reference in image.references[1:])]
+        tags = tuple(tag for tag, digest in zip(image.tags, at, strict=True) if digest != state.candidate)
         if tags:
+            self._keep({digest for digest in at if digest and digest != state.candidate}, image)
             names = [str(reference) for reference in image.references]
             with self._catalog.lineage(age=_LINEAGE_AGE) as lineage:
                 bases = names if image.deployments else [name for name in names if lineage.stood_on(name)]
@@ -279,6 +281,12 @@ class Stages:
         scans = self._gate.held(image.name, state.candidate)
         self._repeats.note(image, state, state.candidate, scans=scans)
         return Promoted(at=self._clock(), digest=state.candidate, deploys=bool(image.deployments))
+
+    def _keep(self, formers: Collection[str], image: Registration) -> None:
+        """Tags of their own for what stable tags are about to leave."""
+        for digest in sorted(formers) if self._keeps_former else ():
+            with suppress(NotFoundError):  # gone by now: nothing is left to keep
+                self._registry.promote(_reference(image, digest=digest), [former_tag(image.name, digest)])
 
     # deploy
 

@@ -156,7 +156,7 @@ class AcrRegistry:
         """See `Registry.untag`. Needs the role AcrDelete."""
         if reference.tag is None or reference.digest is not None:
             raise PermanentError(f"{reference} is not a tag: only tags are taken away, never what they point at")
-        with translated(str(reference)):
+        with translated(str(reference), roles="AcrPull, AcrPush and AcrDelete"):
             self._client(reference.registry).delete_tag(reference.repository, reference.tag)
         _logger.info("untagged", extra={"reference": str(reference)})
 

@@ -126,7 +126,7 @@ class FakeRegistry:
         return tuple(
             Tag(name=tag.rpartition(":")[2], digest=self.tags[tag])
             for tag in newest
-            if tag.startswith(f"{registry}/{repository}:")
+            if tag in self.tags and tag.startswith(f"{registry}/{repository}:")
         )
 
     def untagged(self, registry: str, repository: str, limit: int) -> tuple[str, ...]:
