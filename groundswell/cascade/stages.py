@@ -276,6 +276,10 @@ class Stages:
             with self._catalog.lineage(age=_LINEAGE_AGE) as lineage:
                 bases = names if image.deployments else [name for name in names if lineage.stood_on(name)]
             self._bases.promoting(names, before=now, digest=state.candidate, cascade=state.cascade, bases=bases)
+            # Looked at once more: a registry takes no condition with a tag, so what is left is one request wide.
+            meanwhile = self._registry.digest(image.references[0]) or ""
+            if meanwhile not in (now, state.candidate):
+                return TagMoved(at=self._clock(), digest=meanwhile)
             self._registry.promote(_reference(image, digest=state.candidate), tags)
         # Before it is said to be promoted: a crash in between brings the command back, and both are done again.
         scans = self._gate.held(image.name, state.candidate)
