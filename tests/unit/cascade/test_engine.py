@@ -4,6 +4,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -493,6 +494,7 @@ def test_a_promotion_looks_first(make_world: MakeWorld, monkeypatch: pytest.Monk
     world = make_world(Registration(**{**_fields(image), "tags": ("1", "1.4", "latest")}))
     world.push_base()
     scan = take(world, Kind.SCAN)
+    vars(world.app)["settings"] = replace(world.app.settings, keep_former=0)
 
     def half(candidate: Any, tags: Any) -> None:
         world.registry._tag(candidate.without_digest().with_tag(tags[0]), candidate.digest)
