@@ -104,6 +104,11 @@ def take(world: World, kind: Kind) -> str:
     pytest.fail(f"no message to {kind}")
 
 
+def keep_no_former(world: World) -> None:
+    """Then the only tags that a promotion puts are the stable ones."""
+    vars(world.app)["settings"] = replace(world.app.settings, keep_former=0)
+
+
 def drain(world: World, app: App | None = None) -> None:
     """Deliver what there is by another instance, redeliveries said to be such."""
     for _ in range(20_000):
@@ -492,9 +497,9 @@ def test_the_header_counts_right_between_instances(make_world: MakeWorld) -> Non
 def test_a_promotion_looks_first(make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     image = registration("top", BASE)
     world = make_world(Registration(**{**_fields(image), "tags": ("1", "1.4", "latest")}))
+    keep_no_former(world)
     world.push_base()
     scan = take(world, Kind.SCAN)
-    vars(world.app)["settings"] = replace(world.app.settings, keep_former=0)
 
     def half(candidate: Any, tags: Any) -> None:
         world.registry._tag(candidate.without_digest().with_tag(tags[0]), candidate.digest)
@@ -548,6 +553,7 @@ def test_a_tag_that_is_about_to_move_is_not_taken_for_a_missed_push(
 ) -> None:
     world = make_world(registration("top", BASE), registration("app", ref("top")))
     before = world.registry.tags[ref("top")]
+    keep_no_former(world)
     world.push_base()
     scan = take(world, Kind.SCAN)
 
