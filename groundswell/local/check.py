@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from graph.reference import Reference
-from groundswell.cascade.model import Rebuild, Status
+from groundswell.cascade.model import FORMER, Rebuild, Status
 from groundswell.lineage.model import Registration
 from groundswell.local import scenario
 from groundswell.local.acr.journal import Entry
@@ -97,7 +97,10 @@ class Checks:
         return {
             notice.digest
             for notice in self._notices()
-            if notice.action == "push" and notice.repository == repository and notice.tag.startswith("gs-")
+            if notice.action == "push"
+            and notice.repository == repository
+            and notice.tag.startswith("gs-")
+            and not notice.tag.startswith(FORMER)
         }
 
     def _stands_on_its_base(self, image: Registration, base: str) -> None:
