@@ -195,13 +195,20 @@ class App:
             poll=self.settings.poll_seconds,
         )
 
+    @cached_property
+    def good(self) -> GoodBook:
+        return GoodBook(self.store)
+
+    @cached_property
+    def repeats(self) -> Repeats:
+        return Repeats(revisions=self.revisions, registry=self.registry, good=self.good, clock=self.clock)
+
     def _works(self) -> Mapping[Kind, Work]:
-        good = GoodBook(self.store)
         stages = Stages(
             catalog=self.catalog,
             bases=self.bases,
-            repeats=Repeats(revisions=self.revisions, registry=self.registry, good=good, clock=self.clock),
-            rebases=Rebases(registry=self.registry, good=good),
+            repeats=self.repeats,
+            rebases=Rebases(registry=self.registry, good=self.good),
             registry=self.registry,
             builder=self.builder,
             gate=self.gate,
