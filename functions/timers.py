@@ -33,6 +33,14 @@ def orphans(timer: func.TimerRequest) -> None:
     app().orphans.stop()
 
 
+@blueprint.function_name("cleanup")
+@blueprint.timer_trigger(arg_name="timer", schedule="0 0 3 * * *")
+def cleanup(timer: func.TimerRequest) -> None:
+    """Every night: tags of ours in the registries that nothing needs any more."""
+    del timer
+    app().cleanup.run()
+
+
 @blueprint.function_name("retention")
 @blueprint.timer_trigger(arg_name="timer", schedule="0 30 2 * * *")
 def retention(timer: func.TimerRequest) -> None:

@@ -218,6 +218,8 @@ class Settings:
     signing_key: str = ""  # GROUNDSWELL_SIGNING_KEY: a PEM file, or the URL of a key in Key Vault; "" signs nothing
     signing_chain: str = ""  # GROUNDSWELL_SIGNING_CHAIN: a PEM file with that key's certificates, for Notation
     keep_archive_days: int = 730  # GROUNDSWELL_KEEP_ARCHIVE_DAYS: after a cascade's beginning
+    keep_candidates_days: int = 30  # GROUNDSWELL_KEEP_CANDIDATES_DAYS: their tags; 0: no tag is ever taken away
+    keep_former: int = 5  # GROUNDSWELL_KEEP_FORMER: stable images of before that keep a tag, of each image; 0: none
     entra_authority: str = ENTRA  # GROUNDSWELL_ENTRA_AUTHORITY: another in sovereign clouds
     entra_tenant: str = ""  # GROUNDSWELL_ENTRA_TENANT: id of the tenant whose access tokens the API takes
     entra_audiences: tuple[str, ...] = ()  # GROUNDSWELL_ENTRA_AUDIENCE: the API's app registration; commas between
@@ -441,6 +443,8 @@ def parse(values: Mapping[str, str]) -> Settings:
         signing_key=values.get("GROUNDSWELL_SIGNING_KEY", ""),
         signing_chain=_chain(values, "GROUNDSWELL_SIGNING_CHAIN"),
         keep_archive_days=_days(values, "GROUNDSWELL_KEEP_ARCHIVE_DAYS", 730),
+        keep_candidates_days=_days(values, "GROUNDSWELL_KEEP_CANDIDATES_DAYS", 30),
+        keep_former=_number(values, "GROUNDSWELL_KEEP_FORMER", 5, int, zero=True),
         entra_authority=_authority(values, "GROUNDSWELL_ENTRA_AUTHORITY"),
         entra_tenant=tenant,
         entra_audiences=audiences,

@@ -21,6 +21,7 @@ from groundswell.attest.attachments import Attachments
 from groundswell.cascade.archive import Archive
 from groundswell.cascade.attesting import Attest
 from groundswell.cascade.basebook import BaseBook
+from groundswell.cascade.cleanup import Cleanup
 from groundswell.cascade.deliveries import LostWebhooks
 from groundswell.cascade.durations import Durations
 from groundswell.cascade.engine import Engine, Work
@@ -29,12 +30,14 @@ from groundswell.cascade.gathering import Gathering
 from groundswell.cascade.gating import Gate
 from groundswell.cascade.goodbook import GoodBook
 from groundswell.cascade.intake import Intake
-from groundswell.cascade.model import Kind
+from groundswell.cascade.model import FORMER, Kind
 from groundswell.cascade.operate import Operator
 from groundswell.cascade.orphans import Orphans
+from groundswell.cascade.owed import Owed
 from groundswell.cascade.planning import Planner
 from groundswell.cascade.polling import pause
 from groundswell.cascade.push import Push, of_an_image, queue
+from groundswell.cascade.rebases import Rebases
 from groundswell.cascade.reconcile import Reconcile
 from groundswell.cascade.repeats import Repeats
 from groundswell.cascade.retention import Policy, Retention
@@ -285,16 +288,20 @@ class App:
             poll=self.settings.poll_seconds,
         )
 
+    @cached_property
+    def good(self) -> GoodBook:
+        return GoodBook(self.store)
+
+    @cached_property
+    def repeats(self) -> Repeats:
+        return Repeats(revisions=self.revisions, registry=self.registry, good=self.good, clock=self.clock)
+
     def _works(self) -> Mapping[Kind, Work]:
         stages = Stages(
             catalog=self.catalog,
             bases=self.bases,
-            repeats=Repeats(
-                revisions=self.revisions,
-                registry=self.registry,
-                good=GoodBook(self.store),
-                clock=self.clock,
-            ),
+            repeats=self.repeats,
+            rebases=Rebases(registry=self.registry, good=self.good),
             registry=self.registry,
             builder=self.builder,
             gate=self.gate,
@@ -309,6 +316,7 @@ class App:
                 wanted=self.policies.rings,
                 clock=self.clock,
             ),
+            keeps_former=self.settings.keep_former > 0,
             clock=self.clock,
         )
         return stages.works()
@@ -317,7 +325,9 @@ class App:
         """Queue a push durably, unless we made it; nothing else is done, or imported, while the sender waits."""
         if not of_an_image(push):
             return  # each promotion sends several, for what it attaches
-        if self.bases.own(f"{push.registry}/{push.repository}:{push.tag}", push.digest):
+        if push.tag.startswith(FORMER) or self.bases.own(
+            f"{push.registry}/{push.repository}:{push.tag}", push.digest
+        ):
             return  # the history of its rebuild tells of it
         queue(self.store, push, delay=pause(push.tag, self.settings.poll_seconds))
 
@@ -359,6 +369,7 @@ class App:
             planner=self.planner,
             freezes=self.freezes,
             limit=self.rollout_limit,
+            owed=Owed(engine=self.engine, operator=self.operator, catalog=self.catalog),
             clock=self.clock,
         )
 
@@ -432,6 +443,18 @@ class App:
     def buckets(self) -> Buckets:
         """How often a principal may ask this instance; at once, what five seconds allow."""
         return Buckets(self.settings.api_rate, burst=5 * self.settings.api_rate)
+
+    @cached_property
+    def cleanup(self) -> Cleanup:
+        return Cleanup(
+            registry=self.registry,
+            catalog=self.catalog,
+            records=self.engine.records,
+            deployer=lambda: self.deployer,
+            keep=self.settings.keep_candidates_days * 86_400.0,
+            formers=self.settings.keep_former,
+            clock=self.clock,
+        )
 
     @cached_property
     def operator(self) -> Operator:

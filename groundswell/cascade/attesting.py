@@ -29,7 +29,7 @@ from groundswell.registry.manifests import json_object
 from groundswell.scan.port import Report
 from groundswell.sign.port import Signer
 
-BUILD_TYPE = "urn:groundswell:rebuild:v1"
+BUILD_TYPE, REBASE_TYPE = "urn:groundswell:rebuild:v1", "urn:groundswell:rebase:v1"
 _BUILDER, _PIPELINE = "urn:groundswell:builder:", "urn:groundswell:pipeline:"
 """Of the ACR Tasks of a registry, and of a pipeline by its name: who trusts the one need not trust the other."""
 
@@ -98,12 +98,14 @@ def verdict(subject: Reference, state: Rebuild) -> Statement:
 def proof(subject: Reference, image: Registration, state: Rebuild) -> Statement:
     """SLSA provenance v1 (slsa.dev/spec/v1.0/provenance), with the layer chain among the by-products.
 
-    It is what the engine saw: inputs, bases with their digests, the run. The build itself is the builder's word.
+    It is what the engine saw: inputs, bases with their digests, the run. The build itself is the builder's word. A
+    rebase has no run, and names what it was made of; when it began and ended is then when it was done.
     """
-    found = state.proof
+    found, rebased = state.proof, "rebased" in state.inputs
+    made = Status.VERIFYING if rebased else Status.BUILDING
     predicate: dict[str, Any] = {
         "buildDefinition": {
-            "buildType": BUILD_TYPE,
+            "buildType": REBASE_TYPE if rebased else BUILD_TYPE,
             "externalParameters": {
                 "image": image.name,
                 "source": {"location": image.source.location, "ref": image.source.ref, "path": image.source.path},
@@ -123,8 +125,8 @@ def proof(subject: Reference, image: Registration, state: Rebuild) -> Statement:
             "builder": {"id": f"{_PIPELINE}{image.builder}" if image.builder else f"{_BUILDER}{image.registry}"},
             "metadata": {
                 "invocationId": str(found.get("run", "")),
-                "startedOn": _time(_since(state, Status.BUILDING)),
-                "finishedOn": _time(_since(state, Status.BUILDING, end=True)),
+                "startedOn": _time(_since(state, made)),
+                "finishedOn": _time(_since(state, made, end=not rebased)),
             },
             "byproducts": list(_chain(found)),
         },
@@ -133,7 +135,7 @@ def proof(subject: Reference, image: Registration, state: Rebuild) -> Statement:
 
 
 def _materials(image: Registration, state: Rebuild) -> Iterator[Mapping[str, Any]]:
-    """The source, the base that the layers prove, and those that the build took files from."""
+    """The source, the base that the layers prove, what was rebased, and what the build took files from."""
     revision = str(state.inputs.get("revision", ""))
     where = f"git+{image.source.location}" if image.source.is_git else image.source.location
     commit = f"gitCommit:{revision}" if revision and image.source.is_git else ""
@@ -141,6 +143,9 @@ def _materials(image: Registration, state: Rebuild) -> Iterator[Mapping[str, Any
     if "base" in state.proof:
         named = Reference.parse(state.proof["base"]).without_digest()
         yield material(_docker(named), state.proof["base_digest"], edge="runtime", basis="proven by layers")
+    if rebased := state.inputs.get("rebased"):
+        stable = image.references[0]
+        yield material(_docker(stable), rebased["image"], edge="rebased", basis="its own layers are taken from it")
     for each in state.proof.get("build", ()):
         named = Reference.parse(each["base"])
         yield material(_docker(named), each["digest"], edge="build", basis=each["basis"])

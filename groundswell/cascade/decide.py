@@ -35,6 +35,7 @@ from groundswell.cascade.model import (
     Outdated,
     Overdue,
     Promoted,
+    Rebased,
     Rebuild,
     Released,
     Renewed,
@@ -233,7 +234,7 @@ def _run_started(state: Rebuild, event: RunStarted) -> Decision | None:
     state = replace(
         state,
         status=Status.BUILDING,
-        reason=f"run {event.run}",
+        reason=f"run {event.run}; not rebased: {event.refused}" if event.refused else f"run {event.run}",
         run=event.run,
         built_on=event.built_on,
         spec=event.spec,
@@ -258,6 +259,17 @@ def _already_built(state: Rebuild, event: AlreadyBuilt) -> Decision | None:
         promoted=event.digest,
     )
     return built, _give_back(state)
+
+
+def _rebased(state: Rebuild, event: Rebased) -> Decision | None:
+    if state.status is not Status.READY:
+        return None
+    state = replace(state, built_on=event.built_on, spec=event.spec, inputs=event.inputs)
+    if again := _overtaken(state):
+        return again
+    reason = f"rebased onto {event.onto}: nothing was run"
+    state = replace(state, status=Status.VERIFYING, reason=reason, candidate=event.digest)
+    return state, (_command(state, Kind.RELEASE), _command(state, Kind.VERIFY))
 
 
 def _run_succeeded(state: Rebuild, event: RunSucceeded) -> Decision | None:
@@ -611,6 +623,7 @@ _RULES: Mapping[type[Event], _Rule] = {
     BaseNews: _base_news,
     RunStarted: _run_started,
     AlreadyBuilt: _already_built,
+    Rebased: _rebased,
     RunSucceeded: _run_succeeded,
     Verified: _verified,
     Disproved: _disproved,

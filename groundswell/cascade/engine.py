@@ -450,6 +450,10 @@ class Engine:
         """The slots as they are: who builds, who stands in line."""
         return self._pools.places()
 
+    def room(self, image: str) -> bool:
+        """Whether an image could be built at once, in nobody's way. Raises NotFoundError when there is none."""
+        return self._pools.room(self._pools.name(self._agent_pool(image)))
+
     def in_line(self, state: Rebuild) -> bool:
         """Whether a rebuild stands in line for a slot."""
         return self._pools.in_line(state.cascade, state.image, priority=state.priority)

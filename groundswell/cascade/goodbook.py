@@ -1,13 +1,15 @@
 """The book of good builds: which key (`inputs.py`) gave which digest, written when that digest was promoted.
 
+What is beside the key is for a rebase, which begins with what is stable now and must know what that was made of.
+
 An image has sixteen places, one for each first digit of a key. A newer record takes the place of an older one, so
 the book needs no pruning and a record is one write. The newest is always there, and what is lost of the others is a
 build at most. The scans of what was promoted are kept beside them (`scanbook.py`).
 """
 
 import logging
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 
 from groundswell.errors import PermanentError
 from groundswell.store.port import ANY, Documents, Put
@@ -15,16 +17,25 @@ from groundswell.store.port import ANY, Documents, Put
 logger = logging.getLogger(__name__)
 
 TABLE = "good"
+_PLACES = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Good:
-    """A build that was promoted, or that had the content of what was promoted before. `at` is when."""
+    """A build that was promoted, or that had the content of what was promoted before. `at` is when.
+
+    `revision` and `bases` are its inputs, `base` is the digest of the runtime base that it is proven to stand on;
+    empty in older records. `rebased` says that there was no build: only its base was replaced.
+    """
 
     key: str
     digest: str
     cascade: str
     at: float
+    revision: str = ""
+    bases: Mapping[str, str] = field(default_factory=dict)
+    base: str = ""
+    rebased: bool = False
 
 
 class GoodBook:
@@ -35,6 +46,12 @@ class GoodBook:
         record = self._store.get(TABLE, image, key[0])
         good = Good(**record.value) if record else None
         return good if good is not None and good.key == key else None
+
+    def of(self, image: str, digest: str) -> Good | None:
+        """What gave this digest; the newest, if several did."""
+        rows = self._store.scan(TABLE, image, limit=_PLACES)  # the scans' rows come after them
+        found = [Good(**record.value) for record in rows if len(record.row) == 1]
+        return max((good for good in found if good.digest == digest), key=lambda good: good.at, default=None)
 
     def note(self, image: str, good: Good | None, scans: Sequence[Put] = ()) -> None:
         """Enter a build, if it is known what it was made of, and its scans, unless they are too large to store.

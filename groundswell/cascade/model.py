@@ -192,9 +192,23 @@ CANDIDATE = "gs-"
 """What the tags of candidates begin with, and no stable tag may."""
 
 
+FORMER = f"{CANDIDATE}former-"
+"""What the tags begin with that keep what was stable before."""
+
+
+def image_mark(image: str) -> str:
+    """Stands for an image in tags of ours: several images may share a repository."""
+    return hashlib.sha256(image.encode()).hexdigest()[:10]
+
+
 def candidate_mark(cascade: str, image: str) -> str:
     """What the tags of an image's candidates begin with in one cascade."""
-    return f"{CANDIDATE}{cascade}-{hashlib.sha256(image.encode()).hexdigest()[:10]}-"
+    return f"{CANDIDATE}{cascade}-{image_mark(image)}-"
+
+
+def former_tag(image: str, digest: str) -> str:
+    """The tag that keeps what was stable before: untagged, a registry may delete it."""
+    return f"{FORMER}{image_mark(image)}-{digest.partition(':')[2][:16]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,7 +219,8 @@ class Rebuild:
     an older cascade that this one follows (`CASCADE/IMAGE`). `built_on` is what the waits said when the build
     started. `dependants` are (cascade, image) pairs.
     An `urgent` one gets its build slot before others, a `forced` one is built even if the same was built before.
-    `inputs` are what it is built from, with their key (`inputs.py`), or say why they are not known.
+    `inputs` are what it is built from, with their key (`inputs.py`), or say why they are not known; `rebased` among
+    them what it was rebased from, in place of a build.
     An `urgent` one gets its build slot before others.
     `holds` says what holds it, or will at its next checkpoint, and why; `held_at` is the stage it goes on with (it
     stays when it is stopped while held); `passes` are the approvals given for this attempt and ring.
@@ -274,10 +289,24 @@ class BaseNews(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted(Event):
+    """`refused` says why it was not rebased, where its registration asks for that."""
+
     run: str
     built_on: Mapping[str, str]
     spec: Mapping[str, Any]
     inputs: Mapping[str, Any] = field(default_factory=dict)
+    refused: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebased(Event):
+    """Nothing was started: the candidate `digest` is there already, made of what is stable now, `onto` its base."""
+
+    digest: str
+    onto: str
+    built_on: Mapping[str, str]
+    spec: Mapping[str, Any]
+    inputs: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -104,6 +104,11 @@ class Pools:
         row = _LINE + schedule.row(cascade, image, priority)
         return any(self._store.get(_TABLE, name, row) is not None for name in self._slots)
 
+    def room(self, name: str) -> bool:
+        """Whether a pool has a free slot that nobody waits for."""
+        taken = len(_pool(name, self._store.get(_TABLE, name, _HEAD)).running)
+        return taken < self._slots[name] and not any(self._store.scan(_TABLE, name, prefix=_LINE, limit=1))
+
     def places(self) -> Places:
         running: dict[str, Entry] = {}
         waiting: dict[str, Entry] = {}

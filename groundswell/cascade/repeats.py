@@ -5,8 +5,8 @@ there is no key, and the image is built.
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -18,7 +18,7 @@ from groundswell.cascade.inputs import Inputs, inputs, unknown, used
 from groundswell.cascade.model import Outcome, Rebuild
 from groundswell.clock import Clock
 from groundswell.errors import GroundswellError, PermanentError
-from groundswell.lineage.model import Registration
+from groundswell.lineage.model import REBASE, Registration
 from groundswell.registry.port import Registry
 from groundswell.store.port import Put
 
@@ -32,10 +32,12 @@ _KEPT = 4096
 class Look:
     """What was seen before a build: the source to build from, at the commit that was read, and the inputs.
 
+    `at` is where the tag of each base led, as the Dockerfile names it (of an index: its own digest).
     `inputs` is None when they are not known for certain; `why` then says what is not.
     """
 
     source: Source
+    at: Mapping[str, str] = field(default_factory=dict)
     inputs: Inputs | None = None
     why: str = ""
 
@@ -71,12 +73,17 @@ class Repeats:
             bases = {base: self._manifests(base, digest, image.platforms) for base, digest in at.items()}
         except GroundswellError as exc:
             return self._doubt(image, source, f"a base could not be read: {exc}")
-        return Look(source=source, inputs=inputs(image, revision=revision, bases=bases))
+        return Look(source=source, at=at, inputs=inputs(image, revision=revision, bases=bases))
 
     def before(self, image: Registration, look: Look) -> Good | None:
-        """The build of the same inputs that is good and still under the image's stable tag."""
+        """The build of the same inputs that is good and still under the image's stable tag.
+
+        A rebase counts as one for an image that is to be rebased and no more.
+        """
         good = self._good.get(image.name, look.inputs.key) if look.inputs else None
-        if good is None or self._registry.digest(image.references[0]) != good.digest:
+        if good is None or (good.rebased and image.strategy != REBASE):
+            return None
+        if self._registry.digest(image.references[0]) != good.digest:
             return None
         return good
 
@@ -84,7 +91,16 @@ class Repeats:
         """`digest` is what the rebuild's inputs give, and it is good; `scans` are kept in the same write."""
         good = None
         if (key := state.inputs.get("key")) and self._stood(image, state):
-            good = Good(key=key, digest=digest, cascade=state.cascade, at=self._clock())
+            good = Good(
+                key=key,
+                digest=digest,
+                cascade=state.cascade,
+                at=self._clock(),
+                revision=state.inputs["revision"],
+                bases=state.inputs["bases"],
+                base=state.proof.get("base_digest", ""),
+                rebased="rebased" in state.inputs,
+            )
         if good or scans:
             self._good.note(state.image, good, scans)
 

@@ -5,7 +5,9 @@ the second time harmless.
 """
 
 import logging
-from dataclasses import asdict
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import asdict, replace
 
 from graph.reference import Reference
 from groundswell import printable
@@ -24,6 +26,7 @@ from groundswell.cascade.model import (
     Kind,
     Outcome,
     Promoted,
+    Rebased,
     Rebuild,
     RunStarted,
     RunSucceeded,
@@ -31,11 +34,13 @@ from groundswell.cascade.model import (
     StageFailed,
     TagMoved,
     Verified,
+    former_tag,
 )
+from groundswell.cascade.rebases import Rebases
 from groundswell.cascade.repeats import Repeats
 from groundswell.cascade.rolling import Rolling
 from groundswell.clock import Clock
-from groundswell.errors import PermanentError, TemporaryError
+from groundswell.errors import NotFoundError, PermanentError, TemporaryError
 from groundswell.lineage.catalog import Catalog
 from groundswell.lineage.model import Registration, from_json, to_json
 from groundswell.registry.chain import prove, same_content
@@ -56,21 +61,25 @@ class Stages:
         catalog: Catalog,
         bases: BaseBook,
         repeats: Repeats,
+        rebases: Rebases,
         registry: Registry,
         builder: Builder,
         gate: Gate,
         attest: Attest,
         rolling: Rolling,
+        keeps_former: bool,
         clock: Clock,
     ) -> None:
         self._catalog = catalog
         self._bases = bases
         self._repeats = repeats
+        self._rebases = rebases
         self._registry = registry
         self._builder = builder
         self._gate = gate
         self._attest = attest
         self._rolling = rolling
+        self._keeps_former = keeps_former
         self._clock = clock
 
     def works(self) -> dict[Kind, Work]:
@@ -90,7 +99,11 @@ class Stages:
     # build
 
     def build(self, _: Command, state: Rebuild) -> Event:
-        """Start the run under a name of its own: started twice, it runs once. Or find that it need not be."""
+        """Start the run under a name of its own: started twice, it runs once. Or find that it need not be.
+
+        Or rebase, which gives the same digest each time. What a person forced, and what has failed its proof once,
+        is built.
+        """
         image = self._catalog.registration(state.image)
         spec = to_json(image)
         built_on = {
@@ -106,6 +119,17 @@ class Stages:
                 spec=spec,
                 inputs=look.kept(),
             )
+        refused = ""
+        if image.rebases and not (state.forced or state.no_cache):
+            try:
+                digest, made_of = self._rebases.rebase(image, state, look)
+            except PermanentError as exc:
+                refused = str(exc)
+            else:
+                onto = f"{image.runtime}@{look.at[image.runtime or '']}"
+                return Rebased(
+                    at=self._clock(), digest=digest, onto=onto, built_on=built_on, spec=spec, inputs=made_of
+                )
         run = self._builder.start(
             BuildRequest(
                 name=run_name(state),
@@ -123,7 +147,9 @@ class Stages:
             )
         )
         inputs = look.kept(run)
-        return RunStarted(at=self._clock(), run=run.id, built_on=built_on, spec=spec, inputs=inputs)
+        return RunStarted(
+            at=self._clock(), run=run.id, built_on=built_on, spec=spec, inputs=inputs, refused=refused
+        )
 
     def observe(self, _: Command, state: Rebuild) -> Event | None:
         image = from_json(state.spec)
@@ -186,7 +212,7 @@ class Stages:
         unchanged = current is not None and same_content(built, current)
         previous = current.digest if current else ""
         if unchanged:
-            self._repeats.note(image, state, previous)
+            self._repeats.note(image, replace(state, proof=proof), previous)
         return Verified(at=self._clock(), proof=proof, previous=previous, unchanged=unchanged)
 
     def _candidate(self, image: Registration, state: Rebuild) -> Image:
@@ -234,8 +260,8 @@ class Stages:
     def promote(self, _: Command, state: Rebuild) -> Event:
         """Stable tags to the candidate, unless they are there already; all that it rests on is attached before.
 
-        The bases' book is written first, so that our own push is known as ours. It holds what something stands on,
-        or runs.
+        What they pointed to gets a tag before they move, so that there is a way back. The bases' book is written
+        then, so that our own push is known as ours. It holds what something stands on, or runs.
         """
         image = from_json(state.spec)
         if not state.verdict.get("passed") or state.verdict.get("digest") != state.candidate:
@@ -244,23 +270,31 @@ class Stages:
         if now not in (state.previous, state.candidate):
             return TagMoved(at=self._clock(), digest=now)
         self._attest.promotion(image, state)
-        behind = [
-            now != state.candidate,
-            *(self._registry.digest(r) != state.candidate for r in image.references[1:]),
-        ]
-        tags = tuple(tag for tag, moves in zip(image.tags, behind, strict=True) if moves)
+        at = [now, *(self._registry.digest(reference) for reference in image.references[1:])]
+        tags = tuple(tag for tag, digest in zip(image.tags, at, strict=True) if digest != state.candidate)
         if tags:
+            self._keep({digest for digest in at if digest and digest != state.candidate}, image)
             names = [str(reference) for reference in image.references]
             with self._catalog.lineage(age=_LINEAGE_AGE) as lineage:
                 bases = (
                     names if self._rolling.deploys(image) else [name for name in names if lineage.stood_on(name)]
                 )
             self._bases.promoting(names, before=now, digest=state.candidate, cascade=state.cascade, bases=bases)
+            # Looked at once more: a registry takes no condition with a tag, so what is left is one request wide.
+            meanwhile = self._registry.digest(image.references[0]) or ""
+            if meanwhile not in (now, state.candidate):
+                return TagMoved(at=self._clock(), digest=meanwhile)
             self._registry.promote(_reference(image, digest=state.candidate), tags)
         # Before it is said to be promoted: a crash in between brings the command back, and both are done again.
         scans = self._gate.held(image.name, state.candidate)
         self._repeats.note(image, state, state.candidate, scans=scans)
         return Promoted(at=self._clock(), digest=state.candidate, deploys=self._rolling.deploys(image))
+
+    def _keep(self, formers: Collection[str], image: Registration) -> None:
+        """Tags of their own for what stable tags are about to leave."""
+        for digest in sorted(formers) if self._keeps_former else ():
+            with suppress(NotFoundError):  # gone by now: nothing is left to keep
+                self._registry.promote(_reference(image, digest=digest), [former_tag(image.name, digest)])
 
 
 def run_name(state: Rebuild) -> str:

@@ -10,6 +10,7 @@ from groundswell.cascade.engine import Engine
 from groundswell.cascade.freezebook import FreezeBook
 from groundswell.cascade.ids import began
 from groundswell.cascade.model import BaseNews, Nudged, Outcome, Overdue, Rebuild, Status, Superseded, Wait
+from groundswell.cascade.owed import Owed
 from groundswell.cascade.planning import Planner
 from groundswell.cascade.records import Header, Phase, Stored
 from groundswell.cascade.rollout_limit import RolloutLimit
@@ -41,6 +42,7 @@ class Sweep:
         planner: Planner,
         freezes: FreezeBook,
         limit: RolloutLimit,
+        owed: Owed,
         clock: Clock,
     ) -> None:
         self._engine = engine
@@ -49,6 +51,7 @@ class Sweep:
         self._planner = planner
         self._freezes = freezes
         self._limit = limit
+        self._owed = owed
         self._clock = clock
 
     def run(self) -> None:
@@ -71,9 +74,11 @@ class Sweep:
                     continue  # its push is still being dealt with
                 self._give_up(cascade, stored)
             if stored is None or stored.value.phase is not Phase.RUNNING:
-                if stored is not None and stored.value.phase is Phase.ENDED and self._told_late(cascade):
+                states = {state.image: state for state in self._engine.records.rebuilds(cascade)}
+                ended = stored is not None and stored.value.phase is Phase.ENDED
+                if ended and (self._told_late(states) or self._owed.begin(states)):
                     continue  # somebody may begin again: looked at once more before it is left
-                self._durations.learn(cascade, measured(self._engine.records.rebuilds(cascade)))
+                self._durations.learn(cascade, measured(states.values()))
                 for attempt in retry_conflicts():
                     with attempt:
                         self._engine.records.delist(cascade)
@@ -114,9 +119,8 @@ class Sweep:
             logger.warning("rebuild nudged", extra={"cascade": state.cascade, "image": state.image})
             self._engine.advance(state.cascade, state.image, Nudged(at=now))
 
-    def _told_late(self, cascade: str) -> bool:
+    def _told_late(self, states: dict[str, Rebuild]) -> bool:
         """Whether a rebuild of an ended cascade had to be told something: the news of a replayed base was lost."""
-        states = {state.image: state for state in self._engine.records.rebuilds(cascade)}
         told = [self._tell(state, states) for state in states.values()]
         return any(told)
 

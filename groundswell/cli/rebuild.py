@@ -38,13 +38,15 @@ def inputs(found: Mapping[str, Any]) -> Iterator[str]:
     elif found:
         yield f"key {short(found['key'])}: source at {short(found['revision'])}"
         yield from (f"on {base} {', '.join(map(short, at.split(',')))}" for base, at in found["bases"].items())
+        if rebased := found.get("rebased"):
+            yield f"rebased from {rebased['image']}, which stood on {rebased['base']}; not built"
 
 
 def proof(found: Mapping[str, Any]) -> Iterator[str]:
     """What is proven of the bases, and what is not."""
     if not found:
         return
-    yield f"run {found['run']} built {found['digest']}"
+    yield f"{f'run {found["run"]} built' if found['run'] else 'rebased, without a run:'} {found['digest']}"
     if "layers" in found:
         layers, base = found["layers"], f"{found['base'].partition('@')[0]}@{found['base_digest']}"
         for platform in layers["platforms"]:

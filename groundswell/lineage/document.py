@@ -22,7 +22,7 @@ from jsonschema.validators import extend
 from groundswell.build.port import Source
 from groundswell.deploy.port import Kind, Workload
 from groundswell.errors import InputError
-from groundswell.lineage.model import Registration, git_workload
+from groundswell.lineage.model import REBUILD, Registration, git_workload
 
 MAX_BYTES = 4 * 1024 * 1024
 
@@ -242,6 +242,7 @@ def registration(image: Mapping[str, Any], registry: str, source: Mapping[str, s
         gate=image.get("gate", {}),
         approval=image.get("approval"),
         rings=tuple(image.get("rings", ())),
+        strategy=image.get("strategy", REBUILD),
         deployments=tuple(
             git_workload({"image": f"{registry}/{image.get('repository', image['name'])}", **entry})
             if entry["kind"] == Kind.GIT

@@ -11,6 +11,8 @@ from groundswell.build.port import Source
 from groundswell.deploy.port import GitFile, Kind, Workload
 from groundswell.scan.policy import Policy, policy
 
+REBUILD, REBASE, REBASE_THEN_REBUILD = "rebuild", "rebase", "rebase-then-rebuild"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
@@ -20,7 +22,8 @@ class Registration:
     is the image that its Dockerfile names with `# syntax=`; `agent_pool` the ACR agent pool that builds it, None
     for the registry's own machines; `builder` the pipeline that builds it instead, by its name in the settings;
     `approval` is "required" when a person must agree to each rollout; `rings` are the environments of its
-    deployments in the order in which they follow on one another (`cascade/rings.py`).
+    deployments in the order in which they follow on one another (`cascade/rings.py`); `strategy`
+    is how it gets onto a new base: one of the three below.
     """
 
     name: str
@@ -44,11 +47,17 @@ class Registration:
     approval: str | None = None
     rings: tuple[Mapping[str, Any], ...] = ()
     builder: str | None = None
+    strategy: str = REBUILD
 
     @property
     def pool(self) -> str | None:
         """Whose slots its builds take: a builder's, an agent pool's, None for those of the registries' machines."""
         return f"builder:{self.builder}" if self.builder else self.agent_pool
+
+    @property
+    def rebases(self) -> bool:
+        """Whether it is put onto a new runtime base without a build, where that can be done."""
+        return self.strategy in (REBASE, REBASE_THEN_REBUILD)
 
     @property
     def references(self) -> tuple[Reference, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from graph.reference import Reference
 from groundswell.attest.check import look, sound
 from groundswell.attest.cosign import SIGNATURES
-from groundswell.cascade.model import Rebuild, Status
+from groundswell.cascade.model import FORMER, Rebuild, Status
 from groundswell.lineage.model import Registration
 from groundswell.local import scenario
 from groundswell.local.acr.journal import Entry
@@ -68,6 +68,7 @@ class Checks:
                 self._expect(running == wanted, f"{workload} runs {running}, not {wanted}")
         self._nothing_unscanned_was_tagged()
         self._what_did_not_move_has_its_cause()
+        self._what_was_rebased_was_not_built()
         return self._problems
 
     def _what_did_not_move_has_its_cause(self) -> None:
@@ -92,6 +93,13 @@ class Checks:
             self._expect(good, f"{scenario.UNCHANGED}@{digest} has not the content of the old image")
         self._expect(not self._candidates(scenario.PINNED), f"{scenario.PINNED} was built though it is pinned")
 
+    def _what_was_rebased_was_not_built(self) -> None:
+        """Its last layer is that of before, on other layers: a build would have made it anew, with new times."""
+        image = self._images[scenario.REBASED]
+        before, now = self._image(self._ran(image)), self._image(str(image.references[0]))
+        one, other = (each.platforms[0].diff_ids if each else () for each in (before, now))
+        self._expect(one != other and one[-1:] == other[-1:], f"{image.name} was not rebased")
+
     def _notices(self) -> Sequence[Entry]:
         return self._stack.registry.journal.entries()[self._from :]
 
@@ -101,7 +109,10 @@ class Checks:
         return {
             notice.digest
             for notice in self._notices()
-            if notice.action == "push" and notice.repository == repository and notice.tag.startswith("gs-")
+            if notice.action == "push"
+            and notice.repository == repository
+            and notice.tag.startswith("gs-")
+            and not notice.tag.startswith(FORMER)
         }
 
     def _stands_on_its_base(self, image: Registration, base: str) -> None:

@@ -120,6 +120,7 @@ def prepare(stack: Stack, app: App, packages: Path) -> tuple[Company, tuple[Regi
     registrations = read(company.tree)
     started = time.monotonic()
     how = seed.images(stack, app, registrations, base=pin)
+    seed.remember(app, registrations)
     note(f"{len(registrations)} images {how} in {time.monotonic() - started:.1f} s")
     deploy(stack, registrations, company)
     return company, registrations
@@ -177,6 +178,7 @@ def summary(
         "failed": count(Status.FAILED),
         "blocked": count(Status.BLOCKED),
         "unchanged": count(Status.UNCHANGED),
+        "rebased": sum("rebased" in state.inputs for state in states),
         "pinned": len(header.pinned),
         "replayed": replayed,
         "rolled_out": checks.rolled_out,

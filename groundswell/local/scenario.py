@@ -12,6 +12,7 @@ BLOCKED_MEANWHILE = "backoffice/tax-export"
 REJECTED = "backoffice/invoices"
 UNCHANGED = "shop/status"
 PINNED = "shop/payments"
+REBASED = "shop/catalog"
 
 REPAIR = ("backoffice/tax/certified-packages.txt", "1:1.2.13.dfsg-1\n", "1:1.2.13.dfsg-1+deb12u1\n")
 """File, old and new text: the tax office certifies the fixed package."""

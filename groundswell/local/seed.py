@@ -6,6 +6,7 @@ What is kept is the registry's storage, by a key of the sources and the base: ch
 import hashlib
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import networkx as nx
@@ -13,6 +14,7 @@ import networkx as nx
 from graph.lineage import Lineage
 from graph.reference import Reference
 from groundswell.build.port import BuildRequest, Run, RunStatus
+from groundswell.cascade.model import Rebuild, Status
 from groundswell.errors import PermanentError
 from groundswell.lineage.model import Registration
 from groundswell.local.company import EXAMPLE
@@ -42,6 +44,16 @@ def images(stack: Stack, app: App, registrations: Sequence[Registration], *, bas
     shutil.copytree(storage, partial)
     partial.rename(kept)
     return "built"
+
+
+def remember(app: App, registrations: Sequence[Registration]) -> None:
+    """Note what those were built of that are to be rebased, as the product does for what it builds itself."""
+    for image in registrations:
+        if image.rebases and image.runtime:
+            state = Rebuild(cascade="seed", image=image.name, status=Status.DONE, waits={})
+            look = app.repeats.look(image, state)
+            seen = replace(state, inputs=look.kept(), proof={"base_digest": look.at[image.runtime]})
+            app.repeats.note(image, seen, app.registry.digest(image.references[0]) or "")
 
 
 def _build(app: App, level: Sequence[Registration]) -> None:

@@ -26,8 +26,12 @@ from groundswell.registry.acr_artifacts import AcrArtifacts, Client
 from groundswell.registry.acr_errors import translated
 from groundswell.registry.acr_tokens import TokenCache
 from groundswell.registry.assembly import Manifest
+from groundswell.registry.inherit import NotRebasableError
+from groundswell.registry.login import DockerLogin
 from groundswell.registry.manifests import INDEXES, MANIFESTS, Descriptor
 from groundswell.registry.port import Image, NotAnImageError, Tag
+from groundswell.registry.rebasing import Write, carry_out
+from groundswell.registry.sharing import Sharing
 from groundswell.registry.trust import Trust
 
 if TYPE_CHECKING:
@@ -48,6 +52,7 @@ class AcrRegistry:
         self._read_seconds = read_seconds
         self._clients: dict[str, Client] = {}
         self._lock = threading.Lock()
+        self._sharing = Sharing(DockerLogin(credential, trust))
 
     def close(self) -> None:
         """Close the connections."""
@@ -111,6 +116,49 @@ class AcrRegistry:
             if digest != candidate.digest:
                 raise PermanentError(f"{promoted}: the registry stored {digest} instead")
             _logger.info("promoted", extra={"reference": str(promoted), "digest": digest})
+
+    def rebase(self, image: Reference, *, old: Reference, new: Reference, tag: str) -> str:
+        """See `Registry.rebase`. Bases on other login servers are refused: layers are shared within one."""
+        if {old.registry, new.registry} != {image.registry}:
+            raise NotRebasableError(f"its base {new.without_digest()} is in another registry than {image.registry}")
+        client, repository = self._client(image.registry), image.repository
+
+        def upload(content: bytes) -> None:
+            with translated(f"{image.registry}/{repository}, an image config"):
+                client.upload_blob(repository, io.BytesIO(content))
+
+        def put(content: bytes, media_type: str, under: str | None) -> str:
+            with translated(str(image.without_digest().with_tag(under or tag))):
+                return client.set_manifest(repository, io.BytesIO(content), tag=under, media_type=media_type)
+
+        digest = carry_out(
+            image,
+            old=old,
+            new=new,
+            tag=tag,
+            find=self._find,
+            blob=self._blob,
+            write=Write(
+                share=lambda layers: self._sharing.share(
+                    image.registry, layers, source=new.repository, target=repository
+                ),
+                blob=upload,
+                put=put,
+            ),
+        )
+        _logger.info(
+            "rebased",
+            extra={"reference": str(image.without_digest().with_tag(tag)), "base": str(new), "digest": digest},
+        )
+        return digest
+
+    def untag(self, reference: Reference) -> None:
+        """See `Registry.untag`. Needs the role AcrDelete."""
+        if reference.tag is None or reference.digest is not None:
+            raise PermanentError(f"{reference} is not a tag: only tags are taken away, never what they point at")
+        with translated(str(reference), roles="AcrPull, AcrPush and AcrDelete"):
+            self._client(reference.registry).delete_tag(reference.repository, reference.tag)
+        _logger.info("untagged", extra={"reference": str(reference)})
 
     def _find(self, reference: Reference) -> Manifest | None:
         """The manifest, or None where the registry has no such repository, tag or digest."""

@@ -19,14 +19,17 @@ _LONGEST_DELAY = 600.0
 
 
 @contextlib.contextmanager
-def translated(subject: str) -> Iterator[None]:
-    """Raise what the SDK raises as our own errors; `subject` is what was asked for. A 404 is a NotFoundError."""
+def translated(subject: str, *, roles: str = "AcrPull and AcrPush") -> Iterator[None]:
+    """Raise what the SDK raises as our own errors; `subject` is what was asked for. A 404 is a NotFoundError.
+
+    `roles` are those that it takes.
+    """
     try:
         yield
     except HttpResponseError as exc:
         if close := getattr(exc.response, "close", None):  # of a refused download, which the SDK leaves open
             close()
-        raise _error(exc, subject) from exc
+        raise _error(exc, subject, roles) from exc
     except (AzureError, OSError) as exc:  # name not found, connection refused or lost, timeout, TLS, no CA file
         raise TemporaryError(f"{subject}: the registry did not answer ({cause(exc)})") from exc
     except DigestValidationError as exc:
@@ -35,7 +38,7 @@ def translated(subject: str) -> Iterator[None]:
         raise PermanentError(f"{subject}: the registry's answer is not what ACR gives ({exc})") from exc
 
 
-def _error(exc: HttpResponseError, subject: str) -> GroundswellError:
+def _error(exc: HttpResponseError, subject: str, roles: str) -> GroundswellError:
     status = exc.status_code
     if status is None:  # the credential found no token, or the body broke off
         return TemporaryError(f"{subject}: no token for the registry, or no whole answer ({cause(exc)})")
@@ -43,7 +46,7 @@ def _error(exc: HttpResponseError, subject: str) -> GroundswellError:
     if status in (408, 429) or status >= 500:
         return TemporaryError(answer, delay=_delay(exc))
     if status in (401, 403):
-        return PermanentError(f"{answer}; give the identity the roles AcrPull and AcrPush on it")
+        return PermanentError(f"{answer}; give the identity the roles {roles} on it")
     if status == 404:
         asked = getattr(getattr(exc.response, "request", None), "url", "")
         if urlsplit(asked).path.startswith("/oauth2/"):

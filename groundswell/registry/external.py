@@ -128,6 +128,13 @@ class ExternalRegistry:
         del tags
         _refuse(str(candidate), "nothing is promoted there")
 
+    def rebase(self, image: Reference, *, old: Reference, new: Reference, tag: str) -> str:
+        del old, new, tag
+        _refuse(str(image), "nothing is rebased there")
+
+    def untag(self, reference: Reference) -> None:
+        _refuse(str(reference), "no tag is taken away there")
+
     def _find(self, reference: Reference) -> Manifest | None:
         """The manifest, checked against its digest."""
         answer = self._ask("GET", _manifest_url(reference), reference)

@@ -92,3 +92,15 @@ class Registry(Protocol):
     def promote(self, candidate: Reference, tags: Sequence[str]) -> None:
         """Put the manifest of `candidate` (by digest) under each of the tags; repeating it is harmless."""
         ...
+
+    def rebase(self, image: Reference, *, old: Reference, new: Reference, tag: str) -> str:
+        """Put `image`, which was built on `old`, onto `new`, under a tag of its own repository; returns the digest.
+
+        All are named by digest, `new` by its tag too; repeating it gives the same digest. Every platform is
+        rebased, or none. Raises NotRebasableError (`inherit.py`), with the reason, when only a build can do it.
+        """
+        ...
+
+    def untag(self, reference: Reference) -> None:
+        """Take a tag away; what it pointed at stays, and its other tags. One that is gone already is as good."""
+        ...

@@ -38,3 +38,9 @@ class RoutedRegistry:
 
     def promote(self, candidate: Reference, tags: Sequence[str]) -> None:
         self._of(candidate.registry).promote(candidate, tags)
+
+    def rebase(self, image: Reference, *, old: Reference, new: Reference, tag: str) -> str:
+        return self._of(image.registry).rebase(image, old=old, new=new, tag=tag)
+
+    def untag(self, reference: Reference) -> None:
+        self._of(reference.registry).untag(reference)

@@ -45,6 +45,7 @@ EXPECTED = {
     "reconcile": ("timerTrigger", "30 */5 * * * *"),
     "orphans": ("timerTrigger", "45 7 * * * *"),
     "retention": ("timerTrigger", "0 30 2 * * *"),
+    "cleanup": ("timerTrigger", "0 0 3 * * *"),
 }
 """Every function, its trigger, and its route, queue or schedule."""
 

@@ -20,6 +20,7 @@ from groundswell.deploy.port import Health, Rollout, Workload
 from groundswell.errors import NotFoundError
 from groundswell.lineage.model import Registration
 from groundswell.registry.assembly import Manifest
+from groundswell.registry.inherit import NotRebasableError
 from groundswell.registry.port import Image, Tag
 from groundswell.scan.port import Finding, NotYetError, Report, Severity
 from tests.support.artifacts import FakeArtifacts
@@ -157,6 +158,10 @@ class Outside:
         digest = candidate.digest or ""
         if digest not in self.images:
             raise NotFoundError(f"{candidate} is not there")
+        if all(tag.startswith("gs-") for tag in tags):  # what was stable before is kept, by a tag of ours
+            for tag in tags:
+                self.put(str(candidate.without_digest().with_tag(tag)), self.images[digest])
+            return
         if digest not in self.passed:
             self.violations.append(f"{candidate} promoted without a scan that passed it")
         if not self._attested(candidate):
@@ -196,6 +201,14 @@ class Outside:
 
     def signer_public_key(self) -> bytes:
         return FakeSigner().public_key()
+
+    def registry_rebase(self, image: Reference, *, old: Reference, new: Reference, tag: str) -> str:
+        own, below, above = (self.images[reference.digest or ""] for reference in (image, old, new))
+        count = len(below.platforms[0].diff_ids)
+        if own.platforms[0].diff_ids[:count] != below.platforms[0].diff_ids:
+            raise NotRebasableError("its layers do not begin with those of the base that it was built on")
+        rebased = image_of([*above.platforms[0].diff_ids, *own.platforms[0].diff_ids[count:]])
+        return self.put(str(image.without_digest().with_tag(tag)), rebased)
 
     # The git server.
 

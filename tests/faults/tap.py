@@ -16,6 +16,7 @@ EFFECTS = frozenset(
         ("host", "delete"),
         ("registry", "promote"),
         ("artifacts", "put"),
+        ("registry", "rebase"),
         ("builder", "start"),
         ("builder", "cancel"),
         ("builder", "forget"),

@@ -19,6 +19,7 @@ from groundswell.cascade.push import Push, Result
 from groundswell.deploy.port import Found, Health, Kind, Rollout, Workload
 from groundswell.errors import GroundswellError, NotFoundError
 from groundswell.lineage.model import Registration
+from groundswell.registry.inherit import NotRebasableError
 from groundswell.registry.port import Image, PlatformImage, Tag
 from groundswell.scan.port import Finding, Report, Severity
 from groundswell.settings import Settings
@@ -125,7 +126,7 @@ class FakeRegistry:
         return tuple(
             Tag(name=tag.rpartition(":")[2], digest=self.tags[tag])
             for tag in newest
-            if tag.startswith(f"{registry}/{repository}:")
+            if tag in self.tags and tag.startswith(f"{registry}/{repository}:")
         )
 
     def untagged(self, registry: str, repository: str, limit: int) -> tuple[str, ...]:
@@ -139,6 +140,22 @@ class FakeRegistry:
         assert candidate.digest in self.images
         for tag in tags:
             self._tag(candidate.without_digest().with_tag(tag), candidate.digest)
+
+    def rebase(self, image: Reference, *, old: Reference, new: Reference, tag: str) -> str:
+        """By layers alone: a config has no place in this world."""
+        self._check()
+        own, below, above = (self.images[reference.digest or ""] for reference in (image, old, new))
+        count = len(below.platforms[0].diff_ids)
+        if own.platforms[0].diff_ids[:count] != below.platforms[0].diff_ids:
+            raise NotRebasableError("its layers do not begin with those of the base that it was built on")
+        rebased = image_of([*above.platforms[0].diff_ids, *own.platforms[0].diff_ids[count:]])
+        self.images[rebased.digest] = rebased
+        self._tag(image.without_digest().with_tag(tag), rebased.digest)
+        return rebased.digest
+
+    def untag(self, reference: Reference) -> None:
+        self._check()
+        self.tags.pop(str(reference), None)
 
     def _check(self) -> None:
         if self.down:

@@ -42,6 +42,7 @@ _IMAGE: Json = {
     ],
     "approval": "required",
     "rings": [{"environment": "staging", "bake": "30m"}, {"environment": "production", "approval": "required"}],
+    "strategy": "rebase-then-rebuild",
     "runtime": "contoso.azurecr.io/mirror/debian:12",
     "build": ["docker.io/library/golang:1.26"],
     "frontend": None,

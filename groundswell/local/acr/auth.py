@@ -48,22 +48,24 @@ class Auth:
         path = decoded_path(request)
         if not path.startswith(("/v2/", "/acr/")):
             return await handler(request)
-        wanted = scopes.needed(request.method, path)
+        source = request.query.get("from", "")
+        needed = (scopes.needed(request.method, path), scopes.mounted(request.method, path, source))
+        wanted = [each for each in needed if each]
         kind, _, value = request.headers.get("Authorization", "").partition(" ")
         if kind.lower() == "basic" and self._basic(value):
             return await handler(request)
         claims = self._claims(value, "access") if kind.lower() == "bearer" else None
         if claims is None:
             return self._challenge(wanted)
-        if wanted and not scopes.allows(claims["access"], wanted):
+        if not all(scopes.allows(claims["access"], each) for each in wanted):
             return self._challenge(wanted, error="insufficient_scope")
         return await handler(request)
 
-    def _challenge(self, wanted: scopes.Access | None, *, error: str = "") -> web.Response:
+    def _challenge(self, wanted: list[scopes.Access], *, error: str = "") -> web.Response:
         host = self._login_server()
         challenge = f'Bearer realm="https://{host}/oauth2/token",service="{host}"'
         if wanted:
-            challenge += f',scope="{wanted}"'
+            challenge += f',scope="{" ".join(map(str, wanted))}"'
         if error:
             challenge += f',error="{error}"'
         message = "authentication required, visit https://aka.ms/acr/authorization for more information."

@@ -41,6 +41,14 @@ def needed(method: str, path: str) -> Access | None:
     return None
 
 
+def mounted(method: str, path: str, source: str) -> Access | None:
+    """What a request needs beside: to mount a blob takes the right to pull from the repository it is in."""
+    found = _V2.fullmatch(path)
+    if method != "POST" or not source or found is None or found["name"] == source:
+        return None
+    return Access(kind="repository", name=source, actions=("pull",))
+
+
 def parse(texts: Iterable[str]) -> list[Access]:
     """The scopes asked of `/oauth2/token`: a parameter each, or several in one with spaces between."""
     words = [word for text in texts for word in text.split()]

@@ -54,6 +54,7 @@ def test_a_new_image(api: Api, world: World) -> None:
         "builder": None,
         "approval": None,
         "rings": [],
+        "strategy": "rebuild",
     }
     (entry,) = registered(world)
     assert (entry["who"], entry["why"]) == (api.who, "new")

@@ -12,7 +12,7 @@ from groundswell.attest import dsse, notation
 from groundswell.attest.attachments import Attachments
 from groundswell.attest.check import look, sound
 from groundswell.attest.statements import CYCLONEDX, PROVENANCE, VERDICT
-from groundswell.cascade.attesting import Attest, proof, verdict
+from groundswell.cascade.attesting import BUILD_TYPE, REBASE_TYPE, Attest, proof, verdict
 from groundswell.cascade.model import Moment, Rebuild, Stage, Status
 from groundswell.cascade.push import Push, of_an_image
 from groundswell.errors import PermanentError, TemporaryError
@@ -74,6 +74,24 @@ def test_it_is_signed_before_any_stable_tag_moves(make_world: MakeWorld) -> None
     rebuilt(world)
     assert world.statuses() == {"top": "done", "app": "done"}
     assert moved == [(ref("top"), True), (ref("app"), True)]
+
+
+def test_the_proof_of_a_rebase_names_what_it_was_made_of(make_world: MakeWorld) -> None:
+    world = signing(make_world, registration("top", BASE, strategy="rebase"))
+    rebuilt(world)
+    assert said(world, "top")[PROVENANCE]["buildDefinition"]["buildType"] == BUILD_TYPE
+    before = str(promoted(world, "top").digest)
+    world.push_base("sha256:base2")
+    world.drive()
+    found = said(world, "top")[PROVENANCE]
+    assert found["buildDefinition"]["buildType"] == REBASE_TYPE
+    _, runtime, rebased = found["buildDefinition"]["resolvedDependencies"]
+    assert runtime["digest"] == {"sha256": world.registry.tags[BASE].removeprefix("sha256:")}
+    assert rebased["uri"] == f"docker://{ref('top')}"
+    assert rebased["digest"] == {"sha256": before.removeprefix("sha256:")}
+    details = found["runDetails"]["metadata"]
+    assert details["invocationId"] == ""
+    assert details["startedOn"] == details["finishedOn"] > "2027"
 
 
 def test_what_the_verdict_and_the_proof_say(make_world: MakeWorld) -> None:

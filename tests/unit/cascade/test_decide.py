@@ -26,6 +26,7 @@ from groundswell.cascade.model import (
     Outdated,
     Overdue,
     Promoted,
+    Rebased,
     Rebuild,
     Replayed,
     RolledOut,
@@ -53,6 +54,7 @@ EVENTS: tuple[Event, ...] = (
     BaseNews(at=9, base="mid", wait=Wait(outcome=Outcome.PROMOTED, digest="sha256:m1", turn=4)),
     RunStarted(at=9, run="r1", built_on={"base:1": "sha256:b1"}, spec={}),
     AlreadyBuilt(at=9, digest="sha256:d", by="c0", built_on={"base:1": "sha256:b1"}, spec={}, inputs={"key": "k"}),
+    Rebased(at=9, digest="sha256:c", onto="base:1", built_on={"base:1": "sha256:b1"}, spec={}, inputs={"key": "k"}),
     RunSucceeded(at=9, digest="sha256:c"),
     Verified(at=9, proof={"ok": 1}, previous="sha256:p", unchanged=False),
     Disproved(at=9, proof={}, reason="old base"),
@@ -98,6 +100,7 @@ def kinds(commands: tuple[Command, ...]) -> list[Kind]:
 EXPECTED: dict[tuple[Status, type[Event]], Status] = {
     (Status.READY, RunStarted): Status.BUILDING,
     (Status.READY, AlreadyBuilt): Status.UNCHANGED,
+    (Status.READY, Rebased): Status.VERIFYING,
     (Status.BUILDING, RunSucceeded): Status.VERIFYING,
     (Status.VERIFYING, Verified): Status.SCANNING,
     (Status.VERIFYING, Disproved): Status.READY,

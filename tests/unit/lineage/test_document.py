@@ -35,6 +35,22 @@ images:
 """
 
 
+def test_how_an_image_gets_onto_a_new_base() -> None:
+    text = GOOD.replace("    path: apps/web\n", "    path: apps/web\n    strategy: rebase-then-rebuild\n")
+    web, tool = (entry.registration for entry in parse(text))
+    assert (web.strategy, web.rebases, tool.strategy, tool.rebases) == (
+        "rebase-then-rebuild",
+        True,
+        "rebuild",
+        False,
+    )
+    assert from_json(to_json(web)) == web
+    older = {key: value for key, value in to_json(web).items() if key != "strategy"}
+    assert from_json(older).strategy == "rebuild"
+    with pytest.raises(InputError, match="strategy: 'squash' is not one of"):
+        parse(text.replace("rebase-then-rebuild", "squash"))
+
+
 def test_what_is_left_out_comes_from_the_top_or_the_defaults() -> None:
     web, tool = (entry.registration for entry in parse(GOOD))
     assert (web.registry, web.repository, web.tags) == ("contoso.azurecr.io", "shop/web", ("1.4", "latest"))

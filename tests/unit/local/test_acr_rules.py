@@ -37,6 +37,21 @@ def test_what_a_request_needs(method: str, path: str, scope: str | None) -> None
     assert (str(needed) if needed else None) == scope
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "source", "scope"),
+    [
+        ("POST", "/v2/a/blobs/uploads/", "b/c", "repository:b/c:pull"),
+        ("POST", "/v2/a/blobs/uploads/", "", None),
+        ("POST", "/v2/a/blobs/uploads/", "a", None),
+        ("GET", "/v2/a/blobs/uploads/", "b", None),
+        ("POST", "/v2/", "b", None),
+    ],
+)
+def test_what_a_mount_needs_beside(method: str, path: str, source: str, scope: str | None) -> None:
+    needed = scopes.mounted(method, path, source)
+    assert (str(needed) if needed else None) == scope
+
+
 def test_scopes_are_asked_one_by_one_or_together() -> None:
     asked = ["repository:a:pull repository:b/c:pull,push", "registry:catalog:*", "nonsense"]
     assert [str(each) for each in scopes.parse(asked)] == [

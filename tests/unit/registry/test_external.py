@@ -138,6 +138,10 @@ def test_nothing_is_listed_or_promoted(strangers: Strangers) -> None:
         adapter.untagged(stranger.host, "a", 5)
     with pytest.raises(PermanentError, match=r"nothing is promoted there.*GROUNDSWELL_REGISTRIES"):
         adapter.promote(at(stranger, f"a@{stranger.content.digest}"), ["1"])
+    with pytest.raises(PermanentError, match="nothing is rebased there"):
+        adapter.rebase(at(stranger), old=at(stranger), new=at(stranger), tag="1")
+    with pytest.raises(PermanentError, match="no tag is taken away there"):
+        adapter.untag(at(stranger))
     assert stranger.asked == []
 
 

@@ -16,7 +16,7 @@ class Recorder:
         self.asked: list[str] = []
 
     def __getattr__(self, name: str) -> Any:
-        return lambda *_: self.asked.append(name)
+        return lambda *_, **__: self.asked.append(name)
 
 
 ARGUMENTS: dict[str, tuple[object, ...]] = {
@@ -27,6 +27,7 @@ ARGUMENTS: dict[str, tuple[object, ...]] = {
     "tagged": ("r",),
     "untagged": ("r", 1),
     "promote": (["1"],),
+    "untag": (),
 }
 
 
@@ -39,6 +40,15 @@ def test_every_method_goes_to_one_side(name: str, host: str) -> None:
     subject = host if lists else Reference(registry=host, repository="r", tag="1")
     getattr(routed, name)(subject, *ARGUMENTS[name])
     assert (ours.asked, external.asked) == (([name], []) if host == "mine" else ([], [name]))
+
+
+@pytest.mark.parametrize("host", ["mine", "theirs"])
+def test_an_image_is_rebased_where_it_is(host: str) -> None:
+    ours, external = Recorder(), Recorder()
+    routed = RoutedRegistry(ours=ours, external=external, is_ours=lambda host: host == "mine")
+    base = Reference(registry="elsewhere", repository="b", tag="1")
+    routed.rebase(Reference(registry=host, repository="r", tag="1"), old=base, new=base, tag="t")
+    assert (ours.asked, external.asked) == ((["rebase"], []) if host == "mine" else ([], ["rebase"]))
 
 
 @pytest.mark.parametrize(
