@@ -50,7 +50,8 @@ def row_told(state: Rebuild, now: float) -> Json:
 def rebuild_told(state: Rebuild, now: float) -> Json:
     told = evidence.to_json(state, now=now)
     verdict = told.pop("scan")
-    return {**told, "verdict": verdict, "moves": _timed(told["moves"])}
+    rollouts = [{**each, "at": spelled(each["at"] or None)} for each in told["rollouts"]]  # 0: it was not moved yet
+    return {**told, "verdict": verdict, "rollouts": rollouts, "moves": _timed(told["moves"])}
 
 
 def explained(answer: Answer) -> Json:

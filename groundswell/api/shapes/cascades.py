@@ -16,7 +16,7 @@ from groundswell.api.shapes.parts import (
     ref,
     told,
 )
-from groundswell.cascade.model import Stage, Status
+from groundswell.cascade.model import Move, Stage, Status
 from groundswell.cascade.push import Result
 from groundswell.cascade.records import Phase
 
@@ -82,6 +82,20 @@ _REBUILD: Json = {
             "workload": "production/shop/deployment/web[web]",
             "former": f"contoso.azurecr.io/shop/web@{_OLD}",
             "image": f"contoso.azurecr.io/shop/web@{_DIGEST}",
+            "ring": 0,
+            "state": "healthy",
+            "at": _AT,
+            "why": "",
+        }
+    ],
+    "rings": [
+        {
+            "ring": "production",
+            "state": "done",
+            "environments": ["production"],
+            "workloads": ["production/shop/deployment/web[web]"],
+            "bake_seconds": 0.0,
+            "approval": False,
         }
     ],
     "moves": [{"status": "done", "at": _AT, "reason": ""}],
@@ -177,7 +191,28 @@ def shapes() -> dict[str, Shape]:
             "description": "That it stands on the new bases: by layers at runtime, for the others what is known.",
         },
         verdict=told({"type": ["object", "null"]}, "The gate's, with its reasons and findings."),
-        rollouts=array(fields(workload=TEXT, former=TEXT, image=TEXT)),
+        rollouts=array(
+            fields(
+                workload=TEXT,
+                former=told(TEXT, "What it ran before, and goes back to."),
+                image=TEXT,
+                ring=told(WHOLE, "Its place in `rings`, from 0."),
+                state={"enum": [move.value for move in Move]},
+                at=told(MAYBE_TIME, "When it got there."),
+                why=TEXT,
+            )
+        ),
+        rings=array(
+            fields(
+                ring=TEXT,
+                state=told(TEXT, "How it stands, in a few words."),
+                environments=array(TEXT),
+                workloads=array(TEXT),
+                bake_seconds={"type": "number"},
+                approval=told(YES_NO, "A person must agree before it begins."),
+            ),
+            "The environments in the order in which they are rolled out to.",
+        ),
         moves=moves,
     )
     log = fields(
