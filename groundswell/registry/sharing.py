@@ -14,6 +14,8 @@ from groundswell.errors import PermanentError, TemporaryError, cause
 from groundswell.registry import retry_after
 from groundswell.registry.inherit import NotRebasableError
 
+type _Auth = Callable[[requests.PreparedRequest], requests.PreparedRequest]
+
 _TIMEOUT = (5, 20)
 _DEFAULT_DELAY, _LONGEST_DELAY = 5.0, 600.0
 
@@ -32,13 +34,11 @@ class Sharing:
         if not layers or source == target:
             return
         with requests.Session() as session:
-            session.headers["Authorization"] = f"Bearer {self._token(session, registry, source, target)}"
+            # An `auth` of its own in each request, so that no login of a .netrc takes its place.
+            sign = _bearer(self._token(session, registry, source, target))
+            place = f"https://{registry}/v2/{target}/blobs/uploads/"
             for layer in layers:
-                answer = _send(
-                    session,
-                    f"https://{registry}/v2/{target}/blobs/uploads/",
-                    params={"mount": layer, "from": source},
-                )
+                answer = _send(session, place, auth=sign, params={"mount": layer, "from": source})
                 if answer.status_code != 201:  # 202: it has begun an upload instead, and forgets it by itself
                     raise NotRebasableError(
                         f"{registry} does not share {layer} of {source} with {target} "
@@ -52,23 +52,36 @@ class Sharing:
             "scope": f"repository:{target}:pull,push repository:{source}:pull",
             "refresh_token": self._login(registry)[1],
         }
-        answer = _send(session, f"https://{registry}/oauth2/token", data=form)
+        answer = _send(session, f"https://{registry}/oauth2/token", auth=_nobody, data=form)
         try:
             return str(answer.json()["access_token"])
         except (ValueError, KeyError, TypeError) as exc:
             raise PermanentError(f"{registry} answered {answer.status_code} and gave no token") from exc
 
 
+def _bearer(token: str) -> _Auth:
+    def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {token}"
+        return request
+
+    return sign
+
+
+def _nobody(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
 def _send(
     session: requests.Session,
     url: str,
     *,
+    auth: _Auth,
     params: Mapping[str, str] | None = None,
     data: Mapping[str, str] | None = None,
 ) -> requests.Response:
     """POST; raises TemporaryError for what may pass."""
     try:
-        answer = session.post(url, params=params, data=data, timeout=_TIMEOUT, allow_redirects=False)
+        answer = session.post(url, auth=auth, params=params, data=data, timeout=_TIMEOUT, allow_redirects=False)
     except requests.RequestException as exc:
         raise TemporaryError(f"{url}: the registry did not answer ({cause(exc)})") from exc
     if answer.status_code in (408, 429) or answer.status_code >= 500:

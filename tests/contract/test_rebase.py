@@ -4,6 +4,7 @@ import contextlib
 import json
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from groundswell.errors import PermanentError, TemporaryError
 from groundswell.registry.acr import AcrRegistry
 from groundswell.registry.chain import prove, same_content
 from groundswell.registry.inherit import BASE_DIGEST, BASE_NAME, NotRebasableError
+from groundswell.registry.login import DockerLogin
 from groundswell.registry.port import Image
 from groundswell.registry.sharing import Sharing
 from tests.support import oci
@@ -240,6 +242,19 @@ def test_a_registry_that_is_away() -> None:
         sharer.share(f"localhost:{port}", ["sha256:1"], source="a", target="b")
     sharer.share(f"localhost:{port}", [], source="a", target="b")
     sharer.share(f"localhost:{port}", ["sha256:1"], source="a", target="a")
+
+
+def test_a_netrc_takes_no_part(acr: Acr, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """requests would let its logins take the place of our token."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine localhost login somebody password else\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    acr.client.push(oci.image(b"one"), "bases/netrc", "b")
+    layer = oci.digest_of(b"one")
+    sharer = Sharing(DockerLogin(Credential(acr.identity), everybody))
+    sharer.share(acr.registry.login_server, [layer], source="bases/netrc", target="team/netrc")
+    assert acr.client.call("GET", f"/v2/team/netrc/blobs/{layer}").status_code == 200
 
 
 def test_a_layer_is_shared_only_with_who_may_read_it(acr: Acr) -> None:
