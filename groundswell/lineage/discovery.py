@@ -22,8 +22,9 @@ from groundswell.registry.port import Registry, Tag
 
 CANDIDATE = "gs-"
 """Tags of our own images that wait for promotion begin so."""
-UNTAGGED = 50
-"""How many of the newest manifests without a tag are read of a repository whose base has moved."""
+UNTAGGED = 200
+"""How many of the newest manifests without a tag are read of a repository whose base has moved; each promotion
+attaches several, which count as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,8 @@ from groundswell.errors import InputError
 from groundswell.lineage.model import REBUILD, Registration, git_workload
 
 MAX_BYTES = 4 * 1024 * 1024
+_MAX_DEPTH = 100
+"""Levels of a document; to read more takes time that grows with their square."""
 
 _USER = re.compile(r"//[^\s'\"]*@")
 _LONGEST = 200
@@ -141,11 +143,15 @@ class _Lines:
 
 def _load(text: str, name: str) -> tuple[Any, _Lines]:
     lines = _Lines()
+    depth = 0
     try:
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            line = event.start_mark.line + 1 if event.start_mark else 1
             if isinstance(event, yaml.AliasEvent):
-                line = event.start_mark.line + 1 if event.start_mark else 1
                 raise InputError(f"{name}:{line}: aliases (*{event.anchor}) are not allowed; write the value out")
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > _MAX_DEPTH:
+                raise InputError(f"{name}:{line}: nested more than {_MAX_DEPTH} deep")
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         if node is None:
             raise InputError(f"{name}:1: the file is empty; it needs `version: 1`")
@@ -157,8 +163,6 @@ def _load(text: str, name: str) -> tuple[Any, _Lines]:
         raise InputError(f"{where}: not valid YAML: {exc.problem or exc.context}") from exc
     except (yaml.YAMLError, ValueError) as exc:
         raise InputError(f"{name}: not valid YAML: {exc}") from exc
-    except RecursionError as exc:
-        raise InputError(f"{name}: nested too deeply") from exc
 
 
 def _walk(node: yaml.Node, path: _Path, lines: _Lines, name: str) -> None:
