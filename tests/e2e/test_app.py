@@ -114,7 +114,7 @@ class App:
     def results(self) -> list[str]:
         return [record.value["result"] for record in self.store.scan("pushes", "pushes")]
 
-    def until(self, look: Callable[[], bool], seconds: float = 20.0) -> bool:
+    def until(self, look: Callable[[], bool], seconds: float = 60.0) -> bool:
         end = time.monotonic() + seconds
         while not look() and time.monotonic() < end:
             time.sleep(0.05)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 
-def until[T](look: Callable[[], T | None], seconds: float = 20.0) -> T:
+def until[T](look: Callable[[], T | None], seconds: float = 60.0) -> T:
     """What `look()` returns once it is true; an AssertionError when it never is."""
     end = time.monotonic() + seconds
     while not (found := look()):
@@ -14,7 +14,7 @@ def until[T](look: Callable[[], T | None], seconds: float = 20.0) -> T:
     return found
 
 
-async def eventually[T](look: Callable[[], T | None], seconds: float = 20.0) -> T:
+async def eventually[T](look: Callable[[], T | None], seconds: float = 60.0) -> T:
     """`until` for code that runs on the same event loop."""
     async with asyncio.timeout(seconds):
         while not (found := look()):
