@@ -1,0 +1,91 @@
+// Every app setting, in one place. Secrets are references to the vault, by name and without a version: a new
+// version is read within a day, or when the app is restarted.
+param registries array
+param clusters array
+param overrides object
+param secrets array
+param vaultUri string
+param signingKey string
+param webhookName string
+param webhookHeader string
+param entraAudience string
+param clientId string
+param blobUri string
+param queueUri string
+param tableUri string
+param insightsConnection string
+
+var clusterType = 'Microsoft.ContainerService/managedClusters'
+var vaulted = '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/'
+
+var known = [for each in registries: {
+  host: '${each.name}${environment().suffixes.acrLoginServer}'
+  place: {
+    subscription: each.subscriptionId
+    resource_group: each.resourceGroup
+    name: each.name
+    webhook: webhookName
+  }
+}]
+var reached = [for each in clusters: {
+  name: each.name
+  place: {
+    aks: resourceId(each.subscriptionId, each.resourceGroup, clusterType, each.clusterName)
+    via: contains(each, 'via') ? each.via : ''
+  }
+}]
+
+var registryPlaces = string(toObject(known, each => each.host, each => each.place))
+var clusterPlaces = string(toObject(reached, each => each.name, each => each.place))
+
+// What the settings parameter may change: the product's own defaults, written out.
+var tuning = {
+  GROUNDSWELL_SCANNERS: '{}'
+  GROUNDSWELL_ORAS_IMAGE: ''
+  GROUNDSWELL_SIGNING_CHAIN: ''
+  GROUNDSWELL_SLOTS: '4'
+  GROUNDSWELL_ROLLOUTS: '5'
+  GROUNDSWELL_AGENT_POOLS: '{}'
+  GROUNDSWELL_POLL_SECONDS: '5'
+  GROUNDSWELL_SETTLE_SECONDS: '30'
+  GROUNDSWELL_SETTLE_BASES: '{}'
+  GROUNDSWELL_KEEP_CASCADES_DAYS: '90'
+  GROUNDSWELL_KEEP_PUSHES_DAYS: '90'
+  GROUNDSWELL_ARCHIVE: 'yes'
+  GROUNDSWELL_KEEP_ARCHIVE_DAYS: '730'
+  GROUNDSWELL_KEEP_CANDIDATES_DAYS: '30'
+  GROUNDSWELL_KEEP_FORMER: '5'
+  GROUNDSWELL_API_RATE: '20'
+}
+
+// What follows from the rest of these files, and may not be changed beside them.
+var wired = {
+  AZURE_CLIENT_ID: clientId
+  APPLICATIONINSIGHTS_CONNECTION_STRING: insightsConnection
+  APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${clientId};Authorization=AAD'
+  AzureWebJobsStorage__blobServiceUri: blobUri
+  AzureWebJobsStorage__queueServiceUri: queueUri
+  AzureWebJobsStorage__tableServiceUri: tableUri
+  AzureWebJobsStorage__credential: 'managedidentity'
+  AzureWebJobsStorage__clientId: clientId
+  PYTHON_THREADPOOL_THREAD_COUNT: '32' // more than a queue's batchSize and newBatchThreshold in host.json
+  GROUNDSWELL_STORE__queueServiceUri: queueUri
+  GROUNDSWELL_STORE__tableServiceUri: tableUri
+  GROUNDSWELL_STORE__credential: 'managedidentity' // the host's queue triggers read these two
+  GROUNDSWELL_STORE__clientId: clientId
+  GROUNDSWELL_ARM_ENDPOINT: 'https://${split(environment().resourceManager, '/')[2]}'
+  GROUNDSWELL_REGISTRIES: registryPlaces
+  GROUNDSWELL_CLUSTERS: contains(secrets, 'clusters') ? '${vaulted}clusters)' : clusterPlaces
+  GROUNDSWELL_EXTERNAL_REGISTRIES: contains(secrets, 'external-registries') ? '${vaulted}external-registries)' : '{}'
+  GROUNDSWELL_GIT: contains(secrets, 'git') ? '${vaulted}git)' : '{}'
+  GROUNDSWELL_BUILDERS: contains(secrets, 'builders') ? '${vaulted}builders)' : '{}'
+  GROUNDSWELL_WEBHOOK_HEADER: webhookHeader
+  GROUNDSWELL_WEBHOOK_SECRET: '${vaulted}webhook)'
+  GROUNDSWELL_SIGNING_KEY: signingKey
+  GROUNDSWELL_ENTRA_TENANT: empty(entraAudience) ? '' : tenant().tenantId
+  GROUNDSWELL_ENTRA_AUDIENCE: entraAudience
+  GROUNDSWELL_ENTRA_AUTHORITY: environment().authentication.loginEndpoint
+  GROUNDSWELL_EASY_AUTH: 'no' // its header is believed only where App Service authentication stands in front
+}
+
+output all object = union(tuning, overrides, wired)
