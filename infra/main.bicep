@@ -160,6 +160,7 @@ module values 'modules/settings.bicep' = {
     overrides: settings
     secrets: secrets
     vaultUri: vault.outputs.uri
+    webhookUri: vault.outputs.webhookUri
     signingKey: vault.outputs.signingKey
     webhookName: pushSource == 'webhook' ? webhookName : ''
     webhookHeader: webhookHeader

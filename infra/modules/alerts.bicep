@@ -10,7 +10,7 @@ var rules = [
     name: 'failures'
     severity: 2
     text: 'Functions fail, again and again: more than ten in a quarter of an hour.'
-    query: 'requests | where success == false'
+    query: 'requests | where success == false and not(resultCode startswith "4")' // who may not, or sends nonsense
     over: 10
     window: 'PT15M'
   }

@@ -1,10 +1,11 @@
-// Every app setting, in one place. Secrets are references to the vault, by name and without a version: a new
-// version is read within a day, or when the app is restarted.
+// Every app setting, in one place. Secrets are references to the vault. Those put there by hand are named
+// without a version: a new one is read within a day, or when the app is restarted.
 param registries array
 param clusters array
 param overrides object
 param secrets array
 param vaultUri string
+param webhookUri string
 param signingKey string
 param webhookName string
 param webhookHeader string
@@ -80,12 +81,12 @@ var wired = {
   GROUNDSWELL_GIT: contains(secrets, 'git') ? '${vaulted}git)' : '{}'
   GROUNDSWELL_BUILDERS: contains(secrets, 'builders') ? '${vaulted}builders)' : '{}'
   GROUNDSWELL_WEBHOOK_HEADER: webhookHeader
-  GROUNDSWELL_WEBHOOK_SECRET: '${vaulted}webhook)'
+  GROUNDSWELL_WEBHOOK_SECRET: '@Microsoft.KeyVault(SecretUri=${webhookUri})'
   GROUNDSWELL_SIGNING_KEY: signingKey
   GROUNDSWELL_ENTRA_TENANT: empty(entraAudience) ? '' : tenant().tenantId
   GROUNDSWELL_ENTRA_AUDIENCE: entraAudience
   GROUNDSWELL_ENTRA_AUTHORITY: environment().authentication.loginEndpoint
-  GROUNDSWELL_EASY_AUTH: 'no' // its header is believed only where App Service authentication stands in front
+  GROUNDSWELL_EASY_AUTH: 'no' // its header is believed only with App Service authentication in front
 }
 
 output all object = union(tuning, overrides, wired)

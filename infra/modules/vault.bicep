@@ -98,4 +98,6 @@ resource readsByHand 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for
 output id string = vault.id
 output name string = vault.name
 output uri string = vault.properties.vaultUri
+// With its version, so that another secret is another setting, and read at once.
+output webhookUri string = webhook.properties.secretUriWithVersion
 output signingKey string = sign ? '${vault.properties.vaultUri}keys/groundswell' : ''
