@@ -17,7 +17,7 @@ param tableUri string
 param insightsConnection string
 
 var clusterType = 'Microsoft.ContainerService/managedClusters'
-var vaulted = '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/'
+var kept = '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/'
 
 var known = [for each in registries: {
   host: '${each.name}${environment().suffixes.acrLoginServer}'
@@ -76,10 +76,10 @@ var wired = {
   GROUNDSWELL_STORE__clientId: clientId
   GROUNDSWELL_ARM_ENDPOINT: 'https://${split(environment().resourceManager, '/')[2]}'
   GROUNDSWELL_REGISTRIES: registryPlaces
-  GROUNDSWELL_CLUSTERS: contains(secrets, 'clusters') ? '${vaulted}clusters)' : clusterPlaces
-  GROUNDSWELL_EXTERNAL_REGISTRIES: contains(secrets, 'external-registries') ? '${vaulted}external-registries)' : '{}'
-  GROUNDSWELL_GIT: contains(secrets, 'git') ? '${vaulted}git)' : '{}'
-  GROUNDSWELL_BUILDERS: contains(secrets, 'builders') ? '${vaulted}builders)' : '{}'
+  GROUNDSWELL_CLUSTERS: contains(secrets, 'clusters') ? '${kept}clusters)' : clusterPlaces
+  GROUNDSWELL_EXTERNAL_REGISTRIES: contains(secrets, 'external-registries') ? '${kept}external-registries)' : '{}'
+  GROUNDSWELL_GIT: contains(secrets, 'git') ? '${kept}git)' : '{}'
+  GROUNDSWELL_BUILDERS: contains(secrets, 'builders') ? '${kept}builders)' : '{}'
   GROUNDSWELL_WEBHOOK_HEADER: webhookHeader
   GROUNDSWELL_WEBHOOK_SECRET: '@Microsoft.KeyVault(SecretUri=${webhookUri})'
   GROUNDSWELL_SIGNING_KEY: signingKey

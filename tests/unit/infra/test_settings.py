@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -74,15 +75,15 @@ def test_settings_that_hold_credentials_come_from_the_vault(name: str) -> None:
     value = given("wired")[name]
     if isinstance(value, dict):
         value = value["operator"]["operands"]["true_value"]
-    assert re.fullmatch(r"@Microsoft\.KeyVault\(SecretUri=\$\{webhookUri\}\)|\$\{vaulted\}[a-z-]+\)", value)
-    reference = given("vaulted")
+    assert re.fullmatch(r"@Microsoft\.KeyVault\(SecretUri=\$\{webhookUri\}\)|\$\{kept\}[a-z-]+\)", value)
+    reference = given("kept")
     assert reference == "@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/"
 
 
 def test_the_secrets_by_hand_are_those_that_the_parameter_names() -> None:
     text = json.dumps(given("wired"), default=str)
     named = set(re.findall(r'"item_to_find": "([a-z-]+)"', text))
-    assert named == set(re.findall(r'"\$\{vaulted\}([a-z-]+)\)"', text))
+    assert named == set(re.findall(r'"\$\{kept\}([a-z-]+)\)"', text))
     described = trees()["main.bicep"]["parameters"]["secrets"]["decorators"][0]["argument"]
     assert named == set(described.split(": ")[1].rstrip(".").split(", "))
 
@@ -138,3 +139,17 @@ def test_the_webhooks_name_suits_the_registry() -> None:
     text = trees()["main.bicep"]["variables"]["webhookName"]["value"]
     assert text == "groundswell${take(token, 6)}"
     assert resources("Microsoft.ContainerRegistry/registries/webhooks")[0].config["name"] == "webhookName"
+
+
+@pytest.mark.parametrize(("places", "made"), [("known", settings.AcrRegistry), ("reached", settings.Cluster)])
+def test_what_is_said_of_registries_and_clusters_is_what_is_read(places: str, made: type) -> None:
+    place = given(places)["config"]["place"]
+    assert set(place) <= {each.name for each in fields(made)}
+
+
+def test_each_parameter_of_main_is_documented() -> None:
+    text = (ROOT / "docs/azure.md").read_text()
+    table = text.split("## Parameters")[1].split("\n\nThere is")[0]
+    documented = set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
+    by_azd = {"environmentName", "location", "webhookSecret"}
+    assert documented == set(trees()["main.bicep"]["parameters"]) - by_azd
