@@ -159,7 +159,7 @@ def judged(known: Alert, verdict: Verdict, remedy: Remedy, *, now: float) -> Ale
 
 def failed(known: Alert, why: str, *, now: float) -> Alert:
     """It could not be scanned: what was wrong before, if anything, still is."""
-    before = known if known.open else replace(known, findings=())
+    before = known if known.open else replace(known, findings=(), remedy=Remedy(image="", why=""))
     return _raised(replace(before, trouble=cut(why, 600)), known, now)
 
 

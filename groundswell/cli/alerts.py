@@ -1,13 +1,17 @@
 """groundswell alerts and rebuild: what runs and is not good, and the build that may mend it."""
 
 import shlex
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from groundswell.cli.common import Json, cell, console, print_json, who
 from groundswell.cli.replay import Reason
+
+if TYPE_CHECKING:
+    from groundswell.cascade.alerts import Alert
 
 
 def alerts(
@@ -36,24 +40,29 @@ def alerts(
         table.add_column(heading, overflow="fold")
     for each in found:
         kind = f"{each.kind}, resolved" if each.raised and not each.open else each.kind.value
-        wrong = [f"{line.id} {line.severity} in {line.package} {line.installed}" for line in each.findings[:3]]
-        wrong += [f"and {len(each.findings) - 3} more"] * (len(each.findings) > 3) + [each.trouble] * bool(
-            each.trouble
-        )
         times = [when(at) if at else "" for at in (each.first_seen, each.looked_at)]
-        runs_in = ", ".join(each.workloads[:3]) + (" …" if len(each.workloads) > 3 else "")
-        table.add_row(*map(cell, (each.image, short(each.digest), kind, *times, runs_in, "; ".join(wrong))))
+        wrong = [f"{line.id} {line.severity} in {line.package} {line.installed}" for line in each.findings]
+        trouble = [each.trouble] if each.trouble else []
+        told = ("; ".join([*_few(names), *more]) for names, more in ((each.workloads, []), (wrong, trouble)))
+        table.add_row(*map(cell, (each.image, short(each.digest), kind, *times, *told)))
     console.print(table)
     for each in found:
-        if not each.open or not each.remedy.why:
-            continue
-        what = f"{each.image}: {each.remedy.why}"
-        if each.begun:
-            what += f"; begun: cascade {each.cascade}"
-        elif each.remedy.image:
-            reason = shlex.quote(each.findings[0].id) if each.findings else "REASON"
-            what += f": groundswell rebuild {shlex.quote(each.remedy.image)} --reason {reason}"
-        console.print(cell(what), soft_wrap=True)
+        if each.open and each.remedy.why:
+            console.print(cell(_to_do(each)), soft_wrap=True)
+
+
+def _few(names: Sequence[str]) -> list[str]:
+    """The first three, and how many there are beside them."""
+    return [*names[:3], *([f"and {len(names) - 3} more"] if len(names) > 3 else [])]
+
+
+def _to_do(alert: "Alert") -> str:
+    """What may mend it, with the command to type, and what was begun by policy."""
+    said = f"{alert.image}: {alert.remedy.why}"
+    if alert.remedy.image:
+        image, reason = shlex.quote(alert.remedy.image), shlex.quote(alert.findings[0].id)
+        said += f": groundswell rebuild {image} --reason {reason}"
+    return f"{said} (cascade {alert.cascade} was begun for it)" if alert.begun else said
 
 
 def rebuild(

@@ -134,7 +134,10 @@ def test_a_report_that_is_awaited_is_looked_for_in_the_next_round(make_world: Ma
     world, advisories = company(make_world, top())
     advisories.fails["top"] = NotYetError("at work")
     rounds(world)
-    assert only(world).kind is Kind.UNSEEN
+    waits = only(world)
+    assert (waits.kind, waits.awaited) == (Kind.UNSEEN, world.time)
+    rounds(world, days=0)
+    assert only(world) == waits
     advisories.fails.clear()
     rounds(world, days=0)
     assert only(world).kind is Kind.CLEAN
@@ -365,3 +368,27 @@ def test_a_person_begins_a_rebuild_with_a_reason(make_world: MakeWorld) -> None:
     world.drive()
     assert world.statuses(world.cascade) == {"app": "done"}
     assert world.cascade != cascade
+
+
+def test_a_rebuild_waits_for_what_is_under_way(make_world: MakeWorld) -> None:
+    world, _ = company(make_world, top())
+    world.push_base()
+    for push in world.app.store.receive("pushes"):
+        world.app.intake.handle(push.body)
+    (older,) = world.cascades
+    cascade = world.app.anew.begin("top", who="ann", why="CVE-9 has a fix")
+    assert world.states(cascade)["top"].status is Status.WAITING
+    world.app.sweep.run()
+    world.drive()
+    assert (world.statuses(older), world.statuses(cascade)) == ({"top": "done"}, {"top": "unchanged"})
+    assert [request.no_cache for request in world.builder.requests] == [False, True]
+
+
+def test_an_image_that_is_gone_from_its_registry_is_refused_all_the_same(make_world: MakeWorld) -> None:
+    world = make_world(top())
+    digest = world.registry.tags[ref("top")]
+    world.deployer.running[str(workload("web"))] = f"{HOST}/top@{digest}"
+    world.vulnerable.add("top")
+    del world.registry.images[digest]
+    rounds(world)
+    assert (only(world).kind, only(world).remedy.image) == (Kind.REFUSED, "top")

@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 from groundswell import wiring
 from groundswell.cli import common, main
 from groundswell.errors import InputError, NotFoundError, PermanentError
-from tests.support.world import BASE, HOST, World, ref, registration, workload
+from tests.support.world import BASE, HOST, World, image_of, ref, registration, workload
 
 
 @pytest.fixture
@@ -64,7 +64,26 @@ def test_a_rebuild_begun_by_policy_is_named(world: World) -> None:
     world.app.catalog.register([registration("bad", BASE, deployments=[workload("bad")], gate=gate)], who="ann")
     world.vulnerable.add("bad")
     rounds(world)
-    assert f"; begun: cascade {world.cascade}" in run("alerts").output
+    assert f"(cascade {world.cascade} was begun for it)" in run("alerts").output
+
+
+def test_what_a_build_does_not_mend_has_no_command(world: World) -> None:
+    world.vulnerable.add("bad")
+    world.registry.put(ref("bad"), image_of(["sha256:newer"]))
+    rounds(world)
+    listed = run("alerts").output
+    assert "bad: its stable tag has moved on to sha256:" in listed
+    assert "groundswell rebuild" not in listed
+
+
+def test_who_runs_it_is_told_with_a_few_names(world: World) -> None:
+    many = [workload(f"w{number}") for number in range(5)]
+    world.app.catalog.register([registration("bad", BASE, deployments=many)], who="ann")
+    for target in many:
+        world.deployer.running[str(target)] = f"{HOST}/bad@{world.registry.tags[ref('bad')]}"
+    world.vulnerable.add("bad")
+    rounds(world)
+    assert f"{many[2]}; and 2 more" in run("alerts").output
 
 
 def test_a_person_begins_a_rebuild(world: World) -> None:
