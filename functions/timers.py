@@ -33,6 +33,22 @@ def orphans(timer: func.TimerRequest) -> None:
     app().orphans.stop()
 
 
+@blueprint.function_name("stock")
+@blueprint.timer_trigger(arg_name="timer", schedule="15 22 * * * *")
+def stock(timer: func.TimerRequest) -> None:
+    """Every hour: which digests run, for the rescan."""
+    del timer
+    app().rescan.take_stock()
+
+
+@blueprint.function_name("rescan")
+@blueprint.timer_trigger(arg_name="timer", schedule="20 */5 * * * *")
+def rescan(timer: func.TimerRequest) -> None:
+    """Every five minutes: what runs is scanned again, a few at a time, each once a day."""
+    del timer
+    app().rescan.scan()
+
+
 @blueprint.function_name("cleanup")
 @blueprint.timer_trigger(arg_name="timer", schedule="0 0 3 * * *")
 def cleanup(timer: func.TimerRequest) -> None:

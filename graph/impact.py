@@ -4,7 +4,7 @@ An impact is found once and read by the planner of a cascade (who waits for whom
 """
 
 import heapq
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from graph.lineage import Edge, EdgeKind, Lineage
@@ -37,10 +37,13 @@ class Impact:
     held: tuple[Edge, ...]
 
 
-def impact(lineage: Lineage, *references: str) -> Impact:
-    """Who is rebuilt when `references` (canonical, without digest) get new digests, bases first, then by name."""
+def impact(lineage: Lineage, *references: str, anew: Collection[str] = ()) -> Impact:
+    """Who is rebuilt when `references` (canonical, without digest) get new digests, bases first, then by name.
+
+    The images `anew` are rebuilt without that: those of them that there are, and what stands on them.
+    """
     pushed = frozenset(references)
-    affected = _reached(lineage, _direct(lineage, pushed))
+    affected = _reached(lineage, _direct(lineage, pushed) | {name for name in anew if name in lineage})
     waits_for = {
         name: tuple(sorted(base for base in lineage.followed(name) if base in affected)) for name in affected
     }

@@ -18,6 +18,8 @@ from groundswell.access.entra import EntraTokens
 from groundswell.access.signing_keys import SigningKeys, fetcher
 from groundswell.access.tokens import TokenBook
 from groundswell.attest.attachments import Attachments
+from groundswell.cascade.alertbook import AlertBook
+from groundswell.cascade.anew import Anew
 from groundswell.cascade.archive import Archive
 from groundswell.cascade.attesting import Attest
 from groundswell.cascade.basebook import BaseBook
@@ -39,7 +41,9 @@ from groundswell.cascade.polling import pause
 from groundswell.cascade.push import Push, of_an_image, queue
 from groundswell.cascade.rebases import Rebases
 from groundswell.cascade.reconcile import Reconcile
+from groundswell.cascade.remedies import Remedies
 from groundswell.cascade.repeats import Repeats
+from groundswell.cascade.rescan import Rescan
 from groundswell.cascade.retention import Policy, Retention
 from groundswell.cascade.rolling import Rolling
 from groundswell.cascade.rollout_limit import RolloutLimit
@@ -370,6 +374,30 @@ class App:
             freezes=self.freezes,
             limit=self.rollout_limit,
             owed=Owed(engine=self.engine, operator=self.operator, catalog=self.catalog),
+            clock=self.clock,
+        )
+
+    @cached_property
+    def anew(self) -> Anew:
+        return Anew(store=self.store, planner=self.planner, catalog=self.catalog, clock=self.clock)
+
+    @cached_property
+    def alerts(self) -> AlertBook:
+        return AlertBook(self.store)
+
+    @cached_property
+    def rescan(self) -> Rescan:
+        return Rescan(
+            book=self.alerts,
+            panel=self.panel,
+            policies=self.policies,
+            catalog=self.catalog,
+            registry=self.registry,
+            deployer=lambda: self.deployer,
+            finder=lambda: self.finder,
+            workloads=self.workloads,
+            remedies=Remedies(catalog=self.catalog, registry=self.registry, good=self.good),
+            anew=self.anew,
             clock=self.clock,
         )
 

@@ -196,7 +196,10 @@ def _stand(state: Rebuild) -> Decision:
     if status is state.status:
         return replace(state, reason=reason), ()
     if status is Status.READY:
-        return (state, ()) if state.status is Status.HELD else _again(state, reason)
+        if state.status is Status.HELD:
+            return state, ()
+        planned = state.no_cache and state.attempt == 0  # it was asked for, and has not begun yet
+        return _again(state, reason, no_cache=planned)
     return replace(state, status=status, reason=reason, held_at=None), _give_back(state)
 
 

@@ -13,7 +13,8 @@ class Trigger:
     """A push that a cascade follows from: `base` (canonical, no digest) now has `digest`.
 
     What follows from an `urgent` one overtakes others, from a `forced` one is built even where the same inputs were
-    built before. `turn` orders the pushes of one base in a cascade.
+    built before. `turn` orders the pushes of one base in a cascade. With `anew` nothing was pushed: the image of
+    that name, which publishes `base`, is to be built past every cache.
     """
 
     base: str
@@ -21,6 +22,7 @@ class Trigger:
     urgent: bool = False
     forced: bool = False
     turn: int = 0
+    anew: str = ""
 
     @property
     def wait(self) -> Wait:
@@ -51,6 +53,7 @@ def plan(
         for older in (followed or {}).get(affected.image, ()):
             waits[predecessor(older, affected.image)] = Wait(outcome=Outcome.PENDING)
         waits.update({trigger.base: trigger.wait for trigger in standing_on(triggers, affected)})
+        anew = any(trigger.anew == affected.image for trigger in triggers)
         state = Rebuild(
             cascade=cascade,
             image=affected.image,
@@ -63,13 +66,18 @@ def plan(
             ),
             priority=paths[affected.image],
             urgent=any(trigger.urgent for trigger in triggers),
-            forced=any(trigger.forced for trigger in triggers),
+            forced=anew or any(trigger.forced for trigger in triggers),
+            no_cache=anew,
         )
         rebuilds.append(begin(state, at=at)[0])
     return tuple(rebuilds)
 
 
 def standing_on(triggers: Sequence[Trigger], affected: Affected) -> list[Trigger]:
-    """The pushes of what the image itself names."""
+    """The pushes of what the image itself names, and the wish that it be built anew."""
     bases = {edge.base for edge in affected.edges}
-    return [trigger for trigger in triggers if trigger.base in bases]
+    return [
+        trigger
+        for trigger in triggers
+        if (trigger.anew == affected.image if trigger.anew else trigger.base in bases)
+    ]

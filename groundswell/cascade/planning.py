@@ -16,7 +16,7 @@ from groundswell.cascade.decide import news, predecessor
 from groundswell.cascade.durations import Durations
 from groundswell.cascade.engine import Engine
 from groundswell.cascade.gathering import Begun, Gathered, Gathering, Plan
-from groundswell.cascade.ids import new_id
+from groundswell.cascade.ids import began, new_id
 from groundswell.cascade.model import (
     BaseNews,
     Command,
@@ -38,6 +38,8 @@ from groundswell.store.conflicts import retry_conflicts
 
 logger = logging.getLogger(__name__)
 
+ANEW = "anew"
+"""The source of a cascade that no push began: it was asked for."""
 JOINS = 3600.0
 """Seconds after its beginning in which a cascade takes in newer pushes of its bases."""
 PATIENCE = 60.0
@@ -75,6 +77,35 @@ class Planner:
         while (found := self._next(reference)) is not None:
             went = self._carry_out(found)[reference]
         return went
+
+    def rebuild(self, image: str, *, cascade: str) -> None:
+        """Begin `cascade` without a push: `image` is built anew, past every cache, and what stands on it follows.
+
+        It goes before others. Interrupted anywhere, the same call goes on. Raises NotFoundError when there is no
+        such image, TemporaryError while an older cascade that matters is still being planned.
+        """
+        reference = str(self._catalog.registration(image).references[0])
+        with self._catalog.lineage() as lineage:
+            found = impact(lineage, anew=(image,))
+        trigger = Trigger(base=reference, digest="", urgent=True, anew=image)
+        header = Header(
+            id=cascade,
+            base=reference,
+            digest="",
+            source=ANEW,
+            urgent=True,
+            started_at=began(cascade),
+            total=len(found.images),
+            open=len(found.images),
+            pinned=tuple((edge.image, edge.base) for edge in found.held),
+        )
+        self._create(header, [trigger], found)
+        self._set_going(cascade, header.started_at)
+        logger.info("cascade started", extra={"cascade": cascade, "anew": image, "images": header.total})
+
+    def draw(self) -> str:
+        """An id for a cascade to be begun now."""
+        return self._new_id(self._clock(), self._gathering.begun())
 
     def overdue(self) -> None:
         """Plan what everybody forgot: the message was lost, or whoever planned it died."""
@@ -153,7 +184,7 @@ class Planner:
         if known is None or not known.cascade:
             return None
         header = self._header(known.cascade)
-        if header is None or reference not in header.bases:
+        if header is None or header.source == ANEW or reference not in header.bases:
             return None  # archived, or a promotion of ours
         if header.phase is Phase.PLANNING:
             raise _still_planned(header.id)
@@ -195,11 +226,6 @@ class Planner:
         if not found.images and self._header(plan.cascade) is None:
             return False
         images = {affected.image for affected in found.images}
-        self._holders.enter(plan.cascade, images)
-        self._enlist(plan.cascade)
-        followed = self._followed(plan.cascade, images, joining=False)
-        triggers = [_trigger(push) for push in pushes]
-        rebuilds = self._planned(triggers, found, cascade=plan.cascade, at=plan.at, followed=followed)
         first = pushes[0]
         header = Header(
             id=plan.cascade,
@@ -208,23 +234,32 @@ class Planner:
             source=first.source,
             urgent=any(push.urgent for push in pushes),
             started_at=plan.at,
-            total=len(rebuilds),
-            open=len(rebuilds),
+            total=len(images),
+            open=len(images),
             pinned=tuple((edge.image, edge.base) for edge in found.held),
             pushes=tuple(_pushed(push, plan.at) for push in pushes),
         )
+        self._create(header, [_trigger(push) for push in pushes], found)
+        for older in sorted(set(plan.former.values())):
+            self._supersede(older, plan.cascade, images)
+        self._set_going(plan.cascade, plan.at)
+        extra = {"cascade": plan.cascade, "base": header.base, "pushes": len(pushes), "images": len(images)}
+        logger.info("cascade started", extra=extra)
+        return True
+
+    def _create(self, header: Header, triggers: Sequence[Trigger], found: Impact) -> None:
+        """Write the records of a cascade, as far as they are not there yet."""
+        images = {affected.image for affected in found.images}
+        self._holders.enter(header.id, images)
+        self._enlist(header.id)
+        followed = self._followed(header.id, images, joining=False)
+        rebuilds = self._planned(triggers, found, cascade=header.id, at=header.started_at, followed=followed)
         self._records.create(header, rebuilds)
         for attempt in retry_conflicts():
             with attempt:
-                stored = self._records.header(plan.cascade)
+                stored = self._records.header(header.id)
                 if stored.value.phase is Phase.PLANNING:
                     self._records.set_phase(stored, Phase.RUNNING)
-        for older in sorted(set(plan.former.values())):
-            self._supersede(older, plan.cascade, {state.image for state in rebuilds})
-        self._set_going(plan.cascade, plan.at)
-        extra = {"cascade": plan.cascade, "base": header.base, "pushes": len(pushes), "images": len(rebuilds)}
-        logger.info("cascade started", extra=extra)
-        return True
 
     def _supersede(self, older: str, newer: str, images: set[str]) -> None:
         """The same base moved on: what is in both, and the older has not promoted, is left to the newer."""

@@ -11,6 +11,7 @@ import typer
 
 from groundswell import printable
 from groundswell.cli import (
+    alerts,
     audit,
     cascades,
     drift,
@@ -66,6 +67,8 @@ app.command("release")(hold.release)
 app.command("approve")(hold.approve)
 app.command("push")(push.push)
 app.command("pushes")(pushes.pushes)
+app.command("alerts")(alerts.alerts)
+app.command("rebuild")(alerts.rebuild)
 app.command("audit")(audit.audit)
 app.command("scan")(scan.scan)
 app.command("impact")(impact.impact)

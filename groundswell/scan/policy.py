@@ -32,6 +32,13 @@ class Mode(StrEnum):
     NO_WORSE = "no-worse"  # what production has already may be there too
 
 
+class OnNewFinding(StrEnum):
+    """What is done about a finding in an image that runs already, beside raising an alert."""
+
+    ALERT = "alert"  # nothing
+    REBUILD = "rebuild"  # where a rebuild may bring the repair, one is begun
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allowance:
     """A finding that may pass until `expires` (seconds since the epoch), and why. `package` is a glob."""
@@ -74,6 +81,7 @@ class Policy:
     fixable_only: bool = True
     unknown_as: Severity = Severity.CRITICAL
     mode: Mode = Mode.CLEAN
+    on_new_finding: OnNewFinding = OnNewFinding.ALERT
     allow_no_os: bool = False
     allow_unsaid_os: bool = False
     scanners: tuple[str, ...] = ()
@@ -95,6 +103,7 @@ def policy(gate: Gate) -> Policy:
         fixable_only=bool(gate.get("fixable_only", True)),
         unknown_as=Severity[gate.get("unknown_as", "CRITICAL")],
         mode=Mode(gate.get("mode", "clean")),
+        on_new_finding=OnNewFinding(gate.get("on_new_finding", "alert")),
         allow_no_os=gate.get("os") == "none",
         allow_unsaid_os=gate.get("os") == "unsaid",
         scanners=tuple(gate.get("scanners", ())),
