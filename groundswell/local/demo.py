@@ -80,13 +80,13 @@ def run(stack: Stack) -> int:
     say("2. The platform team registers the lineage")
     command(stack, "lineage", "register", str(company.tree))
 
-    say(f"3. {scenario.BASE} is pushed again, {scenario.FIXED}. From here on nothing is touched by hand")
+    say(f"3. {scenario.BASE} is pushed again, {scenario.FIXED}. What follows goes on by itself")
     checks = Checks(stack, registrations)
     fixed = push(build_base(packages, Variant.FIXED), stack.login, *scenario.BASE.split(":"))
     pushed_at = time.time()
     note(f"{scenario.BASE} -> {short(fixed)}")
     header = wait_until("the cascade", lambda: next(iter(app.engine.records.recent(1)), None), seconds=30)
-    say("4. How every image ends")
+    say("4. How every image ends, or what it waits for")
     header = follow(app.engine.records, header.id, pause=0.25, until=at_rest)
     seconds = time.time() - pushed_at
     states = list(app.engine.records.rebuilds(header.id))

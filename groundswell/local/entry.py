@@ -6,6 +6,7 @@ says is `exec: "NAME": executable file not found in $PATH`, and the pod comes to
 
 import posixpath
 import tarfile
+import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -29,21 +30,26 @@ class Entries:
     def starts(self, reference: Reference) -> bool:
         """Whether the image's entry point (else its command) is one of its files.
 
-        True also when the image names none, or is not there: a pull says that.
+        True also when the image names none, is not there (a pull says that), or has a layer that cannot be read
+        here (zstd, say): only what is known to be missing is said to be.
         """
         digest = reference.digest or ""
         if digest not in self._starts:
             manifest = self._layout.manifest(reference.repository, digest)
             if manifest is None:
                 return True
-            self._starts[digest] = self._whole(manifest.document)
+            try:
+                self._starts[digest] = self._whole(manifest.document)
+            except (tarfile.TarError, OSError, EOFError, zlib.error):
+                self._starts[digest] = True
         return self._starts[digest]
 
     def _whole(self, manifest: Json) -> bool:
         if "manifests" in manifest:
             found = [self._layout.document(each["digest"]) for each in manifest["manifests"]]
             return all(self._whole(each) for each in found if each)
-        config = (self._layout.document(manifest["config"]["digest"]) or {}).get("config") or {}
+        head = manifest.get("config") or {}
+        config = (self._layout.document(head.get("digest", "")) or {}).get("config") or {}
         words = config.get("Entrypoint") or config.get("Cmd")
         if not words:
             return True

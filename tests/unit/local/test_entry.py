@@ -110,6 +110,19 @@ def test_an_index_starts_when_each_of_its_images_does(storage: Storage) -> None:
         assert storage.entries.starts(storage.manifest(json.dumps(index).encode())) is starts
 
 
+@pytest.mark.parametrize("content", [b"\x28\xb5\x2f\xfd zstd", b"", None])
+def test_a_layer_that_cannot_be_read_is_believed(storage: Storage, tmp_path: Path, content: bytes | None) -> None:
+    image = storage.image({"Cmd": ["serve"]}, layer("bin/other"))
+    for data in tmp_path.rglob("data"):
+        if data.read_bytes().startswith(b"\x1f\x8b"):
+            data.unlink() if content is None else data.write_bytes(content)
+    assert storage.entries.starts(image)
+
+
+def test_an_artifact_starts_nothing(storage: Storage) -> None:
+    assert storage.entries.starts(storage.manifest(b'{"layers": []}'))
+
+
 def test_what_is_not_there_is_for_the_pull_to_say_and_is_looked_at_again(storage: Storage, tmp_path: Path) -> None:
     bad = storage.image({"Cmd": ["serve"]}, layer("bin/other"))
     link = next(tmp_path.rglob("link"))
