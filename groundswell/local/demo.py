@@ -267,13 +267,13 @@ def command(stack: Stack, *args: str, tail: int | None = None, part: str = "") -
         timeout=120,
     )
     lines = (done.stdout + done.stderr).splitlines()
-    for line in _part(lines, part) if part else lines[-tail:] if tail else lines:
+    for line in part_of(lines, part) if part else lines[-tail:] if tail else lines:
         note(line)
     if done.returncode:
         raise PermanentError(f"groundswell {args[0]} ended with status {done.returncode}")
 
 
-def _part(lines: Sequence[str], heading: str) -> Iterator[str]:
+def part_of(lines: Sequence[str], heading: str) -> Iterator[str]:
     """The first line, and the part under `heading`; what is left out shows as `…`."""
     inside = False
     for number, line in enumerate(lines):
