@@ -1,7 +1,7 @@
 """groundswell cascades: the list, one cascade as a table, or live until it ends."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Annotated
 
@@ -76,22 +76,39 @@ def _show(state: Rebuild, *, as_json: bool) -> None:
         console.print(cell(line), soft_wrap=True)
 
 
-def follow(records: Records, cascade: str, *, pause: float = _REFRESH, since: float = 0.0) -> Header:
+def ended(header: Header, _: Sequence[Rebuild]) -> bool:
+    return header.phase is Phase.ENDED
+
+
+def follow(
+    records: Records,
+    cascade: str,
+    *,
+    pause: float = _REFRESH,
+    since: float = 0.0,
+    until: Callable[[Header, Sequence[Rebuild]], bool] = ended,
+) -> Header:
     """Show a cascade live until it has ended; on something that is no terminal, a line per move after `since`."""
     if not console.is_terminal:
-        return _follow_by_lines(records, cascade, pause, since)
+        return _follow_by_lines(records, cascade, pause, since, until)
     with Live(console=console, refresh_per_second=4, transient=False) as live:
         while True:
             header, states = records.header(cascade).value, list(records.rebuilds(cascade))
             width, height = console.size
-            if header.phase is Phase.ENDED:  # this one stays, and may scroll
+            if until(header, states):  # this one stays, and may scroll
                 live.update(whole(header, states, now=time.time(), width=width))
                 return header
             live.update(frame(header, states, now=time.time(), width=width, height=height))
             time.sleep(pause)
 
 
-def _follow_by_lines(records: Records, cascade: str, pause: float, since: float) -> Header:
+def _follow_by_lines(
+    records: Records,
+    cascade: str,
+    pause: float,
+    since: float,
+    until: Callable[[Header, Sequence[Rebuild]], bool],
+) -> Header:
     shown: dict[str, tuple[str, int]] = {}
     while True:
         header, states = records.header(cascade).value, list(records.rebuilds(cascade))
@@ -107,7 +124,7 @@ def _follow_by_lines(records: Records, cascade: str, pause: float, since: float)
                     cell(f"{at:6.1f}s  {settled:3}/{header.total}  {row.image:28} {row.state:16} {row.why}"[:200]),
                     soft_wrap=True,
                 )
-        if header.phase is Phase.ENDED:
+        if until(header, states):
             return header
         time.sleep(pause)
 

@@ -6,18 +6,23 @@ from graph.reference import Reference
 from groundswell.attest.check import look, sound
 from groundswell.attest.cosign import SIGNATURES
 from groundswell.cascade.model import FORMER, Rebuild, Status
+from groundswell.deploy.port import Workload
 from groundswell.lineage.model import Registration
 from groundswell.local import scenario
 from groundswell.local.acr.journal import Entry
+from groundswell.local.cluster.objects import Json
 from groundswell.local.stack import Stack
 from groundswell.registry.chain import prove, same_content
 from groundswell.registry.port import Image
 
 _SCANNER = "trivy"
+_REVISION = "deployment.kubernetes.io/revision"
+_WAITS = "production"
+"""The environment whose ring waits for an approval."""
 
 
 class Checks:
-    """Looks at the world before the update, after its first end, and after the replay. `made` counts the checks."""
+    """Looks at the world before the update, when nothing goes on by itself, and at the end. `made` counts."""
 
     def __init__(self, stack: Stack, registrations: Sequence[Registration]) -> None:
         self._stack = stack
@@ -39,13 +44,18 @@ class Checks:
         )
 
     def first_end(self) -> None:
-        """Before the replay: the failed image and what stands on it are as they were."""
+        """Before a person does something: what failed, what stands on it, and what waits are as they were."""
         for name in (scenario.FAILS, scenario.BLOCKED_MEANWHILE):
             self._expect(
                 self._digests(self._images[name]) == self._before[name],
                 f"{name} moved though it failed or was blocked",
             )
             self._expect(not self._candidates(name), f"{name} was built though it failed or was blocked")
+        waits = self._images[scenario.APPROVED]
+        for index, workload in enumerate(waits.deployments):
+            running = self._runs(waits, index)
+            wanted = self._ran(waits) if workload.place == _WAITS else self._promoted(waits)
+            self._expect(running == wanted, f"before the approval {workload} runs {running}, not {wanted}")
 
     def last_end(self, base: str, states: Sequence[Rebuild]) -> list[str]:
         """Everything; returns what is wrong, a line each."""
@@ -64,11 +74,13 @@ class Checks:
                 self._is_signed(image)
             for index, workload in enumerate(image.deployments):
                 running = self._runs(image, index)
-                wanted = f"{image.registry}/{image.repository}@{self._digests(image)[0]}"
+                wanted = self._ran(image) if name == scenario.ROLLED_BACK else self._promoted(image)
                 self._expect(running == wanted, f"{workload} runs {running}, not {wanted}")
         self._nothing_unscanned_was_tagged()
         self._what_did_not_move_has_its_cause()
         self._what_was_rebased_was_not_built()
+        self._what_is_no_worse_was_compared()
+        self._what_does_not_start_was_tried_and_is_healthy_again()
         return self._problems
 
     def _what_did_not_move_has_its_cause(self) -> None:
@@ -99,6 +111,24 @@ class Checks:
         before, now = self._image(self._ran(image)), self._image(str(image.references[0]))
         one, other = (each.platforms[0].diff_ids if each else () for each in (before, now))
         self._expect(one != other and one[-1:] == other[-1:], f"{image.name} was not rebased")
+
+    def _what_is_no_worse_was_compared(self) -> None:
+        """What production ran was scanned, too, which nothing else asks for."""
+        image = self._images[scenario.NO_WORSE]
+        scanned = {notice.digest for notice in self._notices() if _by_scanner(notice)}
+        self._expect(
+            self._before[image.name][0] in scanned, f"{image.name} passed, but what ran before was not scanned"
+        )
+
+    def _what_does_not_start_was_tried_and_is_healthy_again(self) -> None:
+        """The first revision ran the old image, the second the new one, the third the old one again."""
+        (workload,) = self._images[scenario.ROLLED_BACK].deployments
+        manifest = self._manifest(workload)
+        revision = manifest["metadata"]["annotations"].get(_REVISION)
+        self._expect(revision == "3", f"{workload} is at revision {revision}, not the third")
+        wanted, status = manifest["spec"]["replicas"], manifest["status"]
+        counts = {status.get(field) for field in ("replicas", "updatedReplicas", "availableReplicas")}
+        self._expect(counts == {wanted}, f"{workload} is not healthy again: {status}")
 
     def _notices(self) -> Sequence[Entry]:
         return self._stack.registry.journal.entries()[self._from :]
@@ -159,16 +189,22 @@ class Checks:
     def _image(self, reference: str) -> Image | None:
         return self._registry.image(Reference.parse(reference))
 
+    def _promoted(self, image: Registration) -> str:
+        return f"{image.registry}/{image.repository}@{self._digests(image)[0]}"
+
     def _ran(self, image: Registration) -> str:
         return f"{image.registry}/{image.repository}@{self._before[image.name][0]}"
 
     def _runs(self, image: Registration, index: int) -> str:
         workload = image.deployments[index]
-        manifest = self._stack.cluster.get(workload.kind.value, workload.namespace, workload.name)
+        manifest = self._manifest(workload)
         spec = manifest["spec"]
         template = spec["jobTemplate"]["spec"]["template"] if "jobTemplate" in spec else spec["template"]
         containers = template["spec"]["containers"]
         return str(next(item["image"] for item in containers if item["name"] == workload.container))
+
+    def _manifest(self, workload: Workload) -> Json:
+        return self._stack.cluster.get(workload.kind.value, workload.namespace, workload.name)
 
     def _expect(self, good: bool, problem: str) -> None:
         self.made += 1

@@ -32,6 +32,7 @@ def start(
     *,
     token: str,
     exists: Says,
+    crash: Says,
     port: int,
 ) -> tuple[LocalCluster, int]:
     """Start the cluster of that name on `port`, to be ended by `closing`; returns it and its port.
@@ -39,9 +40,9 @@ def start(
     PermanentError when it does not start, or has not been built.
     """
     if name == KUBE:
-        kube = KubeCluster(folder, certificates, token=token, exists=exists)
+        kube = KubeCluster(folder, certificates, token=token, exists=exists, crash=crash)
         closing.callback(kube.close)
         return kube, kube.start(servers, port=port)
-    look_alike = ClusterLookalike(token=token, exists=exists)
+    look_alike = ClusterLookalike(token=token, exists=exists, crash=crash)
     closing.callback(look_alike.close)
     return look_alike, servers.serve(look_alike.app, port=port)

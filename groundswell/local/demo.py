@@ -1,4 +1,4 @@
-"""The demo: a base is pushed again with its vulnerable package fixed, and nothing else is touched by hand.
+"""The demo: a base is pushed again with its vulnerable package fixed; by hand come one repair and one approval.
 
 `python -m groundswell.local.demo [--store sqlite|azurite] [--cluster look-alike|kube]`. Exit 0 only if every
 image ended as the scenario says, which is checked against the registry and the cluster (`check.py`), not against
@@ -13,15 +13,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 from rich.text import Text
 
 from graph.impact import remaining_paths
-from groundswell.cascade.model import Rebuild, Status
-from groundswell.cascade.records import Header
+from groundswell.cascade.model import Hold, Move, Rebuild, Status
+from groundswell.cascade.records import Header, Phase
 from groundswell.cascade.view import short
 from groundswell.cli.cascades import follow
 from groundswell.cli.common import make_console
@@ -39,6 +40,8 @@ from groundswell.local.paths import home
 from groundswell.local.push import push
 from groundswell.local.stack import SLOTS, Stack, wait_until
 from groundswell.wiring import App
+
+_UNDER = 12 * " "
 
 console = make_console()
 
@@ -77,26 +80,28 @@ def run(stack: Stack) -> int:
     say("2. The platform team registers the lineage")
     command(stack, "lineage", "register", str(company.tree))
 
-    say(f"3. {scenario.BASE} is pushed again, {scenario.FIXED}. From here on nothing is touched by hand")
+    say(f"3. {scenario.BASE} is pushed again, {scenario.FIXED}. What follows goes on by itself")
     checks = Checks(stack, registrations)
     fixed = push(build_base(packages, Variant.FIXED), stack.login, *scenario.BASE.split(":"))
     pushed_at = time.time()
     note(f"{scenario.BASE} -> {short(fixed)}")
     header = wait_until("the cascade", lambda: next(iter(app.engine.records.recent(1)), None), seconds=30)
-    say("4. How every image ends")
-    header = follow(app.engine.records, header.id, pause=0.25)
+    say("4. How every image ends, or what it waits for")
+    header = follow(app.engine.records, header.id, pause=0.25, until=at_rest)
     seconds = time.time() - pushed_at
     states = list(app.engine.records.rebuilds(header.id))
     table(header, states)
     checks.first_end()
     least = bound(states)
+    explain(stack, header)
 
     replayed = repair(stack, company, app, header)
+    approved = approve(stack, app, header)
     states = list(app.engine.records.rebuilds(header.id))
     header = app.engine.records.header(header.id).value
     table(header, states)
 
-    say("6. The same, asked of the registry and the cluster")
+    say("8. The same, asked of the registry and the cluster")
     problems = checks.last_end(fixed, states)
     for line in problems:
         console.print(Text(f"   WRONG  {line}"), style="bold red")
@@ -105,9 +110,8 @@ def run(stack: Stack) -> int:
     status = stack.stop_host()
     if status != 0:
         problems.append(f"the Functions host ended with status {status}")
-    print(
-        json.dumps(summary(header, states, seconds=seconds, bound_seconds=least, replayed=replayed, checks=checks))
-    )
+    ends = summary(header, states, rolled_out=checks.rolled_out, replayed=replayed, approved=approved)
+    print(json.dumps({**ends, "seconds": round(seconds, 1), "bound_seconds": round(least, 1)}))
     return 1 if problems else 0
 
 
@@ -140,10 +144,39 @@ def deploy(stack: Stack, registrations: Sequence[Registration], company: Company
             stack.cluster.create(manifest)
 
 
+def at_rest(header: Header, states: Sequence[Rebuild]) -> bool:
+    """Nothing goes on by itself: what is not settled waits for an approval."""
+    return header.phase is not Phase.PLANNING and all(
+        state.status.settled or (state.status is Status.HELD and Hold.APPROVAL in state.holds) for state in states
+    )
+
+
+def explain(stack: Stack, header: Header) -> None:
+    """What the product itself says of the image that was refused, of one that was not, and of what went back."""
+    say("5. Why: one is refused, one is no worse than what runs, one does not start")
+    command(stack, "cascades", header.id, scenario.REJECTED, part="scan")
+    command(stack, "cascades", header.id, scenario.NO_WORSE, part="scan")
+    command(stack, "cascades", header.id, scenario.ROLLED_BACK, part="rollouts")
+
+
+def approve(stack: Stack, app: App, header: Header) -> int:
+    """Show what waits for a person, approve it, and see it through; returns how many were approved."""
+    state = app.engine.records.rebuild(header.id, scenario.APPROVED).value
+    say(f"7. {scenario.APPROVED} runs on staging and waits for a person before production")
+    if state.status is not Status.HELD:
+        return 0
+    command(stack, "cascades", header.id, scenario.APPROVED, part="rings")
+    command(stack, "why", scenario.APPROVED, part="waits for")
+    began = time.time()
+    command(stack, "approve", header.id, scenario.APPROVED, "--reason", "staging looks right")
+    follow(app.engine.records, header.id, pause=0.25, since=began)
+    return 1
+
+
 def repair(stack: Stack, company: Company, app: App, header: Header) -> int:
     """Show why the image failed, mend its source, and replay it; returns how many were replayed."""
     state = app.engine.records.rebuild(header.id, scenario.FAILS).value
-    say(f"5. {scenario.FAILS} failed: its cause, the repair, one replay")
+    say(f"6. {scenario.FAILS} failed: its cause, the repair, one replay")
     if state.status is not Status.FAILED:
         return 0
     note(state.reason)
@@ -152,20 +185,14 @@ def repair(stack: Stack, company: Company, app: App, header: Header) -> int:
     note(f"repaired: {scenario.REPAIR[0]}")
     began = time.time()
     command(stack, "replay", header.id, scenario.FAILS, "--from", "build", "--reason", "source repaired")
-    follow(app.engine.records, header.id, pause=0.25, since=began)
+    follow(app.engine.records, header.id, pause=0.25, since=began, until=at_rest)
     return 1
 
 
 def summary(
-    header: Header,
-    states: Sequence[Rebuild],
-    *,
-    seconds: float,
-    bound_seconds: float,
-    replayed: int,
-    checks: Checks,
+    header: Header, states: Sequence[Rebuild], *, rolled_out: int, replayed: int, approved: int
 ) -> dict[str, object]:
-    """The one line for machines: how the images ended, and how near the schedule was to the least possible."""
+    """How the images ended, for machines."""
 
     def count(status: Status) -> int:
         return sum(state.status is status for state in states)
@@ -178,13 +205,19 @@ def summary(
         "failed": count(Status.FAILED),
         "blocked": count(Status.BLOCKED),
         "unchanged": count(Status.UNCHANGED),
+        "no_worse": sum(_no_worse(state.verdict) for state in states),
         "rebased": sum("rebased" in state.inputs for state in states),
         "pinned": len(header.pinned),
         "replayed": replayed,
-        "rolled_out": checks.rolled_out,
-        "seconds": round(seconds, 1),
-        "bound_seconds": round(bound_seconds, 1),
+        "rolled_out": rolled_out,
+        "rolled_back": sum(each.move is Move.RETURNED for state in states for each in state.rollouts),
+        "approved": approved,
     }
+
+
+def _no_worse(verdict: Mapping[str, Any]) -> bool:
+    """Passed, after a comparison with what production runs: of what is clean there is none."""
+    return bool(verdict and verdict["passed"] and verdict.get("compared"))
 
 
 def bound(states: Sequence[Rebuild]) -> float:
@@ -222,8 +255,8 @@ def note(text: str) -> None:
     console.print(Text(f"   {text}"), soft_wrap=True)
 
 
-def command(stack: Stack, *args: str, tail: int | None = None) -> None:
-    """Run the product's own command as a person would, and show what it prints."""
+def command(stack: Stack, *args: str, tail: int | None = None, part: str = "") -> None:
+    """Run the product's own command as a person would, and show what it prints: the last lines, or a part."""
     console.print(Text(f"   $ groundswell {shlex.join(args)}", style="cyan"), soft_wrap=True)
     done = subprocess.run(
         [sys.executable, "-m", "groundswell.cli.main", *args],
@@ -234,10 +267,21 @@ def command(stack: Stack, *args: str, tail: int | None = None) -> None:
         timeout=120,
     )
     lines = (done.stdout + done.stderr).splitlines()
-    for line in lines[-tail:] if tail else lines:
+    for line in part_of(lines, part) if part else lines[-tail:] if tail else lines:
         note(line)
     if done.returncode:
         raise PermanentError(f"groundswell {args[0]} ended with status {done.returncode}")
+
+
+def part_of(lines: Sequence[str], heading: str) -> Iterator[str]:
+    """The first line, and the part under `heading`; what is left out shows as `…`."""
+    inside = False
+    for number, line in enumerate(lines):
+        was, inside = inside, line.startswith(f"  {heading} ") or (inside and line.startswith(_UNDER))
+        if number == 0 or inside:
+            yield line
+        elif was or number == 1:
+            yield "  …"
 
 
 if __name__ == "__main__":

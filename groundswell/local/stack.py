@@ -24,11 +24,13 @@ from groundswell.access.principal import Role
 from groundswell.access.tokens import TokenBook
 from groundswell.errors import PermanentError, TemporaryError
 from groundswell.local import clusters, git, scanning, trivy
+from groundswell.local.acr.layout import Layout
 from groundswell.local.acr.service import AcrLookalike
 from groundswell.local.advisories import read_advisories, write_database
 from groundswell.local.azurite import Azurite
 from groundswell.local.certs import certificates
 from groundswell.local.children import with_us
+from groundswell.local.entry import Entries
 from groundswell.local.identity import Identity
 from groundswell.local.paths import ROOT
 from groundswell.local.push import Login
@@ -127,6 +129,7 @@ class Stack:
             webhook_secret=self.webhook_secret,
         )
         closing.callback(self.registry.close)
+        self._entries = Entries(Layout(self.registry.storage))
         self.registry.start(servers, port=self._ports.registry)
         access = RegistryAccess(
             login_server=self.registry.login_server,
@@ -153,6 +156,7 @@ class Stack:
             closing,
             token=self.cluster_token,
             exists=self._exists,
+            crash=self._crashes,
             port=self._ports.cluster,
         )
         connection = f"sqlite:///{self.folder / 'store.db'}"
@@ -222,6 +226,11 @@ class Stack:
         """Whether the registry has what a pod would pull; other registries are not ours to ask."""
         reference = Reference.parse(image)
         return reference.registry != self.registry.login_server or self.registry.has(reference)
+
+    def _crashes(self, image: str) -> bool:
+        """Whether a container of an image of ours would fall over at once: its program is not in it."""
+        reference = Reference.parse(image)
+        return reference.registry == self.registry.login_server and not self._entries.starts(reference)
 
     @property
     def login(self) -> Login:

@@ -27,7 +27,10 @@ from tests.support.scanning import NOW, make_database
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
 HOST = "groundswell.azurecr.io"
-INTERNAL = {"platform/runtime": "12", "platform/toolchain": "12", "frameworks/batch": "2"}
+INTERNAL = {"platform/runtime": "12", "platform/toolchain": "12", "frameworks/web": "3", "frameworks/batch": "2"}
+
+OFFERS = "usr/local/bin/serve-zlib-1.2.13.dfsg-1"
+"""The command of shop/offers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +53,17 @@ class Builds:
         pushed = self._buildah("push", "--digestfile", str(digest), image)
         assert pushed.returncode == 0, pushed.stderr
         return digest.read_text()
+
+    def has(self, name: str, file: str, tag: str = "1") -> bool:
+        """Whether the built image has the file."""
+        image = f"{self.login.registry}/{name}:{tag}"
+        container = self._buildah("from", "--pull-never", image).stdout.strip()
+        mounted = self._buildah("mount", container).stdout.strip()
+        assert mounted, f"{image} cannot be mounted"
+        try:
+            return (Path(mounted) / file).exists()
+        finally:
+            self._buildah("rm", container)
 
     def diff_ids(self, name: str, tag: str = "1") -> str:
         image = f"{self.login.registry}/{name}:{tag}"
@@ -102,6 +116,8 @@ def test_before_and_after_the_update(builds: Builds) -> None:
     builds.must("shop/status")
     status = builds.diff_ids("shop/status")
     builds.must("backoffice/tax")
+    builds.must("shop/offers")
+    assert builds.has("shop/offers", OFFERS)
     invoices = builds.verdict("backoffice/invoices", builds.must("backoffice/invoices"))
     assert [reason.split()[0] for reason in invoices.reasons] == ["CVE-2026-90001", "CVE-2026-90010"]
 
@@ -112,6 +128,9 @@ def test_before_and_after_the_update(builds: Builds) -> None:
 
     invoices = builds.verdict("backoffice/invoices", builds.must("backoffice/invoices"))
     assert invoices.reasons == ("CVE-2026-90010 (CRITICAL) in libfolio2 2.4.1-1: fixed in 2.4.1-2",)
+
+    builds.must("shop/offers")
+    assert not builds.has("shop/offers", OFFERS), "it must not start any more"
 
     failed = builds.build("backoffice/tax")
     assert failed.returncode == 3

@@ -15,6 +15,22 @@ from groundswell.local.paths import ROOT, home
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
+ENDS = {
+    "images": 16,
+    "done": 13,
+    "rejected": 1,
+    "failed": 1,  # its rollout: it does not start
+    "blocked": 0,
+    "unchanged": 1,
+    "no_worse": 1,
+    "rebased": 1,
+    "pinned": 1,
+    "replayed": 1,
+    "approved": 1,
+    "rolled_out": 10,
+    "rolled_back": 1,
+}
+
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
@@ -39,11 +55,15 @@ def test_the_demo_ends_as_its_scenario_says(environment: dict[str, str], store: 
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     result = json.loads(done.stdout.splitlines()[-1])
-    ends = {name: result[name] for name in ("images", "done", "rejected", "failed", "unchanged", "rolled_out")}
-    assert ends == {"images": 15, "done": 13, "rejected": 1, "failed": 0, "unchanged": 1, "rolled_out": 9}
+    ends = {name: result[name] for name in ENDS}
+    assert ends == ENDS
     assert 0 < result["bound_seconds"] <= result["seconds"]
     assert "is not certified" in done.stdout  # the failed image's cause
-    assert "CVE-2026-90010" in done.stdout  # the rejected one's
+    assert "refused carried CVE-2026-90010 CRITICAL in libfolio2" in done.stdout  # the rejected one's
+    assert "not clean: 1 refused finding is carried, production has the same" in done.stdout
+    assert "container web: CrashLoopBackOff" in done.stdout
+    assert "production (approval): held" in done.stdout
+    assert "approved by" in done.stdout
     assert "all as the scenario says" in done.stdout
 
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -119,6 +119,10 @@ class Layout:
     def size(self, digest: str) -> int:
         """Bytes of a blob that is there."""
         return self._blob(digest).stat().st_size
+
+    def open(self, digest: str) -> BinaryIO:
+        """A blob's bytes, to be closed. Raises FileNotFoundError when it is not there."""
+        return self._blob(digest).open("rb")
 
     def _blob(self, digest: str) -> Path:
         code = digest.removeprefix("sha256:")

@@ -7,11 +7,11 @@ import pytest
 from rich.console import Console, RenderableType
 
 from groundswell.cascade.model import Moment, Rebuild, Stage, Status
-from groundswell.cascade.records import Header
+from groundswell.cascade.records import Header, Phase
 from groundswell.cli import cascades
 from groundswell.cli.common import make_console
 from groundswell.cli.progress import frame, print_whole, whole
-from tests.support.world import BASE, World, ref, registration
+from tests.support.world import BASE, World, ref, registration, workload
 
 REASON = "CVE-2026-90010 (CRITICAL) in libfolio2 2.4.1-1: fixed in 2.4.1-2; " * 4 + "the end"
 DIGEST = "sha256:" + "ab" * 32
@@ -139,3 +139,19 @@ def test_following_on_a_terminal_ends_with_the_whole(
     world.close()
     assert isinstance(console.file, io.StringIO)
     assert all(f"a{n} " in console.file.getvalue() for n in range(9))
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_following_may_end_before_the_cascade_does(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, terminal: bool
+) -> None:
+    top = registration("top", BASE, deployments=[workload("web")], approval="required")
+    world = World(tmp_path_factory.mktemp("w"), top)
+    world.push_base()
+    world.drive()
+    console = Console(file=io.StringIO(), width=80, height=6, force_terminal=terminal)
+    monkeypatch.setattr(cascades, "console", console)
+    records = world.app.engine.records
+    found = cascades.follow(records, world.cascade, until=lambda _, states: states[0].status is Status.HELD)
+    world.close()
+    assert found.phase is Phase.RUNNING

@@ -47,7 +47,7 @@ def test_every_deployment_is_in_the_cluster_with_the_images_tag(images: dict[str
             assert running[key] == f"{HOST}/{image.repository}:{image.tags[0]}"
             named.add(key)
     assert named == ours
-    assert {key[0] for key in ours} == {"shop", "backoffice"}
+    assert {key[0] for key in ours} == {"shop", "shop-staging", "backoffice"}
     assert len(running) > len(ours)  # sidecars
 
 

@@ -61,6 +61,7 @@ def test_a_stack_without_the_build_says_so(tmp_path: Path, monkeypatch: pytest.M
             closing,
             token="t",
             exists=lambda _: True,
+            crash=lambda _: False,
             port=0,
         )
 
