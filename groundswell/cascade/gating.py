@@ -17,7 +17,7 @@ from groundswell.lineage.catalog import Catalog
 from groundswell.lineage.model import Registration
 from groundswell.lineage.policies import Policies
 from groundswell.registry.port import Image
-from groundswell.scan.gate import judge
+from groundswell.scan.gate import judge, stale
 from groundswell.scan.panel import Panel
 from groundswell.scan.policy import Mode, Policy
 from groundswell.scan.port import NotYetError, Report
@@ -51,10 +51,14 @@ class Gate:
         """Scan the candidate of `state` and judge it, under the policy that its image has now.
 
         Raises what the scanners raise (NotYetError while a report is awaited): without a scan there is no verdict.
+        One that is too old, or from a clock that is wrong, is none: TemporaryError, for it to be made again.
         """
         subject = _at(image, state.candidate)
         policy = self._policies.policy(self._registered(image), age=_AGE)
         reports = self._panel.reports(subject, policy.scanners)
+        now = self._clock()
+        if untimely := [why for report in reports for why in stale(report, policy, now)]:
+            raise TemporaryError("; ".join(untimely))
 
         def hear(current: Sequence[Report] | None) -> Verdict:
             return judge(

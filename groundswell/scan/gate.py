@@ -200,7 +200,7 @@ def _conditions(reports: Sequence[Report], policy: Policy, subject: Reference, n
     for report in reports:
         if not subject.digest or report.digest != subject.digest:
             yield f"the report of {report.scanner} is about {report.digest or 'no digest'}, not {subject.digest}"
-        yield from _stale(report, policy, now)
+        yield from stale(report, policy, now)
     named = any(report.os for report in reports)
     unsaid = policy.allow_unsaid_os and not any(report.says_os for report in reports)
     if not (named or unsaid or policy.allow_no_os):
@@ -209,7 +209,8 @@ def _conditions(reports: Sequence[Report], policy: Policy, subject: Reference, n
         yield "packages are forbidden, but no scanner has listed the packages that there are"
 
 
-def _stale(report: Report, policy: Policy, now: float) -> Iterator[str]:
+def stale(report: Report, policy: Policy, now: float) -> Iterator[str]:
+    """What is wrong with the age of a scan, or of what it knew: never a pass, and mended by another scan."""
     looks: Iterable[tuple[str, float | None, float | None]] = (
         ("scan", report.scanned_at, policy.max_scan_age),
         ("database", report.database_at, policy.max_database_age),

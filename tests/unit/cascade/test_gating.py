@@ -298,3 +298,25 @@ def test_an_image_that_is_no_longer_registered_is_judged_as_it_was_built(
     Scans(world)
     state, _ = rebuilt(world)
     assert state.status is Status.DONE
+
+
+def test_a_scan_of_long_ago_is_made_again_and_fails_when_it_stays_old(make_world: MakeWorld) -> None:
+    world = make_world(registration("top", BASE))
+    scans = Scans(world)
+    scan, asked = scans.scan, 0
+
+    def old(reference: Reference) -> Report:
+        nonlocal asked
+        asked += 1
+        return replace(scan(reference), scanned_at=1.0 if asked < until else world.time)
+
+    world.scanner.scan = old  # type: ignore[method-assign]
+    until = 3
+    assert rebuilt(world)[0].status is Status.DONE
+    assert asked == 3
+    until = 1000
+    world.push_base("sha256:base2")
+    world.drive()
+    state = world.states()["top"]
+    assert (state.status, state.failed_stage) == (Status.FAILED, Stage.SCAN)
+    assert "older than the 24 hours allowed; scan again" in state.reason
