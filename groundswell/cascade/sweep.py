@@ -4,6 +4,7 @@ import logging
 from dataclasses import replace
 
 from groundswell.cascade.basebook import BaseBook
+from groundswell.cascade.deadlines import overdue
 from groundswell.cascade.decide import follow, news, predecessor
 from groundswell.cascade.durations import Durations, measured
 from groundswell.cascade.engine import Engine
@@ -104,15 +105,15 @@ class Sweep:
     def _mend(self, state: Rebuild, states: dict[str, Rebuild]) -> None:
         now = self._clock()
         quiet = now - state.updated_at
+        if state.status is Status.BUILDING and not overdue(state, now):
+            self._engine.glance(state)  # at once: a run that fails is announced by nobody
+            return
         if quiet < PATIENCE:
             return
         if state.status in (Status.WAITING, Status.HELD) or state.status.settled:
             self._tell(state, states)
             return
         state = self._engine.advance(state.cascade, state.image, Overdue(at=now))
-        if state.status is Status.BUILDING:
-            self._engine.glance(state)
-            return
         patience = LONG_PATIENCE if state.status in (Status.SCANNING, Status.DEPLOYING) else PATIENCE
         waits_for_slot = state.status is Status.READY and self._engine.in_line(state)
         if not state.status.settled and quiet >= patience and not waits_for_slot:

@@ -10,7 +10,7 @@ from groundswell.build.port import Run, RunStatus
 from groundswell.cascade.candidates import seen
 from groundswell.cascade.engine import REBUILDS
 from groundswell.cascade.intake import Result
-from groundswell.cascade.model import Command, Kind, Rebuild, Status
+from groundswell.cascade.model import Command, Kind, Rebuild, Stage, Status
 from groundswell.cascade.polling import Polling, pause
 from groundswell.cascade.schedule import Entry
 from groundswell.cascade.sweep import PATIENCE
@@ -164,6 +164,17 @@ def test_the_sweep_looks_at_every_run(
     assert world.states()["app"].turn == turn or status != "building"
     world.drive(until=10)
     assert world.statuses() == {"app": status}
+
+
+def test_the_sweep_finds_a_run_that_failed_a_moment_ago(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It pushed no candidate, so nothing announces it, and while others are announced no message looks at it."""
+    world, _, answers = building(make_world, monkeypatch)
+    answers.append(Run(id="r0", status=RunStatus.FAILED, error="exit status 3"))
+    world.app.sweep.cascades()
+    state = world.states()["app"]
+    assert (state.status, state.failed_stage) == (Status.FAILED, Stage.BUILD)
 
 
 def _raise(error: GroundswellError) -> None:
