@@ -45,6 +45,8 @@ EXPECTED = {
     "reconcile": ("timerTrigger", "30 */5 * * * *"),
     "orphans": ("timerTrigger", "45 7 * * * *"),
     "retention": ("timerTrigger", "0 30 2 * * *"),
+    "stock": ("timerTrigger", "15 22 * * * *"),
+    "rescan": ("timerTrigger", "20 */5 * * * *"),
     "cleanup": ("timerTrigger", "0 0 3 * * *"),
 }
 """Every function, its trigger, and its route, queue or schedule."""
@@ -307,7 +309,10 @@ def test_event_grid_and_a_distribution_registry(app: App) -> None:
     assert (valid.status_code, valid.json()) == (200, {"validationResponse": "512d38b6"})
     target = {**data["target"], "mediaType": "application/vnd.oci.image.manifest.v1+json"}  # type: ignore[dict-item]
     noted = requests.post(
-        f"{address}/distribution", json={"events": [{**data, "target": target}]}, headers=secret, timeout=10
+        f"{address}/distribution",
+        json={"events": [{**data, "id": "3f9d", "target": target}]},
+        headers=secret,
+        timeout=10,
     )
     assert (noted.status_code, noted.json()) == (202, {"queued": 1, "ignored": 0, "refused": []})
     assert app.until(
