@@ -132,9 +132,8 @@ def test_referrers(side: Side) -> None:
 # The adapter alone.
 
 
+@pytest.mark.parametrize("acr", ["listing"], indirect=True)
 def test_referrers_come_in_pages(acr: Acr, registry: AcrRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not acr.lists_referrers():
-        pytest.skip("this one keeps no list")
     side = Side(port=registry.artifacts(), lists=True, image=acr.reference)
     image = acr.reference(f"beside/pages@{acr.client.push(oci.image(b'p'), 'beside/pages', '1')}")
     put = {attached(side, image, str(number).encode())[0].digest for number in range(7)}

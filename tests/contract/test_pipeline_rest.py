@@ -47,19 +47,19 @@ def app() -> web.Application:
         return web.Response(status=409, headers={"X-Error": "build is not buildable!"}, text="<html>")
 
     made = web.Application()
-    made.router.add_get("/root/big", big)
-    made.router.add_get("/root/slow", slow)
-    made.router.add_get("/root/away", away)
+    made.router.add_get("/served/big", big)
+    made.router.add_get("/served/slow", slow)
+    made.router.add_get("/served/away", away)
     made.router.add_get("/here", here)
-    made.router.add_get("/root/refuse", refuse)
-    made.router.add_get("/root/jenkins", jenkins)
+    made.router.add_get("/served/refuse", refuse)
+    made.router.add_get("/served/jenkins", jenkins)
     return made
 
 
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[Rest]:
     with Servers(certificates(tmp_path)) as servers:
-        url = f"http://127.0.0.1:{servers.serve(app, tls=False)}/root/"
+        url = f"http://127.0.0.1:{servers.serve(app, tls=False)}/served/"
         made = Rest(url, lambda: "Basic c2VjcmV0", service="The server", remedy="mend it")
         yield made
         made.close()
