@@ -479,6 +479,7 @@ class App:
             catalog=self.catalog,
             records=self.engine.records,
             deployer=lambda: self.deployer,
+            stock=self.alerts,
             keep=self.settings.keep_candidates_days * 86_400.0,
             formers=self.settings.keep_former,
             clock=self.clock,

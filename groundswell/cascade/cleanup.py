@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from graph.reference import Reference
+from groundswell.cascade.alertbook import AlertBook
 from groundswell.cascade.ids import began
 from groundswell.cascade.model import CANDIDATE, FORMER, image_mark
 from groundswell.cascade.records import Records
@@ -62,6 +63,7 @@ class Cleanup:
         catalog: Catalog,
         records: Records,
         deployer: Callable[[], Deployer],
+        stock: AlertBook,
         keep: float,
         formers: int,
         clock: Clock,
@@ -70,6 +72,7 @@ class Cleanup:
         self._catalog = catalog
         self._records = records
         self._deployer = deployer
+        self._stock = stock
         self._keep = keep
         self._formers = formers
         self._clock = clock
@@ -132,7 +135,8 @@ class Cleanup:
                 yield tag.name
 
     def _spoken_of(self) -> Iterator[str]:
-        """Digests that open cascades may come back to."""
+        """Digests that open cascades may come back to, and those that ran when stock was taken, wherever."""
+        yield from (known.digest for known, _ in self._stock.all() if known.workloads)
         for cascade in self._records.open():
             for state in self._records.rebuilds(cascade):
                 yield from (state.candidate, state.previous, state.promoted)

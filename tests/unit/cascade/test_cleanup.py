@@ -7,6 +7,7 @@ import pytest
 
 from graph.reference import Reference
 from groundswell.cascade import cleanup
+from groundswell.cascade.alerts import Alert
 from groundswell.cascade.cleanup import Cleaned
 from groundswell.cascade.ids import new_id
 from groundswell.cascade.model import FORMER, Rollout, candidate_mark, former_tag
@@ -146,6 +147,17 @@ def test_the_last_tag_of_what_runs_stays(make_world: MakeWorld) -> None:
     assert tags(world)[tag] == digest
     world.registry.put(f"{HOST}/top:other", world.registry.images[digest])
     assert clean(world) == Cleaned(tags=1)
+
+
+@pytest.mark.parametrize(("workloads", "kept"), [(("a/b/deployment/found[web]",), 1), ((), 0)])
+def test_the_last_tag_of_what_runs_without_being_registered_stays(
+    make_world: MakeWorld, workloads: tuple[str, ...], kept: int
+) -> None:
+    world = make_world(registration("top", BASE))
+    _, digest = leave_only_a_candidate(world)
+    known = Alert(image="top", digest=digest, reference=f"{HOST}/top@{digest}", workloads=workloads)
+    world.app.alerts.put(known, None)
+    assert clean(world) == Cleaned(kept=kept, tags=1 - kept)
 
 
 @pytest.mark.parametrize(
