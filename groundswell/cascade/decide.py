@@ -1,18 +1,18 @@
 """The rules: `decide(state, event) -> (state, commands)`, pure.
 
 An event that does not fit the state (late, doubled, out of order) changes nothing: the same state comes back, and
-no commands. Whatever a rebuild newly means to its dependants is told to them by one rule at the end of `decide`,
-so that no transition can forget it.
+no commands. Whatever a rebuild newly means to its dependants (`meaning.py`) is told to them by one rule at the end
+of `decide`, so that no transition can forget it.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from itertools import batched
 from typing import Any
 
 from groundswell.cascade import rings
 from groundswell.cascade.deadlines import overdue
 from groundswell.cascade.holds import how_to_end, reasons
+from groundswell.cascade.meaning import follow, standing, tell, tell_follower
 from groundswell.cascade.model import (
     ACTIVE_STAGE,
     AlreadyBuilt,
@@ -54,16 +54,12 @@ from groundswell.cascade.model import (
     Superseded,
     TagMoved,
     Verified,
-    Wait,
     WentBack,
 )
 from groundswell.errors import InputError
 
 HISTORY = 60
 """Moments kept with a rebuild; older ones are dropped, the first stays."""
-
-TOLD_AT_ONCE = 50
-"""Dependants that one message tells: their records, and the cascade's, must fit into one commit."""
 
 type Decision = tuple[Rebuild, tuple[Command, ...]]
 
@@ -72,34 +68,6 @@ _BEFORE_PROMOTION = (Status.BUILDING, Status.VERIFYING, Status.SCANNING)
 _ANY_TURN = (Kind.RELEASE, Kind.CANCEL, Kind.NEWS)
 _ENDED = (Status.DONE, Status.UNCHANGED, Status.FAILED, Status.REJECTED)
 _NO_ROLLOUT: Mapping[str, Any] = {"rollouts": (), "rings": (), "ring": 0, "baked_at": 0.0, "back": ""}
-
-
-def outcome(state: Rebuild) -> Outcome:
-    """What the rebuild means to its dependants now."""
-    match state.status:
-        case Status.DEPLOYING | Status.DONE:
-            return Outcome.PROMOTED
-        case Status.UNCHANGED:
-            # Compared with what this very rebuild promoted before, it is as new to its dependants as then.
-            return Outcome.PROMOTED if state.promoted else Outcome.UNCHANGED
-        case Status.FAILED:
-            # Its tags moved before the rollout failed: what stands on it is not held up.
-            return Outcome.PROMOTED if state.failed_stage is Stage.DEPLOY else Outcome.FAILED
-        case Status.HELD | Status.CANCELLED | Status.SUPERSEDED if state.held_at is Stage.DEPLOY:
-            return Outcome.PROMOTED  # its tags have moved: only its rollout is held, or was called off
-        case Status.REJECTED | Status.BLOCKED | Status.CANCELLED | Status.SUPERSEDED:
-            return Outcome.FAILED
-        case _:
-            return Outcome.PENDING
-
-
-def news(state: Rebuild) -> Wait:
-    """What dependants are told of the rebuild as it is now."""
-    result = outcome(state)
-    stable = state.previous if state.status is Status.UNCHANGED else state.promoted
-    digest = stable if result in (Outcome.PROMOTED, Outcome.UNCHANGED) else ""
-    cause = (_blamed(state) or state.image) if result is Outcome.FAILED else ""
-    return Wait(outcome=result, digest=digest, turn=state.turn, cause=cause)
 
 
 def decide(state: Rebuild, event: Event) -> Decision:
@@ -125,7 +93,7 @@ def decide(state: Rebuild, event: Event) -> Decision:
     # Slot and news first: the work that follows ends this turn, and nothing of it may then be left unsent.
     first = tuple(c for c in commands if c.kind in (Kind.RELEASE, Kind.CANCEL))
     rest = tuple(c for c in commands if c not in first)
-    new = replace(new, outbox=tuple(replace(c, turn=new.turn) for c in (*first, *_tell(state, new), *rest)))
+    new = replace(new, outbox=tuple(replace(c, turn=new.turn) for c in (*first, *tell(state, new), *rest)))
     return new, new.outbox
 
 
@@ -144,20 +112,6 @@ def decide_all(state: Rebuild, events: Iterable[Event]) -> Decision:
             new = replace(new, outbox=commands)
         state = new
     return state, commands
-
-
-def standing(waits: Mapping[str, Wait]) -> tuple[Status, str, str]:
-    """Where a rebuild that has not begun stands, given its bases: (status, reason, image to blame)."""
-    failed = sorted(base for base, wait in waits.items() if wait.outcome is Outcome.FAILED)
-    if failed:
-        cause = waits[failed[0]].cause or failed[0]
-        return Status.BLOCKED, f"blocked by {cause}", cause
-    pending = sorted(base for base, wait in waits.items() if wait.outcome is Outcome.PENDING)
-    if pending:
-        return Status.WAITING, f"waits for {', '.join(pending)}", ""
-    if all(wait.outcome is Outcome.UNCHANGED for wait in waits.values()):
-        return Status.UNCHANGED, "every base it waited for came out unchanged", ""
-    return Status.READY, "every base is promoted", ""
 
 
 def begin(state: Rebuild, *, at: float) -> Decision:
@@ -449,7 +403,7 @@ def _followed(state: Rebuild, event: Followed) -> Decision | None:
         return None
     state = replace(state, dependants=(*state.dependants, follower))
     told = follow(state).outcome is not Outcome.PENDING and event.by != state.cascade
-    return state, (_tell_follower(state, event.by),) if told else ()
+    return state, (tell_follower(state, event.by),) if told else ()
 
 
 def _renewed(state: Rebuild, event: Renewed) -> Decision | None:
@@ -691,10 +645,6 @@ def _overtaken(state: Rebuild) -> Decision | None:
     return new, (*_give_back(state), *commands)
 
 
-def _blamed(state: Rebuild) -> str:
-    return standing(state.waits)[2] if state.status is Status.BLOCKED else ""
-
-
 def _command(state: Rebuild, kind: Kind, **data: Any) -> Command:
     return Command(kind=kind, cascade=state.cascade, image=state.image, turn=state.turn, data=data)
 
@@ -707,64 +657,6 @@ def _stop(state: Rebuild) -> tuple[Command, ...]:
 def _give_back(state: Rebuild) -> tuple[Command, ...]:
     """A rebuild that leaves these states may hold a slot, or stand in line for one."""
     return (_command(state, Kind.RELEASE),) if state.status in (Status.READY, Status.BUILDING) else ()
-
-
-def _meaning(state: Rebuild) -> tuple[Any, ...]:
-    wait = news(state)
-    return wait.outcome, wait.digest, wait.cause
-
-
-def _tell(old: Rebuild, new: Rebuild) -> tuple[Command, ...]:
-    """News for dependants when the meaning changed; for followers when the rebuild has settled either way."""
-    told: list[Command] = []
-    if _meaning(old) != _meaning(new):
-        own = [image for cascade, image in new.dependants if cascade == new.cascade]
-        groups = batched(own, TOLD_AT_ONCE, strict=False)
-        told.extend(_news(new, new.cascade, images, new.image, news(new)) for images in groups)
-    for cascade, _ in new.dependants:
-        if cascade != new.cascade and follow(new).outcome not in (Outcome.PENDING, follow(old).outcome):
-            told.append(_tell_follower(new, cascade))
-    return tuple(told)
-
-
-def follow(state: Rebuild) -> Wait:
-    """What a rebuild is to one of the same image in a later cascade: what it leaves undone, that one must do.
-
-    One whose rollout is held has done its part: an approval, or the end of a freeze, may be days away. A person's
-    hold is waited for.
-    """
-    if _held_before(state, Stage.DEPLOY) and Hold.PERSON not in state.holds:
-        return Wait(outcome=Outcome.UNCHANGED, turn=state.turn)
-    if not state.status.settled:
-        return Wait(outcome=Outcome.PENDING, turn=state.turn)
-    finished = state.status in (Status.DONE, Status.UNCHANGED)
-    return Wait(outcome=Outcome.UNCHANGED if finished else Outcome.PROMOTED, turn=state.turn)
-
-
-def _tell_follower(state: Rebuild, cascade: str) -> Command:
-    return _news(state, cascade, (state.image,), predecessor(state.cascade, state.image), follow(state))
-
-
-def predecessor(cascade: str, image: str) -> str:
-    """The key under which a rebuild waits for the same image in an older cascade."""
-    return f"{cascade}/{image}"
-
-
-def _news(state: Rebuild, cascade: str, images: tuple[str, ...], base: str, wait: Wait) -> Command:
-    return Command(
-        kind=Kind.NEWS,
-        cascade=cascade,
-        image=images[0],
-        turn=state.turn,
-        data={
-            "images": list(images),
-            "base": base,
-            "outcome": wait.outcome.value,
-            "digest": wait.digest,
-            "turn": wait.turn,
-            "cause": wait.cause,
-        },
-    )
 
 
 def _remember(history: tuple[Moment, ...], moment: Moment) -> tuple[Moment, ...]:

@@ -20,7 +20,8 @@ from itertools import batched
 
 from groundswell.cascade import schedule, unreadable
 from groundswell.cascade.codec import command_from_text, command_to_text
-from groundswell.cascade.decide import TOLD_AT_ONCE, decide, decide_all, follow, predecessor
+from groundswell.cascade.decide import decide, decide_all
+from groundswell.cascade.meaning import TOLD_AT_ONCE, follow, predecessor
 from groundswell.cascade.model import (
     BaseNews,
     Command,

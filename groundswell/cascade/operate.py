@@ -10,9 +10,10 @@ from graphlib import TopologicalSorter
 from typing import Any
 
 from groundswell import audit
-from groundswell.cascade.decide import decide, disproved, follow
+from groundswell.cascade.decide import decide, disproved
 from groundswell.cascade.engine import Engine
 from groundswell.cascade.holds import marked
+from groundswell.cascade.meaning import follow
 from groundswell.cascade.model import (
     ACTIVE_STAGE,
     Approved,

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from graph.impact import Affected, dependants_of, remaining_paths
-from groundswell.cascade.decide import begin, predecessor
+from groundswell.cascade.decide import begin
+from groundswell.cascade.meaning import predecessor
 from groundswell.cascade.model import Outcome, Rebuild, Status, Wait
 
 

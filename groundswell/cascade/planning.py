@@ -12,11 +12,11 @@ from itertools import groupby
 
 from graph.impact import Impact, beside, impact
 from groundswell.cascade.basebook import BaseBook
-from groundswell.cascade.decide import news, predecessor
 from groundswell.cascade.durations import Durations
 from groundswell.cascade.engine import Engine
 from groundswell.cascade.gathering import Begun, Gathered, Gathering, Plan
 from groundswell.cascade.ids import began, new_id
+from groundswell.cascade.meaning import news, predecessor
 from groundswell.cascade.model import (
     BaseNews,
     Command,

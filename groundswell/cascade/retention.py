@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, replace
 
 from groundswell.cascade.archive import Archive
 from groundswell.cascade.basebook import BaseBook
-from groundswell.cascade.decide import predecessor
 from groundswell.cascade.intake import Intake
+from groundswell.cascade.meaning import predecessor
 from groundswell.cascade.records import Listed, Phase, Records
 from groundswell.clock import Clock
 from groundswell.errors import ConflictError, PermanentError

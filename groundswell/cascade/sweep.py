@@ -5,11 +5,11 @@ from dataclasses import replace
 
 from groundswell.cascade.basebook import BaseBook
 from groundswell.cascade.deadlines import overdue
-from groundswell.cascade.decide import follow, news, predecessor
 from groundswell.cascade.durations import Durations, measured
 from groundswell.cascade.engine import Engine
 from groundswell.cascade.freezebook import FreezeBook
 from groundswell.cascade.ids import began
+from groundswell.cascade.meaning import follow, news, predecessor
 from groundswell.cascade.model import BaseNews, Nudged, Outcome, Overdue, Rebuild, Status, Superseded, Wait
 from groundswell.cascade.owed import Owed
 from groundswell.cascade.planning import Planner

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from groundswell.cascade import rings
-from groundswell.cascade.decide import outcome, predecessor
 from groundswell.cascade.holds import how_to_end, marked
+from groundswell.cascade.meaning import outcome, predecessor
 from groundswell.cascade.model import Outcome, Rebuild, Stage, Status
 from groundswell.cascade.pools import Places
 from groundswell.cascade.schedule import Entry, key

@@ -2,7 +2,7 @@
 
 import pytest
 
-from groundswell.cascade import decide, schedule
+from groundswell.cascade import meaning, schedule
 from groundswell.cascade.model import Outcome, Rebuild, Status
 from tests.invariants.mutations import Check, MakeWorld, Mutation, fails_when
 from tests.support.world import BASE, World, ref, registration, workload
@@ -60,12 +60,12 @@ def building(world: World) -> int:
 
 
 def rollouts_are_waited_for(patch: pytest.MonkeyPatch) -> None:
-    outcome = decide.outcome
+    outcome = meaning.outcome
 
     def late(state: Rebuild) -> Outcome:
         return Outcome.PENDING if state.status is Status.DEPLOYING else outcome(state)
 
-    patch.setattr(decide, "outcome", late)
+    patch.setattr(meaning, "outcome", late)
 
 
 def paths_do_not_count(patch: pytest.MonkeyPatch) -> None:

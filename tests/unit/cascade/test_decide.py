@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from groundswell.cascade.deadlines import DEADLINES
-from groundswell.cascade.decide import HISTORY, begin, decide, moved_bases, news, outcome, standing
+from groundswell.cascade.decide import HISTORY, begin, decide, moved_bases
+from groundswell.cascade.meaning import news, outcome, standing
 from groundswell.cascade.model import (
     AlreadyBuilt,
     BakeOver,

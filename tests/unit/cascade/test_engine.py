@@ -14,9 +14,10 @@ from groundswell.build.port import MAX_NAME, Run, RunStatus
 from groundswell.cascade import engine as module
 from groundswell.cascade.basebook import MOVING
 from groundswell.cascade.codec import command_from_text, command_to_text
-from groundswell.cascade.decide import TOLD_AT_ONCE, decide_all
+from groundswell.cascade.decide import decide_all
 from groundswell.cascade.engine import PUSHES, REBUILDS
 from groundswell.cascade.intake import Result
+from groundswell.cascade.meaning import TOLD_AT_ONCE
 from groundswell.cascade.model import (
     CANDIDATE,
     Cancelled,

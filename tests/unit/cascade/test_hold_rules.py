@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from groundswell.cascade.codec import rebuild_from_json, rebuild_to_json
-from groundswell.cascade.decide import decide, follow, news, outcome
+from groundswell.cascade.decide import decide
 from groundswell.cascade.holds import how_to_end, marked, reasons
+from groundswell.cascade.meaning import follow, news, outcome
 from groundswell.cascade.model import (
     Approved,
     BaseNews,
