@@ -5,6 +5,7 @@ one is enough: after every call that leaves something behind. A soak takes them 
 """
 
 import random
+from collections.abc import Callable
 
 from tests.faults.effort import SOAK, seeds
 from tests.faults.harness import Plant
@@ -30,12 +31,19 @@ def test_killed_at_every_point_the_end_is_the_same(make_plant: MakePlant) -> Non
 
 
 def test_killed_again_and_again_the_end_is_the_same(make_plant: MakePlant) -> None:
+    killed_at_random(make_plant, plant_of_all_kinds, few=40, most=39, what="killed again and again")
+
+
+def killed_at_random(
+    make_plant: MakePlant, furnish: Callable[..., Plant], *, few: int, most: int, what: str
+) -> None:
+    """Cascades of the plant that `furnish` makes, each with up to `most` kills at points drawn by chance."""
     whole = undisturbed(make_plant)
     schedules = kills = 0
-    for seed in seeds(40, 0.1):
+    for seed in seeds(few, 0.1):
         rng = random.Random(seed)
-        plant = plant_of_all_kinds(make_plant, deliveries=1000)
-        points = {rng.randrange(1, 2 * len(whole.calls)) for _ in range(rng.randrange(2, 40))}
+        plant = furnish(make_plant, deliveries=1000)
+        points = {rng.randrange(1, 2 * len(whole.calls)) for _ in range(rng.randint(1, most))}
         die_at(plant, points)
         plant.drive(rng=rng)
         died = sum(worker.deaths for worker in plant.workers)
@@ -44,7 +52,7 @@ def test_killed_again_and_again_the_end_is_the_same(make_plant: MakePlant) -> No
         plant.check_end()
         check_once(plant, whole.built, losses=died, told=told)
         schedules, kills = schedules + 1, kills + died
-    tell("killed again and again", schedules=schedules, faults=kills)
+    tell(what, schedules=schedules, faults=kills)
 
 
 def die_at(plant: Plant, points: set[int]) -> None:
