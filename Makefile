@@ -10,6 +10,7 @@ CLUSTER ?= look-alike
 ARGS ?=
 ONLY ?=
 SECONDS ?= 600
+PROCESSES ?= auto
 
 .PHONY: help setup demo up test test-kube kube soak check format bench lock clean distclean
 
@@ -25,9 +26,9 @@ demo: setup $(filter kube,$(CLUSTER)) ## carry a base update from push to rollou
 up: setup $(filter kube,$(CLUSTER)) ## run the local stack until Ctrl-C and print its addresses (STORE, CLUSTER; ARGS=--free-ports)
 	@$(BIN)/python -m groundswell.local.up --store $(STORE) --cluster $(CLUSTER) $(ARGS)
 
-test: setup ## run every test and hold the coverage gate (ARGS='-k word': some tests, no gate)
+test: setup ## run every test and hold the coverage gate (ARGS='-k word': some tests, no gate; PROCESSES=N)
 ifeq ($(strip $(ARGS)),)
-	@$(BIN)/python -m pytest --cov --cov-report=
+	@$(BIN)/python -m pytest --numprocesses $(PROCESSES) --maxprocesses 4 --dist loadfile --cov --cov-report=
 	@$(BIN)/python tools/coverage_gate.py
 else
 	@$(BIN)/python -m pytest $(ARGS)

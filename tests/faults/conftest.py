@@ -1,4 +1,4 @@
-"""Folders in memory, no pauses, and the report at the end of the run."""
+"""Folders in memory, and no pauses."""
 
 import shutil
 import tempfile
@@ -15,7 +15,6 @@ from groundswell.lineage.model import Registration
 from groundswell.store import conflicts
 from tests.faults.effort import SOAK
 from tests.faults.harness import Plant
-from tests.faults.report import LINES
 
 MEMORY = Path("/dev/shm")
 
@@ -77,10 +76,3 @@ def make_plant(folder: Path) -> Iterator[Callable[..., Plant]]:
     yield make
     for plant in made:
         plant.close()
-
-
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    if LINES:
-        terminalreporter.section("faults survived")
-        for line in LINES:
-            terminalreporter.write_line(line)
