@@ -221,7 +221,6 @@ class Rebuild:
     An `urgent` one gets its build slot before others, a `forced` one is built even if the same was built before.
     `inputs` are what it is built from, with their key (`inputs.py`), or say why they are not known; `rebased` among
     them what it was rebased from, in place of a build.
-    An `urgent` one gets its build slot before others.
     `holds` says what holds it, or will at its next checkpoint, and why; `held_at` is the stage it goes on with (it
     stays when it is stopped while held); `passes` are the approvals given for this attempt and ring.
     `rings` are those of its rollout, as planned when that began, `ring` the number of the one under way, or held;
