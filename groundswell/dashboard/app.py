@@ -7,6 +7,7 @@ from starlette.routing import Route
 
 from groundswell.dashboard import assets, audit, cascades, now, signin
 from groundswell.dashboard.guard import Guard, framework
+from groundswell.dashboard.shelf import RebuildShelf
 from groundswell.dashboard.tally import Tallies
 from groundswell.wiring import App
 
@@ -27,5 +28,5 @@ def create(product: App) -> Starlette:
     )
     app.router.redirect_slashes = False
     app.state.product = product
-    app.state.tallies = Tallies(product)
+    app.state.parts = {Tallies: Tallies(product), RebuildShelf: RebuildShelf()}
     return app

@@ -11,6 +11,7 @@ from groundswell.cascade.model import Rebuild
 from groundswell.cascade.records import Phase
 from groundswell.cascade.view import Row, rows
 from groundswell.dashboard.routing import Asked, Pages
+from groundswell.dashboard.shelf import RebuildShelf
 from groundswell.dashboard.tally import tally
 
 pages = Pages()
@@ -30,11 +31,11 @@ class Line:
 
 @pages.page("/cascades/{cascade}", "list_rebuilds")
 def show(asked: Asked) -> Response:
-    """All records are read at each look, for the counts; a page of them is shown."""
+    """All records are looked at, for the counts; a page of them is shown."""
     query, now = asked.read(Shown), asked.product.clock()
     kept = Kept(asked.product.engine.records, asked.product.archive, asked.path["cascade"])
     header = kept.header()
-    everything = list(kept.rebuilds())
+    everything = asked.part(RebuildShelf).rebuilds(kept, header)
     wanted = [
         state
         for state in everything
@@ -46,7 +47,7 @@ def show(asked: Asked) -> Response:
         "cascade.html",
         header=header,
         archived=kept.archived,
-        tally=tally(everything),
+        tally=tally((each.image, each.status, each.reason) for each in everything),
         lines=[Line(row=row, at=state.updated_at) for state in shown for row in rows([state], now=now)],
         matching=len(wanted),
         following=encode(shown[-1].image) if len(left) > len(shown) else None,

@@ -1,7 +1,6 @@
 """/ui/: what is under way now, and what was lately."""
 
 from collections.abc import Sequence
-from typing import cast
 
 from starlette.responses import Response
 
@@ -29,7 +28,7 @@ def show(asked: Asked) -> Response:
     shown = under_way[:_MOST_OPEN]
     known = {header.id for header in shown}
     recent = [header for header in headers if header.id not in known]
-    tallies = cast(Tallies, asked.request.app.state.tallies)
+    tallies = asked.part(Tallies)
     return asked.render(
         "now.html",
         first=first,

@@ -65,6 +65,11 @@ class Asked:
         """The query as the parameters that the API's operation takes. Raises InvalidError."""
         return read(model, {**{name: [text] for name, text in defaults.items()}, **self.query})
 
+    def part[T](self, kind: type[T]) -> T:
+        """What the dashboard made once, in `app.py`, for all requests."""
+        part: T = self.request.app.state.parts[kind]
+        return part
+
     def field(self, name: str) -> str:
         """A field of the form, without blanks around; empty when it was not sent."""
         return self.form.get(name, [""])[-1].strip()

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from groundswell.cascade.kept import Kept
-from groundswell.cascade.model import Rebuild, Status
+from groundswell.cascade.model import Status
 from groundswell.cascade.records import Header, Phase
 from groundswell.clock import Clock
 from groundswell.dashboard.words import TONES
 from groundswell.store.recent import Recent
 from groundswell.wiring import App
 
-MOST = 3_000
+MOST = 2_500
 """Rebuilds that are read for one page; of cascades beyond that only what their headers say is shown."""
 _BAD = (Status.FAILED, Status.REJECTED)
 _NAMED = 3
@@ -60,16 +60,16 @@ class Tally:
         return tuple(found)
 
 
-def tally(rebuilds: Iterable[Rebuild]) -> Tally:
-    """Counts by state, in the order in which a rebuild goes through them."""
+def tally(outcomes: Iterable[tuple[str, Status, str]]) -> Tally:
+    """Counts by state, in the order of the bar."""
     counts: Counter[str] = Counter()
     bad: list[tuple[str, str, str]] = []
-    for state in rebuilds:
-        counts[state.status] += 1
-        if state.status in _BAD and len(bad) < _NAMED:
-            bad.append((state.image, state.status.value, state.reason))
-    ordered = {status.value: counts[status] for status in Status if counts[status]}
-    return Tally(counts=ordered, bad=tuple(bad))
+    for image, status, reason in outcomes:
+        counts[status] += 1
+        if status in _BAD and len(bad) < _NAMED:
+            bad.append((image, status.value, reason))
+    ordered = sorted(Status, key=lambda status: _ORDER.index(TONES[status]))
+    return Tally(counts={each.value: counts[each] for each in ordered if counts[each]}, bad=tuple(bad))
 
 
 class Tallies:
@@ -91,7 +91,7 @@ class Tallies:
                 found[header.id] = known[1]
             elif header.total <= left:
                 left -= header.total
-                counted = tally(Kept(self._product.engine.records, self._product.archive, header.id).rebuilds())
+                counted = tally(Kept(self._product.engine.records, self._product.archive, header.id).outcomes())
                 kept = _ENDED if header.phase is Phase.ENDED else _RUNNING
                 self._known.put(key, (self._clock() + kept, counted))
                 found[header.id] = counted
