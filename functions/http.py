@@ -1,4 +1,4 @@
-"""What people and machines ask over HTTP: the API, and whether this instance can do its work."""
+"""What people and machines ask over HTTP: the API, the dashboard, and whether this instance can do its work."""
 
 import json
 import logging
@@ -30,6 +30,25 @@ async def api(req: func.HttpRequest, context: func.Context) -> func.HttpResponse
 def _mounted() -> func.AsgiMiddleware:
     """Made at the first request: importing FastAPI takes longer than a queue worker's whole cold start."""
     from groundswell.api.app import create
+
+    return func.AsgiMiddleware(create(app()))
+
+
+@blueprint.function_name("dashboard")
+@blueprint.route(route="ui/{*path}", auth_level=func.AuthLevel.ANONYMOUS)
+async def dashboard(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+    """Hand everything under /ui to the dashboard, which finds out itself who asks."""
+    try:
+        answer: func.HttpResponse = await _pages().handle_async(req, context)
+    except ValueError:  # what a page itself raises is an answer by now
+        text = "400: the address or a header cannot be decoded"
+        return func.HttpResponse(text, status_code=400, mimetype="text/plain")
+    return answer
+
+
+@cache
+def _pages() -> func.AsgiMiddleware:
+    from groundswell.dashboard.app import create
 
     return func.AsgiMiddleware(create(app()))
 

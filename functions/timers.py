@@ -64,3 +64,4 @@ def retention(timer: func.TimerRequest) -> None:
     del timer
     app().retention.run()
     app().answers.forget()
+    app().sessions.forget()

@@ -15,6 +15,7 @@ from groundswell.access.answers import AnswerBook
 from groundswell.access.authenticator import Authenticator
 from groundswell.access.buckets import Buckets
 from groundswell.access.entra import EntraTokens
+from groundswell.access.sessions import SessionBook
 from groundswell.access.signing_keys import SigningKeys, fetcher
 from groundswell.access.tokens import TokenBook
 from groundswell.attest.attachments import Attachments
@@ -446,6 +447,10 @@ class App:
     @cached_property
     def tokens(self) -> TokenBook:
         return TokenBook(self.store, self.clock)
+
+    @cached_property
+    def sessions(self) -> SessionBook:
+        return SessionBook(self.store, self.tokens, self.clock)
 
     @cached_property
     def authenticator(self) -> Authenticator:

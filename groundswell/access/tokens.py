@@ -119,7 +119,16 @@ class TokenBook:
         record = self._store.get(_TABLE, _PARTITION, found[1]) if found else None
         if record is None or not hmac.compare_digest(record.value["sha256"], _hash(text)):
             raise UnauthenticatedError("there is no such API token")
-        token = _read(record.value)
+        return self._valid(_read(record.value))
+
+    def named(self, id_: str) -> Principal:
+        """Whose the token of that id is, for who has proven before to have it. Raises UnauthenticatedError."""
+        record = self._store.get(_TABLE, _PARTITION, id_)
+        if record is None:
+            raise UnauthenticatedError("there is no such API token")
+        return self._valid(_read(record.value))
+
+    def _valid(self, token: Token) -> Principal:
         if (state := token.state(self._clock())) != "valid":
             raise UnauthenticatedError(f"the API token {token.name} is {state}")
         return Principal(

@@ -13,6 +13,7 @@ from groundswell.api.bodies import Json
 from groundswell.api.paging import Paged, take
 from groundswell.api.parameters import PREFIX, Product
 from groundswell.api.times import spelled
+from groundswell.wiring import App
 
 router = APIRouter(prefix=PREFIX, tags=["audit"])
 
@@ -30,6 +31,13 @@ class Listing(Paged):
 )
 def list_audit(product: Product, query: Annotated[Listing, Query()]) -> Response:
     """List every change by a person or a machine: who, when, why, before and after."""
+    entries, following = page_of(product, query)
+    told = [{**entry, "at": spelled(entry["at"])} for entry in entries]
+    return JSONResponse({"entries": told, "next_cursor": following})
+
+
+def page_of(product: App, query: Listing) -> tuple[list[Json], str | None]:
+    """A page of entries as they are kept, and the cursor of the next. Raises InvalidError."""
 
     def found() -> Iterator[tuple[str, Json | None]]:
         for record in audit.rows(product.store, after=query.after):
@@ -39,7 +47,6 @@ def list_audit(product: Product, query: Annotated[Listing, Query()]) -> Response
                 and query.who in entry["who"]
                 and entry["subject"].startswith(query.subject)
             )
-            yield record.row, {**entry, "at": spelled(entry["at"])} if fits else None
+            yield record.row, dict(entry) if fits else None
 
-    entries, following = take(found(), query.limit)
-    return JSONResponse({"entries": entries, "next_cursor": following})
+    return take(found(), query.limit)

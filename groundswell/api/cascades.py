@@ -53,17 +53,23 @@ class Part(Parameters):
 )
 def list_cascades(product: Product, query: Annotated[Listing, Query()]) -> Response:
     """List cascades; a page may hold fewer than asked for and not be the last."""
+    headers, following = page_of(product, query)
+    cascades = [cascade_told(header, archived=query.archived) for header in headers]
+    return JSONResponse({"cascades": cascades, "next_cursor": following})
+
+
+def page_of(product: App, query: Listing) -> tuple[list[Header], str | None]:
+    """A page of cascades, and the cursor of the next. Raises InvalidError."""
     base = _canonical(query.base)
     if query.after and not _ROW.fullmatch(query.after):
         raise InvalidError([{"parameter": "cursor", "detail": "not a `next_cursor` that was given"}])
 
-    def found() -> Iterator[tuple[str, Json | None]]:
+    def found() -> Iterator[tuple[str, Header | None]]:
         for row, header in _headers(product, query):
             fits = header is not None and query.phase in (None, header.phase) and (not base or base in header.bases)
-            yield row, cascade_told(header, archived=query.archived) if header is not None and fits else None
+            yield row, header if fits else None
 
-    cascades, following = take(found(), query.limit)
-    return JSONResponse({"cascades": cascades, "next_cursor": following})
+    return take(found(), query.limit)
 
 
 @router.get(

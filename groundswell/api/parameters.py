@@ -3,14 +3,14 @@
 A query parameter that we do not know is refused: a misspelt `dry_run` must not write.
 """
 
-from collections.abc import Awaitable, Callable
-from typing import Annotated
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Annotated, get_origin
 
 from fastapi import Depends, Path, Request
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from groundswell.api.logs import LogShelf
-from groundswell.api.problems import TooLargeError
+from groundswell.api.problems import InvalidError, TooLargeError
 from groundswell.lineage.document import schema
 from groundswell.wiring import App
 
@@ -62,6 +62,25 @@ class Parameters(BaseModel):
     """What a query may say; each route adds its own."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def read[P: Parameters](model: type[P], query: Mapping[str, Sequence[str]]) -> P:
+    """A query of the same parameters as the operation takes, given as texts. Raises InvalidError.
+
+    For pages, whose forms send each field, the empty ones too: those are as good as left out.
+    """
+    given: dict[str, object] = {}
+    for name, texts in query.items():
+        values = [text for text in texts if text]
+        several = name in model.model_fields and get_origin(model.model_fields[name].annotation) is list
+        if values:
+            given[name] = values if several else values[-1]
+    try:
+        return model.model_validate(given)
+    except ValidationError as exc:
+        raise InvalidError(
+            [{"parameter": str(fault["loc"][0]), "detail": str(fault["msg"])} for fault in exc.errors()]
+        ) from exc
 
 
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000)]

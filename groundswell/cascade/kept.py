@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from groundswell.cascade.archive import Archive
-from groundswell.cascade.model import Rebuild
+from groundswell.cascade.model import Rebuild, Status
 from groundswell.cascade.records import Header, Records
 from groundswell.errors import NotFoundError
 
@@ -24,6 +24,12 @@ class Kept:
     def rebuilds(self, *, after: str = "") -> Iterator[Rebuild]:
         """Those whose image sorts after `after`, by image."""
         return (self._archive if self.archived else self._records).rebuilds(self._cascade, after=after)
+
+    def outcomes(self) -> Iterator[tuple[str, Status, str]]:
+        """Image, status and reason of every rebuild."""
+        if not self.archived:
+            return self._records.outcomes(self._cascade)
+        return ((state.image, state.status, state.reason) for state in self.rebuilds())
 
     def rebuild(self, image: str) -> Rebuild:
         """Raises NotFoundError also when the image is not in the cascade."""

@@ -86,6 +86,7 @@ def show(stack: Stack, link: Path) -> None:
     """Where everything is, and how to use it."""
     for name, address in stack.addresses.items():
         say(f"{name:24}{address}")
+    say(f"dashboard               {stack.addresses['functions']}/ui/ (sign in with the API token below)")
     registry, authority = stack.registry.login_server, os.path.relpath(stack.certificates.ca)
     say(f"settings                {os.path.relpath(link)} (found by `groundswell` in this folder)")
     say(f"registry login          admin, password: {stack.admin_password}")

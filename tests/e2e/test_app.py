@@ -29,6 +29,7 @@ pytestmark = pytest.mark.stack
 SECRET = "a webhook secret"
 EXPECTED = {
     "api": ("httpTrigger", "api/{*path}"),
+    "dashboard": ("httpTrigger", "ui/{*path}"),
     "acr_webhook": ("httpTrigger", "webhooks/acr"),
     "event_grid": ("httpTrigger", "webhooks/event-grid"),
     "distribution": ("httpTrigger", "webhooks/distribution"),
@@ -69,7 +70,7 @@ def test_the_worker_library_indexes_every_function() -> None:
         found[function["name"]] = (trigger["type"], place)
         if trigger["type"] == "queueTrigger":
             assert trigger["connection"] == "GROUNDSWELL_STORE"
-        if function["name"] == "api":
+        if function["name"] in ("api", "dashboard"):
             assert str(trigger["authLevel"]).lower() == "anonymous"
     assert found == EXPECTED
 

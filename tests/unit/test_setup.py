@@ -15,7 +15,7 @@ SYSTEM = (
     *("awk", "bash", "cat", "cp", "cut", "dirname", "env", "flock", "id", "mkdir"),
     *("rm", "sed", "sha256sum", "sleep", "sort", "tail"),
 )
-TOOLS = ("buildah", "docker-registry", "dpkg-deb", "git", "make", "newuidmap", "node", "npm")
+TOOLS = ("buildah", "chromium", "docker-registry", "dpkg-deb", "git", "make", "newuidmap", "node", "npm")
 
 # Answers as Python, `python -m venv` and `pip` do, as far as the set-up can tell.
 FAKE_PYTHON = """#!/bin/bash

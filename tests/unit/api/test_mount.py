@@ -44,7 +44,7 @@ def test_function_app_imports_no_framework() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT, timeout=60
     ).stdout.split()
     assert "function_app" in output
-    assert not {"fastapi", "starlette", "pydantic", "jsonschema", "anyio"} & set(output)
+    assert not {"fastapi", "starlette", "pydantic", "jsonschema", "anyio", "jinja2"} & set(output)
 
 
 def test_an_answer_comes_through_whole(mounted: World) -> None:

@@ -1,0 +1,32 @@
+"""The dashboard of a product: a Starlette application, mounted in the Function app by `functions/http.py`."""
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.routing import Route
+
+from groundswell.dashboard import assets, audit, cascades, now, signin
+from groundswell.dashboard.guard import Guard, framework
+from groundswell.dashboard.shelf import RebuildShelf
+from groundswell.dashboard.tally import Tallies
+from groundswell.wiring import App
+
+_SUBJECTS = (signin.pages, now.pages, cascades.pages, audit.pages)
+"""A new subject is a module with its `pages`, named here."""
+
+
+def create(product: App) -> Starlette:
+    """The dashboard. Raises InputError when the settings do not lead to a store."""
+    _ = product.store
+    app = Starlette(
+        routes=[
+            Route(f"{assets.PLACE}/{{name}}", assets.serve),
+            *(route for pages in _SUBJECTS for route in pages.routes),
+        ],
+        middleware=[Middleware(Guard)],
+        exception_handlers={HTTPException: framework},
+    )
+    app.router.redirect_slashes = False
+    app.state.product = product
+    app.state.parts = {Tallies: Tallies(product), RebuildShelf: RebuildShelf()}
+    return app

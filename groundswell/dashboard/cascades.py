@@ -1,0 +1,61 @@
+"""/ui/cascades/ID: one cascade, with the table of its images."""
+
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from groundswell.api.cascades import Rows
+from groundswell.api.paging import encode
+from groundswell.cascade.kept import Kept
+from groundswell.cascade.model import Rebuild
+from groundswell.cascade.records import Phase
+from groundswell.cascade.view import Row, rows
+from groundswell.dashboard.routing import Asked, Pages
+from groundswell.dashboard.shelf import RebuildShelf
+from groundswell.dashboard.tally import tally
+
+pages = Pages()
+
+
+class Shown(Rows):
+    """As the API's list of rebuilds, and `q`: only images with this in the name, the reason or a digest."""
+
+    q: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    row: Row
+    at: float
+
+
+@pages.page("/cascades/{cascade}", "list_rebuilds")
+def show(asked: Asked) -> Response:
+    """All records are looked at, for the counts; a page of them is shown."""
+    query, now = asked.read(Shown), asked.product.clock()
+    kept = Kept(asked.product.engine.records, asked.product.archive, asked.path["cascade"])
+    header = kept.header()
+    everything = asked.part(RebuildShelf).rebuilds(kept, header)
+    wanted = [
+        state
+        for state in everything
+        if (not query.status or state.status in query.status) and _has(state, query.q.lower())
+    ]
+    left = [state for state in wanted if state.image > query.after]
+    shown = left[: query.limit]
+    return asked.render(
+        "cascade.html",
+        header=header,
+        archived=kept.archived,
+        tally=tally((each.image, each.status, each.reason) for each in everything),
+        lines=[Line(row=row, at=state.updated_at) for state in shown for row in rows([state], now=now)],
+        matching=len(wanted),
+        following=encode(shown[-1].image) if len(left) > len(shown) else None,
+        chosen=query.status[0].value if len(query.status) == 1 else "",
+        live=header.phase is not Phase.ENDED,
+    )
+
+
+def _has(state: Rebuild, text: str) -> bool:
+    texts = (state.image, state.reason, state.previous, state.candidate, state.promoted)
+    return not text or any(text in each.lower() for each in texts)
