@@ -111,7 +111,7 @@ def _cause(stage: Stage, kind: Trouble, of: str, said: str) -> Cause:
 
 
 def since(state: Rebuild) -> float:
-    """When the rebuild first came to the end that it has now, for the same cause, as far as its history goes back."""
+    """When the rebuild first came to its end of now, for the same cause, as far as its history goes back."""
     said = normalised(state.reason, state)
     same = (
         moment.at
