@@ -1,7 +1,7 @@
 """What the cascades of past months come to: how long they took, how they ended, what they mended. Pure.
 
-A cascade that has ended is summed up once, a part for each team, so that a year is told from a thousand short
-summaries and no rebuild is read for it. Times of single images are kept as counts in classes that grow by 5
+A cascade that has ended is summed up once, and the part of each team in it, so that a year is told from a thousand
+short summaries and no rebuild is read for it. Times of single images are kept as counts in classes that grow by 5
 percent: counts can be added up, and what is read from them is at most 2.5 percent off.
 
 From push to rolled out is counted from when Groundswell first dealt with the cascade's first push to when the last
@@ -16,8 +16,6 @@ from typing import Any
 
 from groundswell.cascade.meaning import outcome
 from groundswell.cascade.model import Move, Outcome, Rebuild, Status
-from groundswell.cascade.records import Header
-from groundswell.store.port import Json
 
 REPLAYED = "replayed from "
 """How the reason of a replay begins in a rebuild's history."""
@@ -33,7 +31,9 @@ _BAD = (Status.FAILED, Status.REJECTED, Status.BLOCKED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A team's part in a cascade. `rolled_out` is in seconds from the push, None when nothing of it was.
+    """A cascade that has ended, or a team's part in it.
+
+    `rolled_out` is in seconds from the push, None when nothing of it was.
 
     `took` counts its images by the class of their time (`class_of`); `slow` are those whose usual build takes
     longest, in seconds; `fixed` counts findings by severity that the old digests have and the promoted ones do not,
@@ -50,43 +50,23 @@ class Part:
     uncompared: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
-    """One cascade that has ended; `parts` by owner, "" for images that have none."""
-
-    cascade: str
-    started_at: float
-    parts: Mapping[str, Part]
-
-    def to_json(self) -> dict[str, Any]:
-        """Without what says nothing, as there are many."""
-        parts = {
-            owner: {name: value for name, value in asdict(part).items() if value not in (None, 0, {})}
-            for owner, part in self.parts.items()
-        }
-        return {"cascade": self.cascade, "started_at": self.started_at, "parts": parts}
-
-
-def summary(document: Json) -> Summary:
-    """The summary in a record."""
-    parts = {owner: Part(**part) for owner, part in document["parts"].items()}
-    return Summary(cascade=document["cascade"], started_at=document["started_at"], parts=parts)
+def to_json(part: Part) -> dict[str, Any]:
+    """Without what says nothing, as there are many."""
+    return {name: value for name, value in asdict(part).items() if value not in (None, 0, {})}
 
 
 def summed_up(
-    header: Header,
-    states: Iterable[Rebuild],
-    *,
-    pushed: float,
-    owners: Mapping[str, str],
-    usual: Mapping[str, float],
-) -> Summary:
-    """What a cascade came to. `pushed` is when its first push was seen, `usual` what builds take, by image."""
+    states: Iterable[Rebuild], *, pushed: float, owners: Mapping[str, str], usual: Mapping[str, float]
+) -> tuple[Part, dict[str, Part]]:
+    """What a cascade came to: as a whole, and the part of each owner ("" for images that have none).
+
+    `pushed` is when its first push was seen, `usual` what builds take, by image.
+    """
     by_owner: dict[str, list[Rebuild]] = {}
     for state in states:
         by_owner.setdefault(owners.get(state.image, ""), []).append(state)
     parts = {owner: _part(some, pushed, usual) for owner, some in sorted(by_owner.items())}
-    return Summary(cascade=header.id, started_at=header.started_at, parts=parts)
+    return _part([state for some in by_owner.values() for state in some], pushed, usual), parts
 
 
 def _part(states: Sequence[Rebuild], pushed: float, usual: Mapping[str, float]) -> Part:
@@ -96,14 +76,13 @@ def _part(states: Sequence[Rebuild], pushed: float, usual: Mapping[str, float]) 
     fixed: Counter[str] = Counter()
     for verdict in judged:
         fixed.update(_fixed(verdict))
-    built = {state.image: usual[state.image] for state in states if state.run and state.image in usual}
-    slow = sorted(built.items(), key=lambda item: (-item[1], item[0]))[:SLOWEST]
+    built = ((-usual[state.image], state.image) for state in states if state.run and state.image in usual)
     return Part(
         ended=dict(Counter(state.status.value for state in states)),
         replays=sum(moment.reason.startswith(REPLAYED) for state in states for moment in state.history),
         rolled_out=round(max(times), 1) if times else None,
         took=dict(Counter(class_of(seconds) for seconds in times)),
-        slow=dict(slow),
+        slow={image: round(-seconds, 1) for seconds, image in sorted(built)[:SLOWEST]},
         fixed=dict(fixed),
         compared=len(judged),
         uncompared=len(promoted) - len(judged),
@@ -171,31 +150,26 @@ class Month:
     uncompared: int
 
 
-def month(name: str, summaries: Iterable[Summary], *, owner: str = "") -> Month:
-    """What a month comes to, the newest summary first; with an `owner`, only that team's part in each."""
+def month(name: str, parts: Iterable[Part]) -> Month:
+    """What a month comes to, of its cascades (or a team's part in each), the newest first."""
     cascades = replays = compared = uncompared = comparing = 0
     rolled_out: list[float] = []
     took: Counter[str] = Counter()
     ended: Counter[str] = Counter()
     fixed: Counter[str] = Counter()
     slow: dict[str, float] = {}
-    for each in summaries:
-        parts = [part for name, part in each.parts.items() if owner in ("", name)]
-        if not parts:
-            continue
+    for part in parts:
         cascades += 1
-        times = [part.rolled_out for part in parts if part.rolled_out is not None]
-        rolled_out += [max(times)] if times else []
-        comparing += any(part.compared for part in parts)
-        for part in parts:
-            for counts, more in ((took, part.took), (ended, part.ended), (fixed, part.fixed)):
-                for key, count in more.items():  # quicker than `update` for a few
-                    counts[key] += count
-            replays += part.replays
-            compared += part.compared
-            uncompared += part.uncompared
-            for image, seconds in part.slow.items():
-                slow.setdefault(image, seconds)
+        rolled_out += [part.rolled_out] if part.rolled_out is not None else []
+        comparing += bool(part.compared)
+        for counts, more in ((took, part.took), (ended, part.ended), (fixed, part.fixed)):
+            for key, count in more.items():  # quicker than `update` for a few
+                counts[key] += count
+        replays += part.replays
+        compared += part.compared
+        uncompared += part.uncompared
+        for image, seconds in part.slow.items():
+            slow.setdefault(image, seconds)
     good = sum(ended[status] for status in _GOOD)
     counted = good + sum(ended[status] for status in _BAD)
     rolled_out.sort()

@@ -3,8 +3,13 @@
 A summary is made when a cascade has ended, and made anew when one that was replayed ends again. Those that ended
 before there was a yearbook are entered a few at a time, from their records or from the archive. A summary stays as
 long as the archive keeps cascades, whether or not there is one.
+
+A month is a partition, and what is each team's is one of its own: whoever asks reads what is asked for and no more.
+The whole is written last and deleted last: it names the teams.
 """
 
+import hashlib
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 
@@ -12,10 +17,11 @@ from groundswell.cascade.archive import Archive, month_of, months
 from groundswell.cascade.durations import Durations
 from groundswell.cascade.model import Rebuild
 from groundswell.cascade.records import Header, Phase, Records, index_row
-from groundswell.cascade.statistics import Month, month, summary, summed_up
+from groundswell.cascade.statistics import Month, Part, month, summed_up, to_json
 from groundswell.clock import Clock, inverted
 from groundswell.lineage.catalog import Catalog
 from groundswell.store.port import ANY, MAX_COMMIT, Delete, Documents, Put, Record
+from groundswell.store.recent import Recent
 
 _TABLE = "yearbook"
 _STATE, _OLDER = "state", "older"
@@ -25,6 +31,10 @@ _SETTLING = 86_400.0
 _LINES = 1000
 """Lines of the push log that are looked through for it."""
 _OLD_AT_ONCE = 20
+_REMEMBERED = 500
+"""Months that this process need not work out again while nothing is entered: by team, a few kB each."""
+_CHANGE = "change"
+"""The row of a month that is another after each write to it; it sorts after those of its cascades."""
 
 
 class Yearbook:
@@ -49,20 +59,30 @@ class Yearbook:
         self._pushes = pushes
         self._clock = clock
         self._complete = False
+        self._told: Recent[str, tuple[str, Month]] = Recent(_REMEMBERED)
 
     # Writing.
 
     def enter(self, header: Header, states: Mapping[str, Rebuild]) -> None:
         """Sum up a cascade that has ended; twice is harmless."""
-        told = summed_up(
-            header,
+        row, name = index_row(header), month_of(header.started_at)
+        whole, parts = summed_up(
             states.values(),
             pushed=self._pushed(header),
             owners=self._owners(states.values()),
             usual=self._durations.usual(image for image, state in states.items() if state.run),
         )
-        put = Put(row=index_row(header), value={"v": _VERSION, **told.to_json()}, etag=ANY)
-        self._store.commit(_TABLE, month_of(header.started_at), [put])
+        known = self._store.get(_TABLE, name, row)
+        self._drop(name, row, set(known.value["owners"] if known else ()) - parts.keys())
+        for owner, part in parts.items():
+            put = Put(row=row, value={"v": _VERSION, "part": to_json(part)}, etag=ANY)
+            self._store.commit(_TABLE, _of(name, owner), [put, _changed()])
+        value = {"v": _VERSION, "part": to_json(whole), "owners": list(parts)}
+        self._store.commit(_TABLE, name, [Put(row=row, value=value, etag=ANY), _changed()])
+
+    def _drop(self, name: str, row: str, owners: Iterable[str]) -> None:
+        for owner in owners:
+            self._store.commit(_TABLE, _of(name, owner), [Delete(row=row, etag=ANY), _changed()])
 
     def _pushed(self, header: Header) -> float:
         """When the first push of a cascade was first dealt with, as the push log says, or else went into it."""
@@ -128,18 +148,44 @@ class Yearbook:
     def forget(self, before: float) -> int:
         """Drop summaries of cascades that began before `before`, as many as a commit holds; returns how many."""
         for name in months(before):
-            old = self._store.scan(_TABLE, name, after=inverted(before), limit=MAX_COMMIT)
-            writes = [Delete(row=record.row, etag=ANY) for record in old]
-            if writes:
-                self._store.commit(_TABLE, name, writes)
+            old = self._store.scan(_TABLE, name, after=inverted(before), limit=MAX_COMMIT - 1)
+            records = [record for record in old if record.row != _CHANGE]
+            for record in records:
+                self._drop(name, record.row, record.value["owners"])
+            if records:
+                writes = [Delete(row=record.row, etag=ANY) for record in records]
+                self._store.commit(_TABLE, name, [*writes, _changed()])
                 return len(writes)
         return 0
 
     # Reading.
 
     def told(self, count: int, *, owner: str = "") -> list[Month]:
-        """This month and those before it, the newest first."""
+        """This month and those before it, the newest first; with an `owner`, that team's part in them."""
         return [
-            month(name, (summary(record.value) for record in self._store.scan(_TABLE, name)), owner=owner)
-            for name in islice(months(self._clock()), count)
+            self._month(name, _of(name, owner) if owner else name) for name in islice(months(self._clock()), count)
         ]
+
+    def _month(self, name: str, partition: str) -> Month:
+        """What a month comes to; worked out again when something was entered since, as its change says.
+
+        The change is read first: what is entered while the rest is read is counted, and is looked at once more.
+        """
+        record = self._store.get(_TABLE, partition, _CHANGE)
+        change = record.value["id"] if record else ""
+        known = self._told.get(partition)
+        if known is not None and known[0] == change:
+            return known[1]
+        records = (each for each in self._store.scan(_TABLE, partition) if each.row != _CHANGE)
+        told = month(name, (Part(**each.value["part"]) for each in records))
+        self._told.put(partition, (change, told))
+        return told
+
+
+def _of(name: str, owner: str) -> str:
+    """The partition of a team's parts in a month: a name may be of any length."""
+    return f"{name}:{hashlib.sha256(owner.encode()).hexdigest()[:32]}"
+
+
+def _changed() -> Put:
+    return Put(row=_CHANGE, value={"id": uuid.uuid4().hex}, etag=ANY)

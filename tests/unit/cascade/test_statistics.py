@@ -14,26 +14,22 @@ from hypothesis import strategies as st
 from groundswell.cascade import yearbook
 from groundswell.cascade.decide import decide
 from groundswell.cascade.model import Moment, Move, Rebuild, Replayed, Rollout, Stage, Status
-from groundswell.cascade.records import Header
 from groundswell.cascade.statistics import (
     REPLAYED,
     Month,
     Part,
-    Summary,
     class_of,
     healthy_at,
     middle,
     month,
-    summary,
     summed_up,
+    to_json,
 )
 from groundswell.store.port import ANY, Delete
 from tests.support.world import BASE, World, ref, registration, workload
 from tests.unit.cascade.test_retention import DAY, retention
 
 type MakeWorld = Callable[..., World]
-
-HEADER = Header(id="c1", base=BASE, digest="sha256:1", source="webhook", started_at=100.0, total=1, open=0)
 
 
 def state(image: str = "a", status: Status = Status.DONE, **rest: Any) -> Rebuild:
@@ -46,9 +42,9 @@ def rollout(move: Move = Move.HEALTHY, at: float = 160.0) -> Rollout:
 
 def told(*states: Rebuild, **rest: Any) -> Month:
     given_ = {"pushed": 90.0, "owners": {}, "usual": {}, **rest}
-    made = summed_up(HEADER, states, **given_)
-    assert summary(json.loads(json.dumps(made.to_json()))) == made
-    return month("2026-11", [made])
+    whole, _ = summed_up(states, **given_)
+    assert Part(**json.loads(json.dumps(to_json(whole)))) == whole
+    return month("2026-11", [whole])
 
 
 HEALTHY = [
@@ -124,30 +120,27 @@ def test_the_slowest_are_those_that_are_slow_as_a_rule() -> None:
     what = told(*(state(name, run="r") for name in usual), state("not-built"), usual={**usual, "not-built": 99.0})
     assert what.slowest[0] == ("i19", 19.0)
     assert len(what.slowest) == 10
-    newer = Summary(cascade="c2", started_at=1.0, parts={"": Part(slow={"i19": 3.0})})
-    older = Summary(cascade="c1", started_at=0.0, parts={"": Part(slow={"i19": 30.0})})
+    newer, older = Part(slow={"i19": 3.0}), Part(slow={"i19": 30.0})
     assert month("2026-11", [newer, older]).slowest == (("i19", 3.0),)
 
 
 def test_a_team_is_told_of_its_own_part() -> None:
-    made = summed_up(
-        HEADER,
+    _, parts = summed_up(
         [state("a", rollouts=(rollout(at=190.0),)), state("b", Status.FAILED, rollouts=(rollout(Move.BAD),))],
         pushed=90.0,
         owners={"a": "one", "b": "two"},
         usual={},
     )
-    of_one, of_two = (month("2026-11", [made], owner=owner) for owner in ("one", "two"))
+    of_one, of_two = (month("2026-11", [parts[owner]]) for owner in ("one", "two"))
     assert (of_one.cascades, of_one.rate, of_one.per_cascade.p50) == (1, 1.0, 100.0)
     assert (of_two.cascades, of_two.rate, of_two.per_cascade.count) == (1, 0.0, 0)
-    assert month("2026-11", [made], owner="three").cascades == 0
 
 
 @given(st.lists(st.floats(1.0, 1e6), min_size=1, max_size=300))
 def test_percentiles_are_close_however_the_cascades_are_cut(times: list[float]) -> None:
-    def part(some: list[float]) -> Summary:
+    def part(some: list[float]) -> Part:
         rebuilds = [state(str(number), rollouts=(rollout(at=90.0 + t),)) for number, t in enumerate(some)]
-        return summed_up(HEADER, rebuilds, pushed=90.0, owners={}, usual={})
+        return summed_up(rebuilds, pushed=90.0, owners={}, usual={})[0]
 
     whole, cut = (month("m", parts) for parts in ([part(times)], [part(times[::2]), part(times[1::2])]))
     assert whole.per_image == cut.per_image
@@ -186,6 +179,7 @@ def test_a_cascade_that_has_ended_is_in_the_month_it_began(make_world: MakeWorld
     assert [image for image, _ in now.slowest]
     (shop,) = world.app.yearbook.told(1, owner="shop")
     assert (shop.images, shop.per_image.count) == (1, 1)
+    assert world.app.yearbook.told(1, owner="nobody")[0].cascades == 0
     assert len(world.app.yearbook.told(60)) == 13  # back to the first month of the product
 
 
@@ -258,4 +252,19 @@ def test_summaries_stay_as_long_as_the_archive_would(make_world: MakeWorld) -> N
     assert [each.cascades for each in world.app.yearbook.told(4)] == [0, 0, 0, 1]
     world.time += 730 * DAY
     retention(world).run()
-    assert sum(each.cascades for each in world.app.yearbook.told(60)) == 0
+    for owner in ("", "shop", "platform"):
+        assert sum(each.cascades for each in world.app.yearbook.told(60, owner=owner)) == 0
+
+
+def test_an_image_that_another_team_has_by_now_is_counted_with_that_team_alone(make_world: MakeWorld) -> None:
+    world = make_world(registration("top", BASE, owner="old"))
+    world.broken = {"top"}
+    world.push_base()
+    world.drive()
+    world.app.sweep.cascades()
+    assert world.app.yearbook.told(1, owner="old")[0].cascades == 1
+    world.app.catalog.register([registration("top", BASE, owner="new")], who="test")
+    world.app.operator.replay(world.cascade, "top", who="ann", why="again")
+    world.drive()
+    world.app.sweep.cascades()
+    assert [world.app.yearbook.told(1, owner=owner)[0].cascades for owner in ("old", "new", "")] == [0, 1, 1]
