@@ -1,5 +1,6 @@
 """/failures: what stands still because something failed, grouped by cause."""
 
+import re
 from collections.abc import Iterator
 from typing import Annotated
 
@@ -12,10 +13,13 @@ from groundswell.api.bodies import Json
 from groundswell.api.cascades import canonical
 from groundswell.api.paging import Paged, take
 from groundswell.api.parameters import PREFIX, Product
+from groundswell.api.problems import InvalidError
 from groundswell.api.times import spelled
 from groundswell.cascade.failures import SHOWN, Failure, Group, grouped
 
 router = APIRouter(prefix=PREFIX, tags=["cascades"])
+
+_ROW = re.compile(r"[0-9]{10}-[0-9]{14}-[0-9a-f]{16}")
 
 
 class Listing(Paged):
@@ -33,8 +37,9 @@ def list_failures(product: Product, query: Annotated[Listing, Query()]) -> Respo
 
     What blocks most comes first, then what is oldest.
     """
-    base = canonical(query.base)
-    after = query.after
+    base, after = canonical(query.base), query.after
+    if after and not _ROW.fullmatch(after):
+        raise InvalidError([{"parameter": "cursor", "detail": "not a `next_cursor` that was given"}])
     found = product.failures.now()
     groups = grouped(found.of(base) if base else found.failures, found.together, owner=query.owner)
 

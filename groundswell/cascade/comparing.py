@@ -18,7 +18,7 @@ _TIME = re.compile(
     r"\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?"
     r"|\b\d\d:\d\d:\d\d(?:[.,]\d+)?\b"
     r"|(?<=^#)(?:\d+ )?\d+\.\d+(?= )"  # BuildKit: seconds since the step began
-    r"|\b(?:\d+h)?(?:\d+m)?\d+(?:\.\d+)? ?(?:ms|s|seconds?)\b"
+    r"|(?<![\w.:-])(?:\d+h)?(?:\d+m)?\d+(?:\.\d+)? ?(?:ms|s|seconds?)\b"
 )
 SETTINGS = (
     "registry",
