@@ -28,11 +28,13 @@ from groundswell.cascade.cleanup import Cleanup
 from groundswell.cascade.deliveries import LostWebhooks
 from groundswell.cascade.durations import Durations
 from groundswell.cascade.engine import Engine, Work
+from groundswell.cascade.failurebook import FailureBook
 from groundswell.cascade.freezebook import FreezeBook
 from groundswell.cascade.gathering import Gathering
 from groundswell.cascade.gating import Gate
 from groundswell.cascade.goodbook import GoodBook
-from groundswell.cascade.intake import Intake
+from groundswell.cascade.intake import Intake, logged
+from groundswell.cascade.lastgood import Comparer
 from groundswell.cascade.model import FORMER, Kind
 from groundswell.cascade.operate import Operator
 from groundswell.cascade.orphans import Orphans
@@ -52,6 +54,7 @@ from groundswell.cascade.scanbook import ScanBook
 from groundswell.cascade.stages import Stages
 from groundswell.cascade.sweep import Sweep
 from groundswell.cascade.workloads import WorkloadBook
+from groundswell.cascade.yearbook import Yearbook
 from groundswell.lineage.catalog import Catalog
 from groundswell.lineage.policies import Policies
 from groundswell.scan.panel import Panel
@@ -371,6 +374,8 @@ class App:
             engine=self.engine,
             bases=self.bases,
             durations=self.durations,
+            yearbook=self.yearbook,
+            failures=self.failures,
             planner=self.planner,
             freezes=self.freezes,
             limit=self.rollout_limit,
@@ -427,11 +432,39 @@ class App:
         return Archive(self.store)
 
     @cached_property
+    def failures(self) -> FailureBook:
+        return FailureBook(store=self.store, records=self.engine.records, catalog=self.catalog, clock=self.clock)
+
+    @cached_property
+    def yearbook(self) -> Yearbook:
+        return Yearbook(
+            store=self.store,
+            records=self.engine.records,
+            archive=self.archive,
+            catalog=self.catalog,
+            durations=self.durations,
+            pushes=partial(logged, self.store),
+            clock=self.clock,
+        )
+
+    @cached_property
+    def comparer(self) -> Comparer:
+        return Comparer(
+            records=self.engine.records,
+            archive=self.archive,
+            good=self.good,
+            catalog=self.catalog,
+            attachments=lambda: Attachments(self.artifacts),
+        )
+
+    @cached_property
     def retention(self) -> Retention:
         days = 86_400.0
         return Retention(
             records=self.engine.records,
             archive=self.archive,
+            yearbook=self.yearbook,
+            failures=self.failures,
             bases=self.bases,
             intake=self.intake,
             catalog=self.catalog,

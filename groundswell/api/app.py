@@ -19,6 +19,7 @@ from groundswell.api import (
     acts,
     audit,
     cascades,
+    failures,
     freezes,
     identity,
     impact,
@@ -27,6 +28,7 @@ from groundswell.api import (
     policy,
     pushes,
     stale,
+    statistics,
 )
 from groundswell.api.authorisation import BEARER, authorised
 from groundswell.api.guard import Guard
@@ -42,6 +44,8 @@ _ROUTERS = (
     stale.router,
     pushes.router,
     cascades.router,
+    failures.router,
+    statistics.router,
     acts.router,
     freezes.router,
     policy.router,

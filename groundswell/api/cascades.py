@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
@@ -16,6 +17,7 @@ from groundswell.api.paging import Paged, take
 from groundswell.api.parameters import PREFIX, Name, Parameters, Product, Shelf
 from groundswell.api.problems import InvalidError
 from groundswell.api.telling import cascade_told, explained, rebuild_told, row_told
+from groundswell.api.times import spelled
 from groundswell.cascade.kept import Kept
 from groundswell.cascade.model import Status
 from groundswell.cascade.records import Header, Phase, index_row
@@ -60,7 +62,7 @@ def list_cascades(product: Product, query: Annotated[Listing, Query()]) -> Respo
 
 def page_of(product: App, query: Listing) -> tuple[list[Header], str | None]:
     """A page of cascades, and the cursor of the next. Raises InvalidError."""
-    base = _canonical(query.base)
+    base = canonical(query.base)
     if query.after and not _ROW.fullmatch(query.after):
         raise InvalidError([{"parameter": "cursor", "detail": "not a `next_cursor` that was given"}])
 
@@ -154,6 +156,28 @@ def explain_rebuild(
 
 
 @router.get(
+    "/cascades/{cascade}/compare/{name:path}",
+    summary="Compare a rebuild",
+    responses={
+        200: openapi.ok("What is different, and what cannot be known.", "Comparison"),
+        **openapi.problems(404),
+    },
+)
+def compare_rebuild(
+    cascade: Cascade, name: Name, product: Product, shelf: Shelf, query: Annotated[Parameters, Query()]
+) -> Response:
+    """Compare a rebuild with the last good one of its image: inputs, packages, findings and the ends of the logs.
+
+    The registry is asked for bills of materials and the build service for logs, so it may take a while.
+    """
+    del query
+    told = product.comparer.compare(cascade, name, partial(shelf.text, ended=True))
+    if told["good"] is not None:
+        told["good"]["at"] = spelled(told["good"]["at"])
+    return JSONResponse(told)
+
+
+@router.get(
     "/why/{name:path}",
     summary="Explain an image",
     responses={200: openapi.ok("What the records say.", "Why"), **openapi.problems(404)},
@@ -189,7 +213,7 @@ def _headers(product: App, query: Listing) -> Iterator[tuple[str, Header | None]
             yield listed.row, listed.header.value if listed.header else None
 
 
-def _canonical(base: str) -> str:
+def canonical(base: str) -> str:
     """A reference as cascades have it; nothing when none is given."""
     try:
         return str(Reference.parse(base)) if base else ""

@@ -38,14 +38,14 @@ class Archive:
             self._store.commit(ARCHIVE, header.id, [Put(row=f"{_PART}{number:06d}", value=value, etag=ANY)])
         self._store.commit(ARCHIVE, header.id, [Put(row=ARCHIVED, value=asdict(header), etag=ANY)])
         listed = Put(row=index_row(header), value=asdict(header), etag=ANY)
-        self._store.commit(ARCHIVE, _month(header.started_at), [listed])
+        self._store.commit(ARCHIVE, month_of(header.started_at), [listed])
 
     def drop(self, header: Header) -> None:
         """Delete what is kept of a cascade; nothing happens when nothing is."""
         records = self._store.scan(ARCHIVE, header.id)
         for part in batched(records, MAX_COMMIT, strict=False):
             self._store.commit(ARCHIVE, header.id, [Delete(row=record.row, etag=ANY) for record in part])
-        self._store.commit(ARCHIVE, _month(header.started_at), [Delete(row=index_row(header), etag=ANY)])
+        self._store.commit(ARCHIVE, month_of(header.started_at), [Delete(row=index_row(header), etag=ANY)])
 
     # Reading.
 
@@ -62,12 +62,12 @@ class Archive:
 
     def recent(self, *, now: float, after: str = "") -> Iterator[Header]:
         """The newest cascades first, whose `index_row` sorts after `after`, read as the caller goes on."""
-        for month in _months(now):
+        for month in months(now):
             for record in self._store.scan(ARCHIVE, month, after=after):
                 yield header_from_json(record.value)
 
     def begun_before(self, at: float) -> Iterator[Header]:
-        for month in _months(at):
+        for month in months(at):
             for record in self._store.scan(ARCHIVE, month, after=inverted(at)):
                 yield header_from_json(record.value)
 
@@ -91,11 +91,12 @@ def summary(state: Rebuild) -> Rebuild:
     )
 
 
-def _month(at: float) -> str:
+def month_of(at: float) -> str:
+    """The month that a time is in (UTC), as `2026-11`."""
     return time.strftime("%Y-%m", time.gmtime(at))
 
 
-def _months(until: float) -> Iterator[str]:
+def months(until: float) -> Iterator[str]:
     """The month of `until` and all before it, the newest first."""
     year, month = time.gmtime(until)[:2]
     while year >= _FIRST_YEAR:

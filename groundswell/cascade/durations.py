@@ -35,6 +35,12 @@ class Durations:
         guesses = {image: _nearest(image, folders) for image in strangers}
         return {image: known[image] if image in known else guesses[image] for image in asked}
 
+    def usual(self, images: Iterable[str]) -> dict[str, float]:
+        """The same of those that were built before, and nothing of the others."""
+        asked = list(images)
+        known = self._each(asked) if len(asked) <= _FEW else self._all()
+        return {image: _usual(known[image]["seconds"]) for image in asked if image in known}
+
     def learn(self, cascade: str, seconds: Mapping[str, float]) -> None:
         """Note the builds of a cascade that has ended, by image; once, however often it is told or ends again.
 

@@ -23,6 +23,7 @@ from groundswell.cascade.codec import command_from_text, command_to_text
 from groundswell.cascade.decide import decide, decide_all
 from groundswell.cascade.meaning import TOLD_AT_ONCE, follow, predecessor
 from groundswell.cascade.model import (
+    POISONED,
     BaseNews,
     Command,
     Event,
@@ -257,7 +258,7 @@ class Engine:
             unreadable.record(self._store, text, what="a command", why=exc, clock=self._clock)
             return
         logger.error("message gave up", extra=_fields(command))
-        reason = f"the message to {command.kind} it failed again and again; see the log, then replay"
+        reason = f"the message to {command.kind} {POISONED}"
         try:
             self.send(self._failed(command, reason))
         except NotFoundError:

@@ -49,9 +49,13 @@ class GoodBook:
 
     def of(self, image: str, digest: str) -> Good | None:
         """What gave this digest; the newest, if several did."""
+        found = (good for good in self.each(image) if good.digest == digest)
+        return max(found, key=lambda good: good.at, default=None)
+
+    def each(self, image: str) -> list[Good]:
+        """The builds of an image that the book still has, in no order."""
         rows = self._store.scan(TABLE, image, limit=_PLACES)  # the scans' rows come after them
-        found = [Good(**record.value) for record in rows if len(record.row) == 1]
-        return max((good for good in found if good.digest == digest), key=lambda good: good.at, default=None)
+        return [Good(**record.value) for record in rows if len(record.row) == 1]
 
     def note(self, image: str, good: Good | None, scans: Sequence[Put] = ()) -> None:
         """Enter a build, if it is known what it was made of, and its scans, unless they are too large to store.

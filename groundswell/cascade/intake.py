@@ -23,7 +23,7 @@ from groundswell.clock import Clock, inverted
 from groundswell.errors import NotFoundError, PermanentError, TemporaryError
 from groundswell.lineage.catalog import Catalog
 from groundswell.registry.port import Registry
-from groundswell.store.port import ANY, MAX_COMMIT, Delete, Put, Record, Store
+from groundswell.store.port import ANY, MAX_COMMIT, Delete, Documents, Put, Record, Store
 
 logger = logging.getLogger(__name__)
 
@@ -188,7 +188,7 @@ class Intake:
 
     def logged(self, *, after: str = "") -> Iterator[Record]:
         """The same lines with their rows, those that sort after `after`, read as the caller goes on."""
-        return self._store.scan(_TABLE, _PARTITION, after=after)
+        return logged(self._store, after)
 
     def forget(self, before: float, *, most: int = MAX_COMMIT) -> int:
         """Drop lines of the log that are as old as `before` or older, at most `most` of them; returns how many."""
@@ -196,6 +196,11 @@ class Intake:
         writes = [Delete(row=record.row, etag=ANY) for record in old]
         self._store.commit(_TABLE, _PARTITION, writes)
         return len(writes)
+
+
+def logged(store: Documents, after: str = "") -> Iterator[Record]:
+    """The lines of the push log that sort after `after`, with their rows, the newest first."""
+    return store.scan(_TABLE, _PARTITION, after=after)
 
 
 def _told(base: Base, push: Push) -> Result:

@@ -196,6 +196,10 @@ FORMER = f"{CANDIDATE}former-"
 """What the tags begin with that keep what was stable before."""
 
 
+POISONED = "it failed again and again; see the log, then replay"
+"""How the reason ends of a rebuild that failed because its message could not be handled by any delivery."""
+
+
 def image_mark(image: str) -> str:
     """Stands for an image in tags of ours: several images may share a repository."""
     return hashlib.sha256(image.encode()).hexdigest()[:10]

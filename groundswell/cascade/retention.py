@@ -11,9 +11,11 @@ from dataclasses import asdict, dataclass, replace
 
 from groundswell.cascade.archive import Archive
 from groundswell.cascade.basebook import BaseBook
+from groundswell.cascade.failurebook import FailureBook
 from groundswell.cascade.intake import Intake
 from groundswell.cascade.meaning import predecessor
 from groundswell.cascade.records import Listed, Phase, Records
+from groundswell.cascade.yearbook import Yearbook
 from groundswell.clock import Clock
 from groundswell.errors import ConflictError, PermanentError
 from groundswell.lineage.catalog import Catalog
@@ -54,6 +56,8 @@ class Retention:
         *,
         records: Records,
         archive: Archive,
+        yearbook: Yearbook,
+        failures: FailureBook,
         bases: BaseBook,
         intake: Intake,
         catalog: Catalog,
@@ -62,6 +66,8 @@ class Retention:
     ) -> None:
         self._records = records
         self._archive = archive
+        self._yearbook = yearbook
+        self._failures = failures
         self._bases = bases
         self._intake = intake
         self._catalog = catalog
@@ -127,18 +133,21 @@ class Retention:
         header = listed.header.value
         if self._policy.archive:
             self._archive.keep(header, list(self._records.rebuilds(listed.id)))
+        self._failures.forget(header)
         try:
             self._records.remove(listed)
         except ConflictError:
             self._archive.drop(header)
-            raise
+            raise  # it is entered among the failures again when it ends
 
     # The rest.
 
     def _archived(self, cleared: Cleared, until: float) -> Cleared:
         if not self._policy.archived:
             return cleared
-        for header in self._archive.begun_before(self._clock() - self._policy.archived):
+        before = self._clock() - self._policy.archived
+        self._drain(lambda: self._yearbook.forget(before), until)
+        for header in self._archive.begun_before(before):
             if cleared.archived >= MOST or self._clock() >= until:
                 return replace(cleared, more=True)
             self._archive.drop(header)

@@ -7,6 +7,7 @@ from groundswell.cascade.basebook import BaseBook
 from groundswell.cascade.deadlines import overdue
 from groundswell.cascade.durations import Durations, measured
 from groundswell.cascade.engine import Engine
+from groundswell.cascade.failurebook import FailureBook
 from groundswell.cascade.freezebook import FreezeBook
 from groundswell.cascade.ids import began
 from groundswell.cascade.meaning import follow, news, predecessor
@@ -16,6 +17,7 @@ from groundswell.cascade.planning import Planner
 from groundswell.cascade.records import Header, Phase, Stored
 from groundswell.cascade.rollout_limit import RolloutLimit
 from groundswell.cascade.thaw import Thaw
+from groundswell.cascade.yearbook import Yearbook
 from groundswell.clock import Clock
 from groundswell.errors import NotFoundError
 from groundswell.store.conflicts import retry_conflicts
@@ -40,6 +42,8 @@ class Sweep:
         engine: Engine,
         bases: BaseBook,
         durations: Durations,
+        yearbook: Yearbook,
+        failures: FailureBook,
         planner: Planner,
         freezes: FreezeBook,
         limit: RolloutLimit,
@@ -49,6 +53,8 @@ class Sweep:
         self._engine = engine
         self._bases = bases
         self._durations = durations
+        self._yearbook = yearbook
+        self._failures = failures
         self._planner = planner
         self._freezes = freezes
         self._limit = limit
@@ -80,6 +86,9 @@ class Sweep:
                 if ended and (self._told_late(states) or self._owed.begin(states)):
                     continue  # somebody may begin again: looked at once more before it is left
                 self._durations.learn(cascade, measured(states.values()))
+                if stored is not None and ended:
+                    self._failures.enter(stored.value, states)
+                    self._yearbook.enter(stored.value, states)
                 for attempt in retry_conflicts():
                     with attempt:
                         self._engine.records.delist(cascade)
@@ -88,6 +97,7 @@ class Sweep:
             for state in states.values():
                 thaw.look(state)
                 self._mend(state, states)
+        self._yearbook.catch_up(self._failures.enter)
 
     def _give_up(self, cascade: str, stored: Stored[Header] | None) -> None:
         """A cascade that nobody plans, of a program before this one: what follows it must not wait for ever."""

@@ -28,6 +28,8 @@ def archive(world: World) -> None:
     Retention(
         records=app.engine.records,
         archive=app.archive,
+        yearbook=app.yearbook,
+        failures=app.failures,
         bases=app.bases,
         intake=app.intake,
         catalog=app.catalog,

@@ -35,6 +35,8 @@ def retention(world: World, **policy: Any) -> Retention:
     return Retention(
         records=app.engine.records,
         archive=app.archive,
+        yearbook=app.yearbook,
+        failures=app.failures,
         bases=app.bases,
         intake=app.intake,
         catalog=app.catalog,
