@@ -14,6 +14,7 @@ from groundswell.cli import (
     alerts,
     audit,
     backup,
+    capacity,
     cascades,
     drift,
     freeze,
@@ -78,6 +79,7 @@ app.command("wait")(wait.wait)
 app.command("why")(why.why)
 app.command("verify")(verify.verify)
 app.command("key")(verify.key)
+app.command("capacity")(capacity.capacity)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 
