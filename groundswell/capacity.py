@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 READS, COMMITS, SENDS, MESSAGES = 3.2, 6.7, 2.2, 2.2
-"""Of one rebuild, planning included, without rollouts, announced by webhook: what is read and written in tables, sent
-to queues, and taken from them."""
+"""Of one rebuild, planning included, without rollouts, announced by webhook: reads and commits of tables, messages
+sent to queues, and messages dealt with."""
 WEBHOOKS = 3.0
 """Pushes that a rebuild makes itself: the candidate, the tag that keeps what was stable, the stable tag. Each more
 stable tag is one more, and so is what is attached."""
@@ -22,7 +22,7 @@ MONTH = 30
 
 QUOTA = 16
 TIERS: Mapping[str, tuple[int, int]] = {"S1": (2, 3), "S2": (4, 8), "S3": (8, 16), "I6": (64, 216)}
-"""Agent pools: vCPUs and GiB of one machine. The default quota is 16 vCPUs a registry for S tiers, and none for I6."""
+"""Agent pools: vCPUs and GiB of one machine. The default quota is 16 vCPUs a registry for S, none for I6."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
