@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import api, engine, graph, imports, ingest, makespan, rebase, scan
+from bench import api, engine, graph, imports, ingest, makespan, rebase, scale_out, scan
 from bench.result import Result
 
 BENCHMARKS: dict[str, Callable[[], Result]] = {
@@ -36,6 +36,7 @@ BENCHMARKS: dict[str, Callable[[], Result]] = {
     "import-time": imports.seconds,
     "import-memory": imports.memory,
     "rebase": rebase.rebase,
+    "scale-out": scale_out.scale_out,
     "scan": scan.scan,
     "graph-load-100k": graph.load_100k,
     "graph-memory-100k": graph.memory_100k,

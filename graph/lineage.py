@@ -13,8 +13,10 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
-import networkx as nx
+if TYPE_CHECKING:
+    import networkx as nx
 
 
 class LineageError(ValueError):
@@ -70,7 +72,7 @@ class Lineage:
         self._dependants: dict[str, dict[str, None]] = {}
         self._pins: dict[str, dict[str, None]] = {}
         self._frontends: dict[str, dict[str, None]] = {}
-        self._graph: nx.DiGraph[str] = nx.DiGraph()
+        self._graph = _empty()
         for node in nodes:
             self._index(node)
         self._graph.add_nodes_from(self._nodes)
@@ -261,6 +263,8 @@ class Lineage:
         self._graph.add_edges_from(
             (base, node.name) for node in self._nodes.values() for base in self._wanted(node)
         )
+        import networkx as nx
+
         if not nx.is_directed_acyclic_graph(self._graph):
             self._refuse([edge[0] for edge in nx.find_cycle(self._graph)])
 
@@ -285,6 +289,13 @@ class Lineage:
     def _refuse(cycle: Sequence[str]) -> None:
         path = " -> ".join([*cycle, cycle[0]])
         raise LineageError(f"images stand on each other in a circle: {path}; cut one of these edges")
+
+
+def _empty() -> "nx.DiGraph[str]":
+    """A graph. networkx takes a fifth of a cold start, and most messages need none."""
+    import networkx as nx
+
+    return nx.DiGraph()
 
 
 def watched(base: str) -> str:

@@ -35,6 +35,13 @@ class NotFoundError(PermanentError):
     """The named thing does not exist."""
 
 
+class NewerError(TemporaryError):
+    """A newer program wrote it: it is neither guessed at nor written over, but left to that one."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, delay=60.0)
+
+
 class ConflictError(TemporaryError):
     """Somebody else wrote first (a stale ETag): load again and decide again."""
 

@@ -20,8 +20,12 @@ from groundswell.cascade.model import (
     Wait,
 )
 from groundswell.errors import PermanentError
+from groundswell.store import versions
 
 VERSION = 1
+"""Of what is written. A new shape needs another one, and may be written one release after it is read."""
+READ = 1
+"""The newest that is read: of commands, and of rebuilds (`store/versions.py` says it again, by table)."""
 
 
 def rebuild_to_json(state: Rebuild) -> dict[str, Any]:
@@ -43,8 +47,8 @@ def _cells(value: Any) -> dict[str, Any]:
 
 
 def rebuild_from_json(document: Mapping[str, Any]) -> Rebuild:
-    """The rebuild in `document`. Raises PermanentError when a newer program wrote it."""
-    _check(document, "record")
+    """The rebuild in `document`. Raises NewerError when a newer program wrote it."""
+    versions.check("a rebuild", document, READ)
     cells = {key: value for key, value in document.items() if key != "v"}
     stage, held_at = cells["failed_stage"], cells.get("held_at")
     return Rebuild(
@@ -83,10 +87,13 @@ def command_to_text(command: Command) -> str:
 
 
 def command_from_text(text: str) -> Command:
-    """The command in a queue message. Raises PermanentError when it is not one."""
+    """The command in a queue message.
+
+    Raises PermanentError when it is not one, NewerError when a newer program sent it.
+    """
     try:
         document = json.loads(text)
-        _check(document, "message")
+        versions.check("a message", document, READ)
         return _command({key: value for key, value in document.items() if key != "v"})
     except (ValueError, TypeError, KeyError, AttributeError) as exc:
         raise PermanentError(f"queue message is not a command: {exc}") from exc
@@ -94,9 +101,3 @@ def command_from_text(text: str) -> Command:
 
 def _command(document: Mapping[str, Any]) -> Command:
     return Command(**{**document, "kind": Kind(document["kind"])})
-
-
-def _check(document: Mapping[str, Any], what: str) -> None:
-    version = document.get("v", 0)
-    if version > VERSION:
-        raise PermanentError(f"{what} has schema version {version}, this program knows {VERSION}: upgrade it first")

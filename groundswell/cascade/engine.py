@@ -18,7 +18,7 @@ from dataclasses import replace
 from functools import cached_property
 from itertools import batched
 
-from groundswell.cascade import schedule, unreadable
+from groundswell.cascade import newer, schedule, unreadable
 from groundswell.cascade.codec import command_from_text, command_to_text
 from groundswell.cascade.decide import decide, decide_all
 from groundswell.cascade.meaning import TOLD_AT_ONCE, follow, predecessor
@@ -41,7 +41,7 @@ from groundswell.cascade.pools import Places, Pools
 from groundswell.cascade.records import Records, Stored
 from groundswell.cascade.rivals import came_back, goes_first, rivals
 from groundswell.clock import Clock
-from groundswell.errors import NotFoundError, PermanentError, TemporaryError
+from groundswell.errors import NewerError, NotFoundError, PermanentError, TemporaryError
 from groundswell.store.conflicts import retry_conflicts
 from groundswell.store.port import Store
 
@@ -191,7 +191,11 @@ class Engine:
         `again` says that an earlier delivery did not end: where it got to nobody knows, so what the rebuild's state
         asks for is done once more.
         """
-        command = command_from_text(text)
+        try:
+            command = command_from_text(text)
+        except NewerError as exc:
+            newer.leave(self._store, newer.queue_of(text, QUEUE, REBUILDS), text, why=exc)
+            return
         self._carry_on(self._carry_out([command], again=again), again=again)
 
     def _carry_on(self, commands: Iterable[Command], *, again: bool = False) -> None:
@@ -240,6 +244,9 @@ class Engine:
                     return ()
                 case _:
                     return self._work(command, again=again, follows=follows)
+        except NewerError as exc:
+            self._leave(step, exc)
+            return ()
         except TemporaryError as exc:
             return [then for each in step for then in self._later(each, exc)]
         except PermanentError as exc:
@@ -254,6 +261,9 @@ class Engine:
         """A message that could not be handled after all its deliveries: its rebuild fails, visibly."""
         try:
             command = command_from_text(text)
+        except NewerError as exc:
+            newer.leave(self._store, newer.queue_of(text, QUEUE, REBUILDS), text, why=exc)
+            return
         except PermanentError as exc:
             unreadable.record(self._store, text, what="a command", why=exc, clock=self._clock)
             return
@@ -261,8 +271,15 @@ class Engine:
         reason = f"the message to {command.kind} {POISONED}"
         try:
             self.send(self._failed(command, reason))
+        except NewerError as exc:
+            self._leave([command], exc)
         except NotFoundError:
             logger.warning("command for a rebuild that is gone", extra=_fields(command))
+
+    def _leave(self, step: Iterable[Command], why: NewerError) -> None:
+        """These meet what a newer program wrote: they come again later, to that one, or to this one upgraded."""
+        for command in step:
+            newer.leave(self._store, QUEUE.get(command.kind, REBUILDS), command_to_text(command), why=why)
 
     def _stored(self, command: Command, *, anew: bool = False) -> Stored[Rebuild]:
         """The command's rebuild: as remembered, when that is of the command's turn, or else as it is now."""

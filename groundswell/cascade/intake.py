@@ -11,16 +11,16 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from graph.reference import InvalidReferenceError, Reference
-from groundswell.cascade import unreadable
+from groundswell.cascade import newer, unreadable
 from groundswell.cascade.basebook import Base, BaseBook
 from groundswell.cascade.candidates import seen
-from groundswell.cascade.engine import Engine
+from groundswell.cascade.engine import PUSHES, Engine
 from groundswell.cascade.gathering import Gathered, Gathering
 from groundswell.cascade.model import Status
 from groundswell.cascade.planning import Planner
 from groundswell.cascade.push import Push, Result, queue
 from groundswell.clock import Clock, inverted
-from groundswell.errors import NotFoundError, PermanentError, TemporaryError
+from groundswell.errors import NewerError, NotFoundError, PermanentError, TemporaryError
 from groundswell.lineage.catalog import Catalog
 from groundswell.registry.port import Registry
 from groundswell.store.port import ANY, MAX_COMMIT, Delete, Documents, Put, Record, Store
@@ -58,12 +58,20 @@ class Intake:
 
     def handle(self, text: str) -> Result:
         """Deal with a queued push. Raises TemporaryError only when not even a later look could be queued."""
-        push = Push.from_text(text)
+        try:
+            return self._handle(Push.from_text(text))
+        except NewerError as exc:
+            newer.leave(self._store, PUSHES, text, why=exc)
+            return Result.SETTLING
+
+    def _handle(self, push: Push) -> Result:
         if seen(self._engine, push.tag):
             return Result.CANDIDATE  # its rebuild's history tells of it
         push = push if push.seen_at else replace(push, seen_at=self._clock())
         try:
             result, cascade = self._deal(push)
+        except NewerError:
+            raise
         except TemporaryError as exc:
             if push.tries + 1 < _MAX_TRIES:
                 self._again(push, exc)
@@ -77,6 +85,9 @@ class Intake:
         """A push that no delivery could deal with: it is logged as given up, for people to see."""
         try:
             push = Push.from_text(text)
+        except NewerError as exc:
+            newer.leave(self._store, PUSHES, text, why=exc)
+            return
         except PermanentError as exc:
             unreadable.record(self._store, text, what="a push", why=exc, clock=self._clock)
             return

@@ -32,7 +32,7 @@ from groundswell.cascade.model import (
 from groundswell.cascade.plan import Trigger, plan, standing_on
 from groundswell.cascade.records import Header, Phase, Pushed
 from groundswell.clock import Clock
-from groundswell.errors import NotFoundError, TemporaryError
+from groundswell.errors import NewerError, NotFoundError, TemporaryError
 from groundswell.lineage.catalog import Catalog
 from groundswell.store.conflicts import retry_conflicts
 
@@ -357,10 +357,19 @@ class Planner:
                 if joining or other in earlier:
                     raise _still_planned(other)
                 continue  # it will follow this one
-            for state in self._records.rebuilds(other):
+            for state in self._readable(other, images):
                 if state.image in images and not state.status.settled:
                     followed.setdefault(state.image, []).append(other)
         return followed
+
+    def _readable(self, cascade: str, images: set[str]) -> Sequence[Rebuild]:
+        """The rebuilds of a cascade; none where a newer program wrote them, and none is of the images."""
+        try:
+            return list(self._records.rebuilds(cascade))
+        except NewerError:
+            if cascade in self._holders.of(images, since=cascade):
+                raise
+            return ()
 
     def _running(self, cascade: str) -> bool:
         header = self._header(cascade)

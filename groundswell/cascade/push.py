@@ -7,9 +7,11 @@ from enum import StrEnum
 from groundswell.cascade.engine import PUSHES
 from groundswell.errors import PermanentError
 from groundswell.registry.artifacts import is_of_artifacts
+from groundswell.store import versions
 from groundswell.store.port import Queues
 
-VERSION = 4
+VERSION = READ = 4
+"""What is written, and the newest that is read (`store/versions.py`)."""
 
 
 class Result(StrEnum):
@@ -51,11 +53,11 @@ class Push:
 
     @staticmethod
     def from_text(text: str) -> "Push":
-        """Raises PermanentError when the message is not a push."""
+        """Raises PermanentError when the message is not a push, NewerError when a newer program queued it."""
         try:
             document = json.loads(text)
-            if document.pop("v") > VERSION:
-                raise PermanentError("the push was queued by a newer program: upgrade this one first")
+            versions.check("a push", document, READ)
+            del document["v"]
             return Push(**document)
         except (ValueError, TypeError, KeyError, AttributeError) as exc:
             raise PermanentError(f"queue message is not a push: {exc}") from exc

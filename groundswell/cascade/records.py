@@ -5,7 +5,7 @@ The list of open cascades is one record: its order says which of two cascades th
 """
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
@@ -21,7 +21,7 @@ from groundswell.store.conflicts import retry_conflicts
 from groundswell.store.port import ANY, MAX_COMMIT, Delete, Documents, Put
 from groundswell.store.recent import Recent
 
-_CASCADES = "cascades"
+CASCADES = "cascades"
 _HEADER, _IMAGE = "cascade", "image:"
 _INDEX, _BY_TIME, _OPEN, _LIST = "index", "cascades", "open", "list"
 _REMEMBERED = 10_000
@@ -111,13 +111,13 @@ class Records:
 
     def header(self, cascade: str) -> Stored[Header]:
         """Raises NotFoundError when there is no such cascade."""
-        record = self._store.get(_CASCADES, cascade, _HEADER)
+        record = self._store.get(CASCADES, cascade, _HEADER)
         if record is None:
             raise NotFoundError(self._gone(cascade))
         return Stored(value=header_from_json(record.value), etag=record.etag)
 
     def has(self, cascade: str) -> bool:
-        return self._store.get(_CASCADES, cascade, _HEADER) is not None
+        return self._store.get(CASCADES, cascade, _HEADER) is not None
 
     def _gone(self, cascade: str) -> str:
         if self._store.get(ARCHIVE, cascade, ARCHIVED) is None:
@@ -129,7 +129,7 @@ class Records:
 
     def rebuild(self, cascade: str, image: str) -> Stored[Rebuild]:
         """The rebuild as it is now. Raises NotFoundError when the image is not in the cascade."""
-        record = self._store.get(_CASCADES, cascade, _IMAGE + image)
+        record = self._store.get(CASCADES, cascade, _IMAGE + image)
         if record is None:
             raise NotFoundError(
                 f"no image {image} in cascade {cascade}; `groundswell cascades {cascade}` lists them"
@@ -148,7 +148,7 @@ class Records:
 
     def rebuilds(self, cascade: str, *, after: str = "") -> Iterator[Rebuild]:
         """Every rebuild of a cascade whose image sorts after `after`, by image name."""
-        for record in self._store.scan(_CASCADES, cascade, prefix=_IMAGE, after=_IMAGE + after):
+        for record in self._store.scan(CASCADES, cascade, prefix=_IMAGE, after=_IMAGE + after):
             yield rebuild_from_json(record.value)
 
     def outcomes(self, cascade: str) -> Iterator[tuple[str, Status, str]]:
@@ -166,7 +166,7 @@ class Records:
         self._store.commit(_INDEX, _BY_TIME, [put])
         with suppress(ConflictError):
             first = Put(row=_HEADER, value=_document(replace(header, total=0, open=0)), etag=None)
-            self._store.commit(_CASCADES, header.id, [first])
+            self._store.commit(CASCADES, header.id, [first])
         self.extend(header.id, rebuilds, at=header.started_at)
 
     def note(self, cascade: str, pushes: Sequence[Pushed]) -> list[int]:
@@ -201,12 +201,12 @@ class Records:
                         self._remember(Stored(value=item, etag=etag))
 
     def _has(self, item: Rebuild) -> bool:
-        return self._store.get(_CASCADES, item.cascade, _IMAGE + item.image) is not None
+        return self._store.get(CASCADES, item.cascade, _IMAGE + item.image) is not None
 
     def _put_header(self, stored: Stored[Header], header: Header, more: Sequence[Put] = ()) -> list[str]:
         self._headers.drop(header.id)
         put = Put(row=_HEADER, value=_document(header), etag=stored.etag)
-        return self._store.commit(_CASCADES, header.id, [put, *more])
+        return self._store.commit(CASCADES, header.id, [put, *more])
 
     def set_phase(self, stored: Stored[Header], phase: Phase) -> None:
         """Raises ConflictError when the header changed meanwhile."""
@@ -230,7 +230,7 @@ class Records:
                 self._rebuilds.drop((cascade, new.image))
             if header is not None:
                 writes.append(Put(row=_HEADER, value=_document(header.value), etag=header.etag))
-            etags = self._store.commit(_CASCADES, cascade, writes)
+            etags = self._store.commit(CASCADES, cascade, writes)
             if header is not None:
                 self._headers.put(cascade, replace(header, etag=etags[-1]))
         for (_, new), etag in zip(moves, etags, strict=False):
@@ -277,7 +277,7 @@ class Records:
     def _listed(self, *, after: str = "", limit: int | None = None) -> Iterator[Listed]:
         for record in self._store.scan(_INDEX, _BY_TIME, after=after, limit=limit):
             cascade = record.value["id"]
-            header = self._store.get(_CASCADES, cascade, _HEADER)
+            header = self._store.get(CASCADES, cascade, _HEADER)
             stored = Stored(value=header_from_json(header.value), etag=header.etag) if header else None
             yield Listed(id=cascade, row=record.row, header=stored)
 
@@ -290,11 +290,11 @@ class Records:
         """
         if listed.header is not None:
             self._headers.drop(listed.id)
-            self._store.commit(_CASCADES, listed.id, [Delete(row=_HEADER, etag=listed.header.etag)])
-        images = self._store.scan(_CASCADES, listed.id, prefix=_IMAGE)
+            self._store.commit(CASCADES, listed.id, [Delete(row=_HEADER, etag=listed.header.etag)])
+        images = self._store.scan(CASCADES, listed.id, prefix=_IMAGE)
         for part in batched(images, MAX_COMMIT, strict=False):
             self.holders.leave(listed.id, [record.row.removeprefix(_IMAGE) for record in part])
-            self._store.commit(_CASCADES, listed.id, [Delete(row=record.row, etag=ANY) for record in part])
+            self._store.commit(CASCADES, listed.id, [Delete(row=record.row, etag=ANY) for record in part])
         self._store.commit(_INDEX, _BY_TIME, [Delete(row=listed.row, etag=ANY)])
 
     # The list of open cascades.
@@ -318,6 +318,28 @@ class Records:
 
     def delist(self, cascade: str) -> None:
         self._edit(lambda ids: [known for known in ids if known != cascade])
+
+    # After a restore.
+
+    def put_right(self, cascade: str, *, at: float) -> bool:
+        """Count a cascade's rebuilds again, and list it: they were read one after another. Whether it is open."""
+        stored = self.header(cascade)
+        images, unsettled = [], 0
+        for state in self.rebuilds(cascade):
+            images.append(state.image)
+            unsettled += not state.status.settled
+        header = replace(stored.value, total=len(images), open=unsettled)
+        if header.phase is not Phase.PLANNING:
+            header = self._count(replace(stored, value=header), 0, stored.value.ended_at or at)
+        if header != stored.value:
+            self._put_header(stored, header)
+        self._store.commit(_INDEX, _BY_TIME, [Put(row=index_row(header), value={"id": header.id}, etag=ANY)])
+        self.holders.enter(cascade, images)
+        return header.phase is not Phase.ENDED
+
+    def enlist_all(self, cascades: Iterable[str]) -> None:
+        """Put these on the open list, which is in the order of their ids then: that of their beginnings."""
+        self._edit(lambda ids: sorted({*ids, *cascades}))
 
     def _edit(self, change: Any) -> None:
         record = self._store.get(_INDEX, _OPEN, _LIST)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 
 from groundswell.cascade.goodbook import TABLE
-from groundswell.errors import PermanentError
+from groundswell.errors import NewerError, PermanentError
 from groundswell.scan.port import Finding, Package, Report, Severity
 from groundswell.store.port import ANY, Documents, Put
 from groundswell.store.recent import Recent
@@ -32,7 +32,10 @@ class ScanBook:
 
     def find(self, image: str, digest: str, like: Report) -> Report | None:
         """The kept scan of `digest`, when the scanner and the advisories of `like` made it."""
-        record = self._store.get(TABLE, image, _ROW + like.scanner)
+        try:
+            record = self._store.get(TABLE, image, _ROW + like.scanner)
+        except NewerError:
+            return None
         if record is None or record.value["v"] != _VERSION:
             return None
         value = record.value["report"]

@@ -1,6 +1,7 @@
 """The sweep: what a lost message or a crash left undone is found and set going again."""
 
 import logging
+from collections.abc import Container
 from dataclasses import replace
 
 from groundswell.cascade.basebook import BaseBook
@@ -19,7 +20,7 @@ from groundswell.cascade.rollout_limit import RolloutLimit
 from groundswell.cascade.thaw import Thaw
 from groundswell.cascade.yearbook import Yearbook
 from groundswell.clock import Clock
-from groundswell.errors import NotFoundError
+from groundswell.errors import NewerError, NotFoundError
 from groundswell.store.conflicts import retry_conflicts
 
 logger = logging.getLogger(__name__)
@@ -73,31 +74,37 @@ class Sweep:
         thaw = Thaw(engine=self._engine, freezes=self._freezes, at=self._clock())
         for cascade in self._engine.records.open():
             try:
-                stored = self._engine.records.header(cascade)
-            except NotFoundError:
-                stored = None
-            if stored is None or stored.value.phase is Phase.PLANNING:
-                if self._clock() - began(cascade) < PLANNING or cascade in planning:
-                    continue  # its push is still being dealt with
-                self._give_up(cascade, stored)
-            if stored is None or stored.value.phase is not Phase.RUNNING:
-                states = {state.image: state for state in self._engine.records.rebuilds(cascade)}
-                ended = stored is not None and stored.value.phase is Phase.ENDED
-                if ended and (self._told_late(states) or self._owed.begin(states)):
-                    continue  # somebody may begin again: looked at once more before it is left
-                self._durations.learn(cascade, measured(states.values()))
-                if stored is not None and ended:
-                    self._failures.enter(stored.value, states)
-                    self._yearbook.enter(stored.value, states)
-                for attempt in retry_conflicts():
-                    with attempt:
-                        self._engine.records.delist(cascade)
-                continue
-            states = {state.image: state for state in self._engine.records.rebuilds(cascade)}
-            for state in states.values():
-                thaw.look(state)
-                self._mend(state, states)
+                self._cascade(cascade, planning, thaw)
+            except NewerError as exc:
+                logger.warning("cascade left to a newer program", extra={"cascade": cascade, "why": str(exc)})
         self._yearbook.catch_up(self._failures.enter)
+
+    def _cascade(self, cascade: str, planning: Container[str], thaw: Thaw) -> None:
+        try:
+            stored = self._engine.records.header(cascade)
+        except NotFoundError:
+            stored = None
+        if stored is None or stored.value.phase is Phase.PLANNING:
+            if self._clock() - began(cascade) < PLANNING or cascade in planning:
+                return  # its push is still being dealt with
+            self._give_up(cascade, stored)
+        if stored is None or stored.value.phase is not Phase.RUNNING:
+            states = {state.image: state for state in self._engine.records.rebuilds(cascade)}
+            ended = stored is not None and stored.value.phase is Phase.ENDED
+            if ended and (self._told_late(states) or self._owed.begin(states)):
+                return  # somebody may begin again: looked at once more before it is left
+            self._durations.learn(cascade, measured(states.values()))
+            if stored is not None and ended:
+                self._failures.enter(stored.value, states)
+                self._yearbook.enter(stored.value, states)
+            for attempt in retry_conflicts():
+                with attempt:
+                    self._engine.records.delist(cascade)
+            return
+        states = {state.image: state for state in self._engine.records.rebuilds(cascade)}
+        for state in states.values():
+            thaw.look(state)
+            self._mend(state, states)
 
     def _give_up(self, cascade: str, stored: Stored[Header] | None) -> None:
         """A cascade that nobody plans, of a program before this one: what follows it must not wait for ever."""
@@ -169,6 +176,8 @@ class Sweep:
             except NotFoundError:
                 self._engine.drop_from_pool(entry)
                 continue
+            except NewerError:
+                continue  # it builds, as far as we know
             if state.status not in (Status.READY, Status.BUILDING):
                 self._engine.drop_from_pool(entry)
 
@@ -177,3 +186,5 @@ class Sweep:
             return self._engine.records.rebuild(cascade, image).value.status is Status.DEPLOYING
         except NotFoundError:
             return False
+        except NewerError:
+            return True  # as far as we know

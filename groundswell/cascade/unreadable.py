@@ -1,6 +1,7 @@
 """Keeps for people what was on a queue and is no message of ours: no rebuild or push can show that it failed.
 
-Put there by hand, cut short, or of a newer program. What it said is not kept, for it may be anything.
+Put there by hand, or cut short; what a newer program sent is left to that one (`newer.py`). What it said is not
+kept, for it may be anything.
 """
 
 import hashlib

@@ -13,6 +13,8 @@ from groundswell import printable
 from groundswell.cli import (
     alerts,
     audit,
+    backup,
+    capacity,
     cascades,
     drift,
     freeze,
@@ -77,6 +79,9 @@ app.command("wait")(wait.wait)
 app.command("why")(why.why)
 app.command("verify")(verify.verify)
 app.command("key")(verify.key)
+app.command("capacity")(capacity.capacity)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 
 
 def _version(asked: bool) -> None:

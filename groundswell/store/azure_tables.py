@@ -19,7 +19,7 @@ from azure.core.exceptions import HttpResponseError, ResourceExistsError, Resour
 from azure.data.tables import TableClient, TableEntity, TableServiceClient, UpdateMode
 
 from groundswell.errors import ConflictError, PermanentError
-from groundswell.store import codec, keys, limits
+from groundswell.store import codec, keys, limits, versions
 from groundswell.store.azure_errors import BEING_DELETED, code, present, translated
 from groundswell.store.limits import Checked
 from groundswell.store.port import ANY, Delete, Record, Write
@@ -53,7 +53,7 @@ class AzureDocuments:
                 entity = self._table(table).get_entity(partition_key, row_key)
             except ResourceNotFoundError:
                 return None
-        return _record(entity)
+        return _record(table, entity)
 
     def scan(
         self, table: str, partition: str, *, prefix: str = "", after: str = "", limit: int | None = None
@@ -67,6 +67,20 @@ class AzureDocuments:
         }
         return self._entities(table, " and ".join(bounds), dict(bounds.values()), limit)
 
+    def tables(self) -> list[str]:
+        """Others may have tables in the account (the Functions host has): ours are in lower case."""
+        with translated("listing tables"):
+            return sorted(table.name for table in self._tables.list_tables() if limits.is_table(table.name))
+
+    def every(self, table: str) -> Iterator[tuple[str, Record]]:
+        limits.check_table(table)
+        with translated(f"reading table {table}"):
+            try:
+                for entity in self._table(table).list_entities(results_per_page=_PAGE):
+                    yield _key(entity["PartitionKey"]), _record(table, entity)
+            except ResourceNotFoundError:
+                return  # no such table yet
+
     def _entities(self, table: str, where: str, parameters: dict[str, str], limit: int | None) -> Iterator[Record]:
         size = _PAGE if limit is None else min(_PAGE, limit)
         if size == 0:
@@ -74,7 +88,7 @@ class AzureDocuments:
         with translated(f"reading table {table}"):
             found = self._table(table).query_entities(where, parameters=parameters, results_per_page=size)
             try:
-                yield from map(_record, islice(found, limit))
+                yield from (_record(table, entity) for entity in islice(found, limit))
             except ResourceNotFoundError:
                 return  # no such table yet
 
@@ -163,15 +177,25 @@ def _operation(partition: str, checked: Checked) -> _Operation:
     return "update", entity, {"mode": UpdateMode.REPLACE, **unchanged}
 
 
-def _record(entity: TableEntity) -> Record:
+def _record(table: str, entity: TableEntity) -> Record:
     row_key = entity["RowKey"]
+    row = _key(row_key)
     try:
-        row = keys.decode(row_key)
         if _READABLE in entity:
             text = entity[_READABLE]
         else:
             chunks = sorted(name for name in entity if name.startswith(_PACKED))
             text = codec.decompress(b"".join(entity[name] for name in chunks))
-        return Record(row=row, value=codec.loads(text), etag=present(entity.metadata["etag"], "an ETag"))
+        value = codec.loads(text)
+        etag = present(entity.metadata["etag"], "an ETag")
     except (ValueError, TypeError, zlib.error) as exc:
         raise PermanentError(f"entity {row_key!r} was not written by Groundswell; remove it") from exc
+    versions.check_document(table, row, value)
+    return Record(row=row, value=value, etag=etag)
+
+
+def _key(encoded: str) -> str:
+    try:
+        return keys.decode(encoded)
+    except ValueError as exc:
+        raise PermanentError(f"entity {encoded!r} was not written by Groundswell; remove it") from exc

@@ -40,6 +40,11 @@ class Checked:
     packed: bytes | None = None
 
 
+def is_table(name: str) -> bool:
+    """Whether a table may be one of ours, by its name."""
+    return _TABLE.fullmatch(name) is not None
+
+
 def check_table(table: str) -> None:
     if not _TABLE.fullmatch(table):
         raise ValueError(f"table name {table!r} must be 3 to 63 lower-case letters and digits, a letter first")

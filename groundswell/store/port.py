@@ -77,6 +77,14 @@ class Documents(Protocol):
         """
         ...
 
+    def tables(self) -> list[str]:
+        """The tables that hold documents, or did, in order."""
+        ...
+
+    def every(self, table: str) -> Iterator[tuple[str, Record]]:
+        """Every record of a table with its partition, in order of both. Pages are fetched as the caller goes on."""
+        ...
+
     def commit(self, table: str, partition: str, writes: Sequence[Write]) -> list[str]:
         """Apply all writes or none; returns the new ETags (an empty string for a delete), in order.
 

@@ -10,9 +10,10 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from groundswell.errors import ConflictError, NotFoundError
-from groundswell.store import codec, keys, limits
+from groundswell.store import codec, keys, limits, versions
 from groundswell.store.limits import Checked
 from groundswell.store.port import ANY, Delete, Message, Record, Write
 from groundswell.store.sqlite_file import SqliteFile
@@ -24,6 +25,9 @@ _GET = "SELECT row, value, etag FROM documents WHERE tbl = ? AND partition = ? A
 _SCAN = """SELECT row, value, etag FROM documents
     WHERE tbl = ? AND partition = ? AND row {} ? AND row < ? ORDER BY row LIMIT ?"""
 _SCAN_FROM, _SCAN_AFTER = _SCAN.format(">="), _SCAN.format(">")  # of two lower bounds SQLite would seek one only
+_TABLES = "SELECT DISTINCT tbl FROM documents ORDER BY tbl"
+_EVERY = """SELECT partition, row, value, etag FROM documents
+    WHERE tbl = ? AND (partition, row) > (?, ?) ORDER BY partition, row LIMIT ?"""
 _INSERT = """INSERT INTO documents (value, etag, tbl, partition, row) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT DO NOTHING"""
 _UPSERT = """INSERT INTO documents (value, etag, tbl, partition, row) VALUES (?, ?, ?, ?, ?)
@@ -59,7 +63,7 @@ class SqliteStore:
         limits.check_key("row", row)
         with self._file.reading() as connection:
             found = connection.execute(_GET, (table, partition, row)).fetchone()
-        return _record(found) if found else None
+        return _record(table, found) if found else None
 
     def scan(
         self, table: str, partition: str, *, prefix: str = "", after: str = "", limit: int | None = None
@@ -75,11 +79,27 @@ class SqliteStore:
             size = _PAGE if left is None else min(_PAGE, left)
             with self._file.reading() as connection:
                 page = connection.execute(statement, (table, partition, start, end, size)).fetchall()
-            yield from map(_record, page)
+            yield from (_record(table, found) for found in page)
             if len(page) < size:
                 return
             statement, start = _SCAN_AFTER, page[-1][0]
             left = None if left is None else left - size
+
+    def tables(self) -> list[str]:
+        with self._file.reading() as connection:
+            return [table for (table,) in connection.execute(_TABLES)]
+
+    def every(self, table: str) -> Iterator[tuple[str, Record]]:
+        limits.check_table(table)
+        after = ("", "")
+        while True:
+            with self._file.reading() as connection:
+                page = connection.execute(_EVERY, (table, *after, _PAGE)).fetchall()
+            for partition, *found in page:
+                yield partition, _record(table, found)
+            if len(page) < _PAGE:
+                return
+            after = page[-1][:2]
 
     def commit(self, table: str, partition: str, writes: Sequence[Write]) -> list[str]:
         checked = limits.check_commit(table, partition, writes)
@@ -133,10 +153,11 @@ class SqliteStore:
         return count
 
 
-def _record(found: tuple[str, str | bytes, str]) -> Record:
-    row, value, etag = found
-    text = value if isinstance(value, str) else codec.decompress(value)
-    return Record(row=row, value=codec.loads(text), etag=etag)
+def _record(table: str, found: Sequence[Any]) -> Record:
+    row, stored, etag = found
+    value = codec.loads(stored if isinstance(stored, str) else codec.decompress(stored))
+    versions.check_document(table, row, value)
+    return Record(row=row, value=value, etag=etag)
 
 
 def _apply(connection: sqlite3.Connection, table: str, partition: str, checked: Checked) -> str:

@@ -3,7 +3,7 @@
 import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count, islice
 from pathlib import Path
@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from groundswell.errors import ConflictError, NotFoundError, PermanentError
+from groundswell.errors import ConflictError, NewerError, NotFoundError, PermanentError
 from groundswell.store.azure import AzureStore
 from groundswell.store.port import ANY, MAX_COMMIT, Delete, Put
 from groundswell.store.sqlite import SqliteStore
@@ -49,6 +49,47 @@ def put(subject: Subject, row: str, value: dict[str, Any], etag: str | None = No
 
 def rows(subject: Subject, **bounds: Any) -> list[str]:
     return [record.row for record in subject.store.scan(subject.table, P, **bounds)]
+
+
+class TestAll:
+    """What a backup reads."""
+
+    def test_every_document_in_the_order_of_partitions_and_rows(self, subject: Subject) -> None:
+        keys = ["a", "a/b", "b", "é", "\U0001f600"]
+        for partition in reversed(keys):
+            puts = [Put(row=row, value={"at": [partition, row]}, etag=ANY) for row in keys]
+            subject.store.commit(subject.table, partition, puts)
+        found = [(partition, each.row, each.value["at"]) for partition, each in subject.store.every(subject.table)]
+        assert found == [(partition, row, [partition, row]) for partition in keys for row in keys]
+
+    def test_more_than_a_page(self, subject: Subject) -> None:
+        for partition in range(11):
+            puts = [Put(row=f"{row:03}", value={}, etag=ANY) for row in range(100)]
+            subject.store.commit(subject.table, f"{partition:02}", puts)
+        found = [(partition, each.row) for partition, each in subject.store.every(subject.table)]
+        assert found == [(f"{partition:02}", f"{row:03}") for partition in range(11) for row in range(100)]
+
+    def test_which_tables_there_are(self, subject: Subject) -> None:
+        assert subject.table not in subject.store.tables()
+        assert list(subject.store.every(subject.table)) == []
+        put(subject, "a", {})
+        assert subject.table in subject.store.tables()
+        assert subject.store.tables() == sorted(subject.store.tables())
+
+    def test_what_a_newer_program_wrote_is_not_read(self, subject: Subject) -> None:
+        put(subject, "a", {"v": 1})
+        put(subject, "b", {"v": 2})
+        put(subject, "c", {"v": "two"})
+        reads: list[Callable[[], Any]] = [
+            lambda: subject.store.get(subject.table, P, "b"),
+            lambda: rows(subject),
+            lambda: list(subject.store.every(subject.table)),
+        ]
+        for read in reads:
+            with pytest.raises(NewerError, match=f"document 'b' of table {subject.table} has schema version 2"):
+                read()
+        for row in "ac":
+            assert subject.store.get(subject.table, P, row) is not None
 
 
 class TestOneDocument:

@@ -49,15 +49,6 @@ def test_what_is_no_push_is_refused(text: str) -> None:
         Push.from_text(text)
 
 
-def test_a_newer_programs_messages_are_refused_by_name(make_world: MakeWorld) -> None:
-    command = json.loads(command_to_text(Command(kind=Kind.SCAN, cascade="c", image="i", turn=1)))
-    with pytest.raises(PermanentError, match="version 99"):
-        command_from_text(json.dumps({**command, "v": 99}))
-    push = Push(id="e", registry="r", repository="p", tag="t", digest="d", source="s")
-    with pytest.raises(PermanentError, match="newer program"):
-        Push.from_text(json.dumps({**json.loads(push.to_text()), "v": 99}))
-
-
 def test_ids_are_short_and_sort_by_time() -> None:
     early, late = new_id(1_800_000_000.0), new_id(1_800_000_001.0)
     assert len(early) == 10

@@ -105,7 +105,7 @@ def test_one_for_a_rebuild_that_is_gone_is_let_go(make_world: MakeWorld) -> None
     assert [entry["action"] for entry in audit.entries(world.app.store)] == ["register"]
 
 
-@pytest.mark.parametrize("text", ["rubbish", "", '{"v": 99}', "\x1b[31m{\udcff", '{"v":1,"kind":"\x1b[2J"}'])
+@pytest.mark.parametrize("text", ["rubbish", "", "\x1b[31m{\udcff", '{"v":1,"kind":"\x1b[2J"}'])
 @pytest.mark.parametrize("what", ["a command", "a push"])
 def test_what_cannot_be_read_is_in_the_audit_trail_without_its_words(
     make_world: MakeWorld, text: str, what: str

@@ -194,4 +194,4 @@ def test_a_message_put_by_hand_is_passed_on_as_it_is() -> None:
 def test_an_entity_put_by_hand_is_named(properties: dict[str, object]) -> None:
     entity = TableEntity(properties)
     with pytest.raises(PermanentError, match=r"entity 'a.*' was not written by Groundswell"):
-        _record(entity)
+        _record("bases", entity)
