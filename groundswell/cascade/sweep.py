@@ -77,7 +77,10 @@ class Sweep:
                 self._cascade(cascade, planning, thaw)
             except NewerError as exc:
                 logger.warning("cascade left to a newer program", extra={"cascade": cascade, "why": str(exc)})
-        self._yearbook.catch_up(self._failures.enter)
+        try:
+            self._yearbook.catch_up(self._failures.enter)
+        except NewerError as exc:
+            logger.warning("older cascades left to a newer program", extra={"why": str(exc)})
 
     def _cascade(self, cascade: str, planning: Container[str], thaw: Thaw) -> None:
         try:

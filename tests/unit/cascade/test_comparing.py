@@ -237,6 +237,20 @@ def test_of_one_that_only_the_book_of_good_builds_knows(make_world: MakeWorld) -
     assert "only the entry in the book of good builds is left" in told["log"]["why"]
 
 
+def test_the_record_of_a_good_one_that_was_replayed_and_failed_since_is_not_taken_for_it(
+    make_world: MakeWorld,
+) -> None:
+    world = twice(make_world)
+    newer, older = world.cascades
+    good = world.states(older)["top"]
+    world.app.operator.replay(older, "top", force=True, who="ann", why="x")
+    world.drive()
+    assert world.statuses(older)["top"] == "failed"
+    told = look(world, cascade=newer)
+    assert told["good"] == {"cascade": older, "digest": good.promoted, "at": told["good"]["at"], "run": ""}
+    assert told["source"]["good_revision"] == commit_of("top", "1")
+
+
 def test_a_log_that_cannot_be_read(make_world: MakeWorld) -> None:
     world = twice(make_world)
     run = world.states(world.cascades[1])["top"].run

@@ -8,7 +8,7 @@ import pytest
 
 from groundswell.cascade.causes import Trouble, advice, cause, normalised, since
 from groundswell.cascade.failurebook import DAYS
-from groundswell.cascade.failures import Failure, Group, failure, grouped
+from groundswell.cascade.failures import Failure, Group, failure, grouped, success
 from groundswell.cascade.model import POISONED, Moment, Rebuild, Stage, Status
 from tests.support.world import BASE, HOST, World, ref, registration, workload
 
@@ -186,6 +186,19 @@ def test_what_blocks_most_comes_first_then_what_is_oldest() -> None:
     assert [group.key for group in grouped(found, {}, owner="nobody")] == []
 
 
+def test_within_a_group_what_blocks_most_comes_first() -> None:
+    found = [entry("a", at=1.0), entry("b", at=2.0, blocks=("x",)), entry("c", at=3.0, blocks=("x", "y"))]
+    assert [each.image for each in one(found, {}).failures] == ["c", "b", "a"]
+
+
+def test_what_counts_as_a_success() -> None:
+    by_status = {status: success(replace(failed("x", candidate="sha256:c"), status=status)) for status in Status}
+    assert {status for status, good in by_status.items() if good} == {Status.DONE, Status.UNCHANGED}
+    assert not success(
+        replace(failed("x"), status=Status.UNCHANGED)
+    )  # its bases came out unchanged: it did nothing
+
+
 def one(found: list[Failure], together: dict[str, int]) -> Group:
     (group,) = grouped(found, together)
     return group
@@ -286,6 +299,27 @@ def test_an_open_cascade_is_healed_by_one_that_has_ended(make_world: MakeWorld) 
     world.app.sweep.cascades()
     assert world.app.engine.records.open() == [world.cascades[1]]
     assert images(world) == []
+
+
+def test_a_success_before_the_failure_heals_nothing(make_world: MakeWorld) -> None:
+    world = make_world(registration("top", BASE))
+    world.broken = {"top"}
+    world.push_base()
+    world.drive()
+    world.broken = set()
+    world.push_base("sha256:base2")
+    world.drive()
+    assert images(world) == []
+    world.app.sweep.cascades()
+    older = world.cascades[1]
+    world.time += 60
+    world.broken = {"top"}
+    world.app.operator.replay(older, "top", force=True, who="ann", why="again")
+    world.drive()
+    assert world.statuses(older)["top"] == "failed"
+    assert images(world) == ["top"]
+    world.app.sweep.cascades()
+    assert images(world) == ["top"]
 
 
 def test_what_failed_long_ago_is_not_told(make_world: MakeWorld) -> None:

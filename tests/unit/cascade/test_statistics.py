@@ -25,7 +25,7 @@ from groundswell.cascade.statistics import (
     summed_up,
     to_json,
 )
-from groundswell.store.port import ANY, Delete
+from groundswell.store.port import ANY, Delete, Put
 from tests.support.world import BASE, World, ref, registration, workload
 from tests.unit.cascade.test_retention import DAY, retention
 
@@ -242,6 +242,21 @@ def test_older_cascades_come_in_by_and_by(make_world: MakeWorld, monkeypatch: py
     assert all(after - before <= 4 for before, after in pairwise(counts))
     assert world.app.yearbook.told(1, owner="platform")[0].cascades == 12
     assert [each.image for each in world.app.failures.now().failures] == ["top"]
+
+
+def test_an_older_cascade_that_a_newer_program_wrote_to_is_waited_for(make_world: MakeWorld) -> None:
+    world = ended(make_world)
+    world.app.sweep.cascades()
+    forget_all(world)
+    store, row = world.app.store, "image:top"
+    record = store.get("cascades", world.cascade, row)
+    assert record is not None
+    store.commit("cascades", world.cascade, [Put(row=row, value={**record.value, "v": 99}, etag=ANY)])
+    world.app.sweep.cascades()  # says so, and goes on
+    assert world.app.yearbook.told(1)[0].cascades == 0
+    store.commit("cascades", world.cascade, [Put(row=row, value=record.value, etag=ANY)])
+    world.app.sweep.cascades()
+    assert world.app.yearbook.told(1)[0].cascades == 1
 
 
 def test_summaries_stay_as_long_as_the_archive_would(make_world: MakeWorld) -> None:
