@@ -2,13 +2,22 @@
 
 import logging
 import sys
+from types import TracebackType
+
+from groundswell import printable
+from groundswell.errors import without_logins
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+type _Raised = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+
 _NOISY = ("azure", "azure_functions_runtime", "urllib3", "msal")
 
 
 class Fields(logging.Formatter):
-    """`TIME LEVEL LOGGER message key=value ...`: what was given as `extra` follows the message, on one line."""
+    """`TIME LEVEL LOGGER message key=value ...`: what was given as `extra` follows the message, on one line.
+
+    Lines that follow (of a traceback) are indented, so that none that somebody else wrote looks like one of ours.
+    """
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname).1s %(name)s %(message)s")
@@ -17,8 +26,12 @@ class Fields(logging.Formatter):
         text = super().format(record)
         extra = {key: value for key, value in vars(record).items() if key not in _STANDARD}
         fields = " ".join(f"{key}={_shown(value)}" for key, value in extra.items())
-        head, newline, rest = text.partition("\n")
-        return f"{head} {fields}{newline}{rest}" if fields else text
+        head, *rest = printable.lines(text).split("\n")
+        return "\n  ".join([f"{head} {fields}" if fields else head, *rest])
+
+    def formatException(self, ei: _Raised) -> str:  # noqa: N802  # as logging calls it
+        """With all that it came from, some of it in the words of other people's servers."""
+        return without_logins(super().formatException(ei))
 
 
 def _shown(value: object) -> str:
