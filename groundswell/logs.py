@@ -2,14 +2,11 @@
 
 import logging
 import sys
-from types import TracebackType
 
 from groundswell import printable
 from groundswell.errors import without_logins
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-type _Raised = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
-
 _NOISY = ("azure", "azure_functions_runtime", "urllib3", "msal")
 
 
@@ -23,15 +20,12 @@ class Fields(logging.Formatter):
         super().__init__("%(asctime)s %(levelname).1s %(name)s %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
+        # The traceback with it, which may be one that another handler made, in the words of other people's servers.
         text = super().format(record)
         extra = {key: value for key, value in vars(record).items() if key not in _STANDARD}
         fields = " ".join(f"{key}={_shown(value)}" for key, value in extra.items())
-        head, *rest = printable.lines(text).split("\n")
+        head, *rest = printable.lines(without_logins(text)).split("\n")
         return "\n  ".join([f"{head} {fields}" if fields else head, *rest])
-
-    def formatException(self, ei: _Raised) -> str:  # noqa: N802  # as logging calls it
-        """With all that it came from, some of it in the words of other people's servers."""
-        return without_logins(super().formatException(ei))
 
 
 def _shown(value: object) -> str:

@@ -48,7 +48,7 @@ def expression(package: str) -> str | None:
     for name in (prose, *kinds):
         known = _SPDX.get(name.strip().lower(), name.strip())
         if known in ALLOWED or name.strip().lower() in _SPDX:
-            return known
+            return str(known)
     return None
 
 

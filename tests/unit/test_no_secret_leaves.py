@@ -105,7 +105,7 @@ class _Everything(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         own = logs.Fields().format(record)
-        shown = {key: value for key, value in vars(record).items() if key != "exc_info"}
+        shown = {key: value for key, value in vars(record).items() if key not in ("exc_info", "exc_text")}
         return f"{own}\n{shown!r}"
 
 
