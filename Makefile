@@ -12,7 +12,7 @@ ONLY ?=
 SECONDS ?= 600
 PROCESSES ?= auto
 
-.PHONY: help setup demo up test test-kube kube soak check format bench lock clean distclean
+.PHONY: help setup demo up test test-kube kube soak fuzz check format bench lock audit sbom clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ test-kube: kube ## hold the real API server and the look-alike to the same contr
 soak: setup ## the faults it must survive, by chance and for longer (SECONDS=600; SOAK_SEED=N begins there)
 	@SOAK_SECONDS=$(SECONDS) $(BIN)/python -m pytest tests/faults --timeout=0 $(ARGS)
 
+fuzz: setup ## fuzz what reads other people's bytes (SECONDS=600 for all; ARGS='dockerfile bake-hcl': some, longer each)
+	@$(BIN)/python -m fuzz --seconds $(SECONDS) --folder .groundswell/fuzz $(ARGS)
+
 check: setup ## format, lint, types, import layers, locks in step with pyproject.toml
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -59,6 +62,12 @@ bench: setup ## measure, and write bench/results.json (ONLY=name,...: some)
 
 lock: setup ## resolve pyproject.toml into requirements*.txt again (ARGS=--upgrade: newest versions)
 	$(BIN)/python tools/lock.py $(ARGS)
+
+audit: setup ## look for known vulnerabilities in the locked packages
+	@tools/audit-packages
+
+sbom: setup ## write dist/groundswell.cdx.json: what the app is made of (CycloneDX), the same for the same lock
+	@$(BIN)/python -m tools.sbom
 
 clean: ## remove the local stack's state and all caches
 	rm -rf .groundswell || buildah unshare rm -rf .groundswell # a user's builds leave files of subordinate ids

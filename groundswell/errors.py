@@ -9,6 +9,11 @@ import re
 _LONGEST_CAUSE = 200
 _QUERY = re.compile(r"\?[^\s'\"<>)]+")
 _USER = re.compile(r"//[^\s/'\"]*@")
+_FIELD = re.compile(
+    r"\b(access_token|refresh_token|client_assertion|client_secret|password)([\"']?\s*[=:]\s*[\"']?)[^\s&\"',;}]+",
+    re.IGNORECASE,
+)
+_LOGIN = re.compile(r"\b(basic|bearer|digest|sharedkey(?:lite)?|negotiate)(\s+)[^\s,;\"'<>]+", re.IGNORECASE)
 
 
 class GroundswellError(Exception):
@@ -49,6 +54,11 @@ class ConflictError(TemporaryError):
         super().__init__(message, delay=0.0)
 
 
+def without_logins(text: str) -> str:
+    """What a server says, without a header's or a form's login that it hands back: some pages of errors do."""
+    return _FIELD.sub(r"\1\2…", _LOGIN.sub(r"\1\2…", text))
+
+
 def cause(error: BaseException) -> str:
     """What lies at the bottom of an SDK's error: `Type: its words`, in one line, at most 200 characters of them.
 
@@ -61,7 +71,7 @@ def cause(error: BaseException) -> str:
         seen.append(inner)
         inner = _inside(inner)
     words = " ".join(str(seen[-1]).split())
-    words = _USER.sub("//", _QUERY.sub("?…", words))
+    words = without_logins(_USER.sub("//", _QUERY.sub("?…", words)))
     kind = type(seen[-1]).__name__
     return f"{kind}: {words[:_LONGEST_CAUSE]}" if words else kind
 

@@ -12,7 +12,7 @@ _ESCAPES = re.compile(
 )
 """Escape sequences as ECMA-48 has them; what it calls a string ends where the next escape begins."""
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _BLANK = re.compile(r"[\t\n\x0b\f\r\x85\u2028\u2029]+")
 
 

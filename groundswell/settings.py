@@ -177,10 +177,12 @@ class GitHost:
 class Settings:
     """The product's settings; field comments name the app setting each comes from."""
 
-    store: str  # GROUNDSWELL_STORE: sqlite:///PATH or a storage connection string; "" with the two below
+    store: str = field(
+        repr=False
+    )  # GROUNDSWELL_STORE: sqlite:///PATH or a storage connection string; "" with the two below
     queue_uri: str  # GROUNDSWELL_STORE__queueServiceUri: identity-based connection, as Functions names it
     table_uri: str  # GROUNDSWELL_STORE__tableServiceUri
-    webhook_secret: str  # GROUNDSWELL_WEBHOOK_SECRET
+    webhook_secret: str = field(repr=False)  # GROUNDSWELL_WEBHOOK_SECRET
     webhook_header: str  # GROUNDSWELL_WEBHOOK_HEADER
     arm_endpoint: str  # GROUNDSWELL_ARM_ENDPOINT
     registries: Mapping[str, AcrRegistry]  # GROUNDSWELL_REGISTRIES: JSON, login server -> ids

@@ -9,7 +9,14 @@ from collections.abc import Iterator
 
 from azure.core.exceptions import AzureError, HttpResponseError
 
-from groundswell.errors import GroundswellError, NotFoundError, PermanentError, TemporaryError, cause
+from groundswell.errors import (
+    GroundswellError,
+    NotFoundError,
+    PermanentError,
+    TemporaryError,
+    cause,
+    without_logins,
+)
 
 _LONGEST = 500
 _DEFAULT_DELAY = 5.0
@@ -49,7 +56,7 @@ def _message(exc: HttpResponseError) -> str:
     if exc.error is None:
         return ""
     text = ": ".join(part for part in (exc.error.code, exc.error.message) if part)
-    return f" {text[:_LONGEST]}" if text else ""
+    return f" {without_logins(text)[:_LONGEST]}" if text else ""
 
 
 def _delay(exc: HttpResponseError) -> float:

@@ -19,7 +19,7 @@ from azure.core.exceptions import AzureError
 from groundswell.build.once import once
 from groundswell.build.parameters import NAME, parameters
 from groundswell.build.port import MAX_LOG, BuildRequest, Run, RunStatus
-from groundswell.build.rest import Answer, Rest
+from groundswell.build.rest import Answer, Rest, understood
 from groundswell.errors import NotFoundError, PermanentError, TemporaryError, cause
 from groundswell.settings import BuildServer
 
@@ -63,6 +63,7 @@ class AzurePipelinesBuilder:
         """Close the connections."""
         self._rest.close()
 
+    @understood
     def start(self, request: BuildRequest) -> Run:
         wanted = parameters(request)
         for name, value in wanted.items():
@@ -78,9 +79,11 @@ class AzurePipelinesBuilder:
             stop=self.cancel,
         )
 
+    @understood
     def observe(self, run_id: str) -> Run:
         return _run(self._build(run_id, f"observing run {run_id}"))
 
+    @understood
     def cancel(self, run_id: str) -> None:
         try:
             self._json(
@@ -93,11 +96,13 @@ class AzurePipelinesBuilder:
             if not self.observe(run_id).status.ended:
                 raise
 
+    @understood
     def going_on(self) -> Mapping[str, Run]:
         params = {"statusFilter": _GOING_ON, "$top": str(_MOST_BUILDS)}
         builds = self._builds(f"listing the runs of pipeline {self._pipeline}", params)
         return {str(build["buildNumber"]): _run(build) for build in sorted(builds, key=_age, reverse=True)}
 
+    @understood
     def log(self, run_id: str) -> str:
         """The logs of the steps that have ended, those that failed at the end, and then what the service says."""
         subject = f"reading the log of run {run_id}"

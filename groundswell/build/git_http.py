@@ -3,7 +3,8 @@
 Version 2 of the protocol is asked for, which tells of the wanted refs only; a server that knows none answers with
 all its refs, and is understood too (gitprotocol-http, gitprotocol-v2). The server is not trusted: what it sends is
 bounded in size and time, it is followed to no other host, and nothing of its answer is shown. No credentials are
-sent, not even those that a .netrc of this machine has for the host.
+sent, not even those that a .netrc of this machine has for the host. It may be a server of our own network, but not
+where a cloud tells machines of themselves.
 """
 
 import re
@@ -17,6 +18,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 import urllib3
 
+from groundswell.build.address import NotThePlatform
 from groundswell.build.ls_refs import COMMIT, names_of, question, told_by_0, told_by_2
 from groundswell.build.port import Source
 from groundswell.errors import PermanentError, TemporaryError, cause
@@ -65,6 +67,8 @@ class GitRevisions:
 
     def _refs(self, source: Source, shown: str) -> dict[str, str]:
         with requests.Session() as session:
+            for scheme in ("http://", "https://"):
+                session.mount(scheme, NotThePlatform())
             talk = _Talk(session, shown, end=time.monotonic() + self._seconds, left=self._bytes)
             return talk.refs(source.location, names_of(source.ref))
 

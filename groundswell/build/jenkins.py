@@ -22,7 +22,7 @@ from urllib.parse import quote, unquote, urlsplit
 from groundswell.build.once import once
 from groundswell.build.parameters import NAME, parameters
 from groundswell.build.port import MAX_LOG, BuildRequest, Run, RunStatus
-from groundswell.build.rest import Answer, Rest
+from groundswell.build.rest import Answer, Rest, understood
 from groundswell.errors import NotFoundError, PermanentError
 from groundswell.settings import BuildServer
 
@@ -74,6 +74,7 @@ class JenkinsBuilder:
         """Close the connections."""
         self._rest.close()
 
+    @understood
     def start(self, request: BuildRequest) -> Run:
         wanted = parameters(request)
         return once(
@@ -83,9 +84,11 @@ class JenkinsBuilder:
             stop=self.cancel,
         )
 
+    @understood
     def observe(self, run_id: str) -> Run:
         return self._look(run_id, f"observing run {run_id}").run
 
+    @understood
     def cancel(self, run_id: str) -> None:
         subject = f"cancelling run {run_id}"
         found = self._look(run_id, subject)
@@ -100,11 +103,13 @@ class JenkinsBuilder:
         if after.number and not after.run.status.ended:
             self._post(f"{self._job}/{after.number}/stop", subject, accept=_SENT_ON)
 
+    @understood
     def going_on(self) -> Mapping[str, Run]:
         subject = f"listing the builds of {self._job}"
         going_on = [each for each in self._all(subject) if each.name and not each.run.status.ended]
         return {each.name: each.run for each in sorted(going_on, key=_age, reverse=True)}
 
+    @understood
     def log(self, run_id: str) -> str:
         subject = f"reading the log of run {run_id}"
         number = self._look(run_id, subject).number

@@ -8,13 +8,21 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import wraps
 from typing import Any
 
 import requests
 import urllib3.exceptions
 from requests.adapters import HTTPAdapter
 
-from groundswell.errors import GroundswellError, NotFoundError, PermanentError, TemporaryError, cause
+from groundswell.errors import (
+    GroundswellError,
+    NotFoundError,
+    PermanentError,
+    TemporaryError,
+    cause,
+    without_logins,
+)
 
 MAX_BYTES = 8 << 20
 """Of an answer in JSON."""
@@ -81,7 +89,7 @@ class Rest:
         """What an answer holds. TemporaryError when that is no JSON object."""
         try:
             found = json.loads(answer.body or b"{}") or {}  # null is how an absent thing is told too
-        except ValueError:
+        except (ValueError, RecursionError):
             found = None
         if not isinstance(found, dict):
             raise TemporaryError(f"{subject}: {self._service} answered with something that is no JSON object")
@@ -154,10 +162,26 @@ def _words(answer: Answer) -> str:
     """What the server says: Azure DevOps in `message`, Jenkins in a header."""
     try:
         found = json.loads(answer.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     said = found.get("message") if isinstance(found, dict) else answer.headers.get("X-Error")
-    return f" {' '.join(str(said).split())[:_LONGEST]}" if said else ""
+    return f" {without_logins(' '.join(str(said).split()))[:_LONGEST]}" if said else ""
+
+
+def understood[**P, R](ask: Callable[P, R]) -> Callable[P, R]:
+    """`ask`, with a TemporaryError for an answer that is JSON, but not of the shape that the server's API has."""
+
+    @wraps(ask)
+    def asked(*args: P.args, **rest: P.kwargs) -> R:
+        try:
+            return ask(*args, **rest)
+        except (AttributeError, LookupError, TypeError, ValueError) as exc:
+            shape = f"{type(exc).__name__} in {ask.__name__}"
+            raise TemporaryError(
+                f"the build server's answer has another shape than its API says ({shape})"
+            ) from exc
+
+    return asked
 
 
 def _delay(answer: Answer) -> float:

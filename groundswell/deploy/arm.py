@@ -12,7 +12,14 @@ from azure.core.credentials import TokenCredential
 from azure.core.exceptions import AzureError, HttpResponseError
 from azure.mgmt.containerservice import ContainerServiceClient
 
-from groundswell.errors import GroundswellError, NotFoundError, PermanentError, TemporaryError, cause
+from groundswell.errors import (
+    GroundswellError,
+    NotFoundError,
+    PermanentError,
+    TemporaryError,
+    cause,
+    without_logins,
+)
 
 _CONNECT_SECONDS = 10
 _READ_SECONDS = 60
@@ -75,7 +82,7 @@ def _message(exc: HttpResponseError) -> str:
     if exc.error is None:
         return ""
     text = ": ".join(part for part in (exc.error.code, exc.error.message) if part)
-    return f" {text[:_LONGEST]}" if text else ""
+    return f" {without_logins(text)[:_LONGEST]}" if text else ""
 
 
 def _delay(exc: HttpResponseError) -> float:

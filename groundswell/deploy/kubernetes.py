@@ -19,7 +19,14 @@ from groundswell.clock import Clock
 from groundswell.deploy import health
 from groundswell.deploy.following import followers
 from groundswell.deploy.port import Found, Health, Kind, Rollout, Workload
-from groundswell.errors import ConflictError, GroundswellError, NotFoundError, PermanentError, TemporaryError
+from groundswell.errors import (
+    ConflictError,
+    GroundswellError,
+    NotFoundError,
+    PermanentError,
+    TemporaryError,
+    without_logins,
+)
 from groundswell.settings import Cluster
 
 if TYPE_CHECKING:
@@ -304,9 +311,9 @@ def _message(exc: Any) -> str:
     try:
         body = json.loads(exc.body or "")
         text = str(body["message"]) if isinstance(body, dict) and body.get("message") else str(exc.reason)
-    except ValueError:
+    except (ValueError, RecursionError):
         text = str(exc.reason)
-    return text[:_LONGEST]
+    return without_logins(text)[:_LONGEST]
 
 
 def _delay(exc: Any) -> float:

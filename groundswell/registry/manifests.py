@@ -27,6 +27,7 @@ _LAYERS = ("application/vnd.oci.image.layer.", "application/vnd.docker.image.roo
 _ATTESTATION = "vnd.docker.reference.type"
 _ATTESTS = "attestation-manifest"
 _UNKNOWN = "unknown"
+_LONGEST = 255  # RFC 6838: a media type has 127 characters on either side of its slash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,18 +57,16 @@ def children(document: Mapping[str, Any], subject: str) -> list[Descriptor]:
     _refuse_artifact(document, subject)
     found = []
     for entry in _list(document, "manifests", subject):
-        platform = entry.get("platform") or {}
+        platform = _object(entry, "platform", subject)
         described = platform_name(*(str(platform.get(key) or "") for key in ("os", "architecture", "variant")))
         if (
-            _ATTESTATION in (entry.get("annotations") or {})
+            _ATTESTATION in _object(entry, "annotations", subject)
             or described.startswith(f"{_UNKNOWN}/{_UNKNOWN}")
             or entry.get("artifactType")
         ):
             continue
-        if entry.get("mediaType") not in MANIFESTS:
-            raise PermanentError(
-                f"{subject}: the index names a {entry.get('mediaType')}, which is no image manifest"
-            )
+        if _media_type(entry) not in MANIFESTS:
+            raise PermanentError(f"{subject}: the index names a {_media_type(entry)}, which is no image manifest")
         found.append(_descriptor(entry, subject, described))
     if len(found) > MAX_PLATFORMS:
         raise PermanentError(
@@ -81,9 +80,7 @@ def descriptors(
 ) -> tuple[Descriptor, ...]:
     """What a manifest lists under `key`, of these media types only."""
     return tuple(
-        _descriptor(entry, subject)
-        for entry in _list(document, key, subject)
-        if entry.get("mediaType") in media_types
+        _descriptor(entry, subject) for entry in _list(document, key, subject) if _media_type(entry) in media_types
     )
 
 
@@ -109,10 +106,10 @@ def config_of(document: Mapping[str, Any], subject: str) -> Descriptor:
     """
     _refuse_artifact(document, subject)
     entry = document.get("config")
-    if not isinstance(entry, dict) or entry.get("mediaType") not in _CONFIGS:
+    if not isinstance(entry, dict) or _media_type(entry) not in _CONFIGS:
         raise NotAnImageError(f"{subject} is not a container image (it has no image config)")
     layers = _list(document, "layers", subject) if "layers" in document else []
-    if layers and not any(str(layer.get("mediaType")).startswith(_LAYERS) for layer in layers):
+    if layers and not any(_media_type(layer).startswith(_LAYERS) for layer in layers):
         raise NotAnImageError(f"{subject} is not a container image (none of its layers is a file system)")
     descriptor = _descriptor(entry, subject)
     if descriptor.size > MAX_CONFIG:
@@ -124,7 +121,8 @@ def config_of(document: Mapping[str, Any], subject: str) -> Descriptor:
 
 def _refuse_artifact(document: Mapping[str, Any], subject: str) -> None:
     if document.get("artifactType"):
-        raise NotAnImageError(f"{subject} is not a container image (it is a {document['artifactType']})")
+        kind = str(document["artifactType"])[:_LONGEST]
+        raise NotAnImageError(f"{subject} is not a container image (it is a {kind})")
 
 
 def platform_image(
@@ -136,6 +134,7 @@ def platform_image(
     layers = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
     if layers is not None and not (isinstance(layers, list) and all(isinstance(layer, str) for layer in layers)):
         raise PermanentError(f"{subject}: the image config's rootfs.diff_ids are not a list of digests")
+    _object(_object(document, "config", subject), "Labels", subject)
     said = platform_name(*(str(document.get(key) or "") for key in ("os", "architecture", "variant")))
     if not (platform or said):
         raise PermanentError(f"{subject}: neither the index nor the image config names a platform")
@@ -163,6 +162,19 @@ def _list(document: Mapping[str, Any], key: str, subject: str) -> list[dict[str,
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise PermanentError(f"{subject}: {key} is not a list of descriptors")
     return entries
+
+
+def _object(document: Mapping[str, Any], key: str, subject: str) -> Mapping[str, Any]:
+    """The object under `key`, empty where there is none."""
+    found = document.get(key) or {}
+    if not isinstance(found, dict):
+        raise PermanentError(f"{subject}: {key} is no object")
+    return found
+
+
+def _media_type(entry: Mapping[str, Any]) -> str:
+    """What is no text, and too long for a media type, is cut: it is none that is known, and may be shown."""
+    return str(entry.get("mediaType"))[:_LONGEST]
 
 
 def _descriptor(entry: Mapping[str, Any], subject: str, platform: str = "") -> Descriptor:

@@ -13,7 +13,7 @@ from azure.mgmt.resourcegraph import ResourceGraphClient
 from azure.mgmt.resourcegraph.models import QueryRequest, QueryRequestOptions
 
 from graph.reference import Reference
-from groundswell.errors import GroundswellError, PermanentError, TemporaryError, cause
+from groundswell.errors import GroundswellError, PermanentError, TemporaryError, cause, without_logins
 from groundswell.scan.defender import query, report
 from groundswell.scan.port import Report
 
@@ -109,7 +109,7 @@ class DefenderScanner:
         if status is None:
             return TemporaryError(f"{self._name}: no token or no answer for Azure Resource Graph ({cause(exc)})")
         said = exc.error.message if exc.error and exc.error.message else ""
-        answer = f"{self._name}: Azure Resource Graph answered {status} {said[:_LONGEST]}".strip()
+        answer = f"{self._name}: Azure Resource Graph answered {status} {without_logins(said)[:_LONGEST]}".strip()
         if status in (408, 429) or status >= 500:
             return TemporaryError(answer, delay=_delay(exc))
         if status in (401, 403):

@@ -21,6 +21,7 @@ from groundswell.errors import (
     PermanentError,
     TemporaryError,
     cause,
+    without_logins,
 )
 
 MAX_BYTES = 8 << 20
@@ -41,7 +42,7 @@ class Answer:
         """The body. Raises TemporaryError where it is none."""
         try:
             return json.loads(self.body)
-        except ValueError as exc:
+        except (ValueError, RecursionError) as exc:
             raise TemporaryError(f"{self.subject}: the answer is no JSON") from exc
 
 
@@ -119,14 +120,14 @@ def message(body: bytes) -> str:
     """`: message` of the body, and of the errors it lists; nothing when it is none that says one."""
     try:
         document = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     if not isinstance(document, dict) or not isinstance(document.get("message"), str):
         return ""
     errors = document.get("errors")
     listed = [one.get("message") for one in errors if isinstance(one, dict)] if isinstance(errors, list) else []
     words = " ".join(" ".join([document["message"], *(one for one in listed if isinstance(one, str))]).split())
-    return f": {words[:_LONGEST]}"
+    return f": {without_logins(words)[:_LONGEST]}"
 
 
 def _delay(headers: Mapping[str, str]) -> float:

@@ -66,6 +66,10 @@ def test_attestations_and_artifacts_are_no_platforms() -> None:
         ({"manifests": [entry(OCI_INDEX)]}, "which is no image manifest"),
         ({"manifests": [entry(digest=None)]}, "no digest or no size"),
         ({"manifests": [entry(size=-1)]}, "no digest or no size"),
+        ({"manifests": [entry({})]}, "the index names a {}, which is no image manifest"),  # type: ignore[arg-type]  # as found
+        ({"manifests": [entry("a" * 100_000)]}, "the index names a a{255}, which"),
+        ({"manifests": [entry(platform="linux/amd64")]}, "platform is no object"),
+        ({"manifests": [entry(annotations=["a"])]}, "annotations is no object"),
         ({"manifests": [entry()] * (MAX_PLATFORMS + 1)}, "65 images, more than the 64"),
     ],
 )
@@ -84,6 +88,8 @@ CONFIG = "application/vnd.oci.image.config.v1+json"
         ({"config": {"mediaType": "application/vnd.cncf.helm.config.v1+json"}}, "is not a container image"),
         ({"config": {"mediaType": CONFIG, "digest": DIGEST, "size": MAX_CONFIG + 1}}, "more than the"),
         ({"config": {"mediaType": CONFIG, "digest": DIGEST}}, "no digest or no size"),
+        ({"config": {"mediaType": {}, "digest": DIGEST, "size": 1}}, "is not a container image"),
+        ({"artifactType": "a" * 100_000}, r"it is a a{255}\)$"),
     ],
 )
 def test_a_manifest_without_a_usable_config(document: dict[str, Any], reason: str) -> None:
@@ -106,6 +112,8 @@ def test_the_index_names_the_platform_before_the_config() -> None:
         (b"[]", "not an object"),
         (b"{}", "names a platform"),
         (b'{"os": "linux", "rootfs": {"diff_ids": "abc"}}', "not a list of digests"),
+        (b'{"os": "linux", "config": "abc"}', "config is no object"),
+        (b'{"os": "linux", "config": {"Labels": ["abc"]}}', "Labels is no object"),
     ],
 )
 def test_a_config_that_is_not_one(config: bytes, reason: str) -> None:
