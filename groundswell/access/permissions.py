@@ -28,6 +28,13 @@ PERMISSIONS: Mapping[str, Role | None] = {
     "compare_rebuild": _R,
     "list_failures": _R,
     "show_statistics": _R,
+    "show_run_log": _R,
+    "list_alerts": _R,
+    "rebuild": _O,
+    "list_drift": _R,
+    "release_workload": _O,
+    "verify": _R,
+    "show_key": _R,
     "replay": _O,
     "cancel": _O,
     "hold": _O,
@@ -41,6 +48,9 @@ PERMISSIONS: Mapping[str, Role | None] = {
     "show_policy_of_image": _R,
     "put_policy": _A,
     "list_audit": _R,
+    "list_tokens": _A,
+    "create_token": _A,
+    "revoke_token": _A,
 }
 """By the name of the operation (its function in groundswell/api)."""
 

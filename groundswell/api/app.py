@@ -17,8 +17,11 @@ from starlette.routing import Route
 
 from groundswell.api import (
     acts,
+    alerts,
+    anew,
     audit,
     cascades,
+    drift,
     failures,
     freezes,
     identity,
@@ -27,8 +30,11 @@ from groundswell.api import (
     openapi,
     policy,
     pushes,
+    runs,
     stale,
     statistics,
+    tokens,
+    verify,
 )
 from groundswell.api.authorisation import BEARER, authorised
 from groundswell.api.guard import Guard
@@ -47,9 +53,15 @@ _ROUTERS = (
     failures.router,
     statistics.router,
     acts.router,
+    anew.router,
+    runs.router,
+    alerts.router,
+    drift.router,
+    verify.router,
     freezes.router,
     policy.router,
     audit.router,
+    tokens.router,
     identity.router,
 )
 

@@ -19,6 +19,7 @@ def cascade_told(header: Header, *, archived: bool) -> Json:
         "base": header.base,
         "digest": header.digest,
         "source": header.source,
+        "bases": dict(header.bases),
         "pushes": [{**asdict(push), "at": spelled(push.at)} for push in header.went_in],
         "urgent": header.urgent,
         "phase": header.phase.value,
@@ -43,6 +44,7 @@ def row_told(state: Rebuild, now: float) -> Json:
         "old_digest": row.old,
         "new_digest": row.new,
         "run": row.run,
+        "inputs": dict(row.inputs),
         "updated_at": spelled(state.updated_at),
     }
 

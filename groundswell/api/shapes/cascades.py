@@ -34,6 +34,7 @@ _CASCADE: Json = {
     "base": _BASE,
     "digest": _DIGEST,
     "source": "webhook",
+    "bases": {_BASE: _DIGEST},
     "pushes": [{"base": _BASE, "digest": _DIGEST, "source": "webhook", "at": _AT}],
     "urgent": False,
     "phase": "running",
@@ -54,6 +55,7 @@ _ROW: Json = {
     "old_digest": _OLD,
     "new_digest": "",
     "run": "cf4",
+    "inputs": {},
     "updated_at": _AT,
 }
 _REBUILD: Json = {
@@ -82,7 +84,7 @@ _REBUILD: Json = {
             "workload": "production/shop/deployment/web[web]",
             "former": f"contoso.azurecr.io/shop/web@{_OLD}",
             "image": f"contoso.azurecr.io/shop/web@{_DIGEST}",
-            "ring": 0,
+            "ring": "production",
             "state": "healthy",
             "at": _AT,
             "why": "",
@@ -152,6 +154,7 @@ def shapes() -> dict[str, Shape]:
         old_digest=TEXT,
         new_digest=TEXT,
         run=TEXT,
+        inputs=told(ANYTHING, "What it is built from, or why that is not known."),
         updated_at=TIME,
     )
     cascade = fields(
@@ -159,6 +162,7 @@ def shapes() -> dict[str, Shape]:
         base=told(TEXT, "The first push's, as the next two."),
         digest=TEXT,
         source=TEXT,
+        bases=told({"type": "object", "additionalProperties": TEXT}, "The newest digest of all that were pushed."),
         pushes=array(fields(base=TEXT, digest=TEXT, source=TEXT, at=TIME)),
         urgent=YES_NO,
         phase={"enum": [phase.value for phase in Phase]},
@@ -196,7 +200,7 @@ def shapes() -> dict[str, Shape]:
                 workload=TEXT,
                 former=told(TEXT, "What it ran before, and goes back to."),
                 image=TEXT,
-                ring=told(WHOLE, "Its place in `rings`, from 0."),
+                ring=told(TEXT, "Its name in `rings`; empty where there is but one."),
                 state={"enum": [move.value for move in Move]},
                 at=told(MAYBE_TIME, "When it got there."),
                 why=TEXT,

@@ -77,7 +77,7 @@ class Api(Client):
     def _operation(self, method: str, path: str) -> Any:
         """The most particular route, as it comes first."""
         for template, operations in self.document["paths"].items():
-            pattern = re.escape(template).replace(r"\{name\}", ".*").replace(r"\{cascade\}", "[^/]*")
+            pattern = re.sub(r"\\\{\w+\\\}", "[^/]*", re.escape(template).replace(r"\{name\}", ".*"))
             if re.match(f"{pattern}$", path) and method in operations:
                 return operations[method]
         return None
