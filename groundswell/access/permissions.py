@@ -16,6 +16,7 @@ PERMISSIONS: Mapping[str, Role | None] = {
     "delete_image": _W,
     "show_impact": _R,
     "show_stale": _R,
+    "discover": _R,
     "list_pushes": _R,
     "report_push": _O,
     "list_cascades": _R,

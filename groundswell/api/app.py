@@ -41,6 +41,7 @@ from groundswell.api.guard import Guard
 from groundswell.api.logs import LogShelf
 from groundswell.api.parameters import PREFIX
 from groundswell.api.problems import answer
+from groundswell.api.surveys import Surveys
 from groundswell.errors import GroundswellError
 from groundswell.wiring import App
 
@@ -81,6 +82,7 @@ def create(product: App) -> FastAPI:
     )
     api.state.product = product
     api.state.logs = LogShelf(product, time.monotonic)
+    api.state.surveys = Surveys(product, time.monotonic)
     api.include_router(identity.open_router)
     for router in _ROUTERS:
         api.include_router(router, dependencies=[Depends(authorised), Security(BEARER)])

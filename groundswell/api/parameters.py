@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from groundswell.api.logs import LogShelf
 from groundswell.api.problems import InvalidError, TooLargeError
+from groundswell.api.surveys import Surveys
 from groundswell.lineage.document import schema
 from groundswell.wiring import App
 
@@ -30,6 +31,11 @@ async def _shelf(request: Request) -> LogShelf:
     return shelf
 
 
+async def _surveys(request: Request) -> Surveys:
+    surveys: Surveys = request.app.state.surveys
+    return surveys
+
+
 def _limited(most: int) -> Callable[[Request], Awaitable[bytes]]:
     async def read(request: Request) -> bytes:
         """The body as it came. Raises TooLargeError before it is all in memory."""
@@ -45,6 +51,7 @@ def _limited(most: int) -> Callable[[Request], Awaitable[bytes]]:
 
 Product = Annotated[App, Depends(_product)]
 Shelf = Annotated[LogShelf, Depends(_shelf)]
+Surveying = Annotated[Surveys, Depends(_surveys)]
 Body = Annotated[bytes, Depends(_limited(MAX_BODY))]
 PolicyBody = Annotated[bytes, Depends(_limited(4 * MAX_BODY))]
 Name = Annotated[

@@ -303,8 +303,14 @@ def _stale() -> Shape:
         ],
         "workloads": [],
         "unread": ["shop/gone: the registry has no such tag"],
+        "looked_at": _AT,
+        "next_cursor": None,
     }
     schema = fields(
-        images=array(image), workloads=array(workload), unread=array(TEXT, "What could not be looked at, and why.")
+        images=array(image),
+        workloads=array(workload),
+        unread=array(TEXT, "What could not be looked at, and why; in the first page."),
+        looked_at=TIME,
+        next_cursor=NEXT,
     )
     return Shape(schema=schema, example=example)

@@ -13,7 +13,7 @@ def shapes() -> dict[str, Shape]:
         digest=TEXT,
         holds={
             "type": ["boolean", "null"],
-            "description": "By the key and about the digest; null for what is not signed by itself, or without key.",
+            "description": "By the key and about the digest; null without a key, and for what has no signature.",
         },
         why=told(TEXT, "What is wrong with it."),
     )

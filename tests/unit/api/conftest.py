@@ -38,6 +38,7 @@ class Api(Client):
         vars(world.app)["buckets"] = Buckets(rate=1e6, burst=1e6)
         app = create(world.app)
         super().__init__(app, PREFIX)
+        self.state = app.state
         if not _document:
             _document.update(app.openapi())
         self.document: dict[str, Any] = _document

@@ -24,6 +24,7 @@ def test_it_is_served(api: Api) -> None:
         "/lineage/images/{name}/history": {"get"},
         "/impact": {"get"},
         "/stale": {"get"},
+        "/discover": {"get"},
         "/pushes": {"get", "post"},
         "/cascades": {"get"},
         "/cascades/{cascade}": {"get"},
