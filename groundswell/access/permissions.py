@@ -14,6 +14,9 @@ PERMISSIONS: Mapping[str, Role | None] = {
     "show_history": _R,
     "put_image": _W,  # and of the own teams' only: see registering.py
     "delete_image": _W,
+    "register_images": _W,
+    "unregister_images": _W,
+    "show_graph": _R,
     "show_impact": _R,
     "show_stale": _R,
     "discover": _R,

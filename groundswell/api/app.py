@@ -27,6 +27,7 @@ from groundswell.api import (
     identity,
     impact,
     lineage,
+    many,
     openapi,
     policy,
     pushes,
@@ -47,6 +48,7 @@ from groundswell.wiring import App
 
 _ROUTERS = (
     lineage.router,
+    many.router,
     impact.router,
     stale.router,
     pushes.router,

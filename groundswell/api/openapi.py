@@ -12,6 +12,7 @@ from groundswell.api.shapes import (
     gates,
     insight,
     lineage,
+    many,
     records,
     running,
     signatures,
@@ -24,7 +25,7 @@ from groundswell.api.shapes.parts import TEXT, Json, Shape, ref
 def shapes() -> Mapping[str, Shape]:
     """All schemas by name."""
     found: dict[str, Shape] = {}
-    for part in (lineage, discovery, cascades, insight, acts, running, gates, records, signatures, tokens):
+    for part in (lineage, many, discovery, cascades, insight, acts, running, gates, records, signatures, tokens):
         found |= part.shapes()
     return found
 

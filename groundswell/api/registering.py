@@ -5,7 +5,7 @@ that run them. Else a build of one team would end up under the name, or in the c
 loosen the gate of an own image: what may pass is not for those to say whose image is held.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from groundswell.access.principal import ForbiddenError, Principal, Role
@@ -51,7 +51,7 @@ def stored(catalog: Catalog, name: str) -> Stored | None:
 def would_change(product: App, principal: Principal, wanted: Registration, conditions: Conditions) -> Change | None:
     """What `register` would change. Raises what it would raise."""
     known = stored(product.catalog, wanted.name)
-    _check(product, principal, {wanted.name: wanted}, {wanted.name: known})
+    _check(product, principal, {wanted.name: wanted}, {wanted.name: known} if known else {})
     conditions.check(etag(known) if known else None)
     return next(iter(product.catalog.changes([wanted])), None)
 
@@ -66,7 +66,7 @@ def register(
     """
     catalog = product.catalog
     known = stored(catalog, wanted.name)
-    _check(product, principal, {wanted.name: wanted}, {wanted.name: known})
+    _check(product, principal, {wanted.name: wanted}, {wanted.name: known} if known else {})
 
     def write(etags: Mapping[str, str | None]) -> tuple[Change, ...]:
         return catalog.register([wanted], who=principal.who, why=why, etags=etags)
@@ -90,6 +90,57 @@ def unregister(product: App, principal: Principal, name: str, conditions: Condit
     _on_condition(principal, conditions, name, known, write)
 
 
+def would_change_all(product: App, principal: Principal, wanted: Mapping[str, Registration]) -> Sequence[Change]:
+    """What `register_all` would change. Raises what it would raise."""
+    _check(product, principal, wanted, product.catalog.known(wanted))
+    return product.catalog.changes(wanted.values())
+
+
+def register_all(
+    product: App, principal: Principal, wanted: Mapping[str, Registration], *, why: str
+) -> tuple[Sequence[Change], list[str]]:
+    """Register images together, as `Catalog.register` does; the changes, and the bases that could not be read.
+
+    The last one wins. Raises ForbiddenError when one of them is not the principal's, InputError for a
+    contradiction, ConflictError when one of them changed while it was looked at whose it is.
+    """
+    known = product.catalog.known(wanted)
+    _check(product, principal, wanted, known)
+    changes = _last_one(
+        principal,
+        {name: known[name].etag if name in known else None for name in wanted},
+        lambda etags: product.catalog.register(wanted.values(), who=principal.who, why=why, etags=etags),
+    )
+    return changes, seed(product.bases, product.catalog, product.registry, wanted)
+
+
+def unregister_all(product: App, principal: Principal, names: Sequence[str], *, why: str) -> dict[str, list[str]]:
+    """Take images out of the lineage together; by image, who still stands on its tags.
+
+    Raises NotFoundError, ForbiddenError, ConflictError.
+    """
+    known = product.catalog.known(names)
+    for each in known.values():
+        _check_owner(principal, each.registration)
+    with product.catalog.lineage() as lineage:
+        left = {name: sorted(set(lineage.followers(name)) - set(names)) for name in names if name in lineage}
+    _last_one(
+        principal,
+        {name: each.etag for name, each in known.items()},
+        lambda etags: product.catalog.unregister(names, who=principal.who, why=why, etags=etags),
+    )
+    return left
+
+
+def _last_one[R](
+    principal: Principal,
+    seen: Mapping[str, str | None],
+    write: Callable[[Mapping[str, str | None]], R],
+) -> R:
+    """Write without a condition: an admin whatever came between, others only what they were seen to answer for."""
+    return retry_conflicts()(write, {}) if Role.ADMIN in principal.roles else write(seen)
+
+
 def _on_condition[R](
     principal: Principal,
     conditions: Conditions,
@@ -103,7 +154,7 @@ def _on_condition[R](
     """
     seen = {name: known.etag if known else None}
     if not conditions:
-        return retry_conflicts()(write, {}) if Role.ADMIN in principal.roles else write(seen)
+        return _last_one(principal, seen, write)
     conditions.check(etag(known) if known else None)
     try:
         return write(seen)
@@ -125,14 +176,14 @@ def _check(
     product: App,
     principal: Principal,
     wanted: Mapping[str, Registration],
-    known: Mapping[str, Stored | None],
+    known: Mapping[str, Stored],
 ) -> None:
     """Raises ForbiddenError when an image, its gate, or what it would write to is not the principal's to change."""
     if Role.ADMIN in principal.roles:
         return
     for name, image in wanted.items():
         _check_owner(principal, image)
-        before = known[name]
+        before = known.get(name)
         if before is not None:
             _check_owner(principal, before.registration)
         _check_gate(product.policies, principal, image, before.registration if before else None)

@@ -112,6 +112,13 @@ class Catalog:
             raise NotFoundError(f"no image {name} is registered; see `groundswell lineage show`")
         return Stored(registration=from_json(record.value), etag=record.etag)
 
+    def known(self, names: Iterable[str]) -> dict[str, Stored]:
+        """Those of `names` that are registered, with their ETags."""
+        found = self._records(sorted(set(names)))
+        return {
+            name: Stored(registration=from_json(record.value), etag=record.etag) for name, record in found.items()
+        }
+
     def registrations(self, names: Iterable[str] | None = None) -> tuple[Registration, ...]:
         """All registrations by name, or those of `names` that there are."""
         if names is None:
@@ -353,7 +360,7 @@ class Catalog:
         if loaded.revision and revision - loaded.revision <= _BEHIND:
             changes: dict[str, _Read | None] = {}
             loaded_to = self._catch_up(changes, loaded.revision)
-            loaded.lineage.apply({name: read and read.node for name, read in changes.items()})
+            loaded.lineage.apply({name: read.node if read else None for name, read in changes.items()})
         else:
             records = self._store.scan(TABLE, PARTITION, prefix=IMAGE)
             changes = {read.node.name: read for read in map(_read, records)}

@@ -105,6 +105,9 @@ _REBUILD: Json = {
 _PUSH: Json = {
     "id": "hand-0b1c2d3e4f50",
     "reference": _BASE,
+    "registry": "contoso.azurecr.io",
+    "repository": "mirror/debian",
+    "tag": "12",
     "digest": "",
     "source": "by hand",
     "urgent": True,
@@ -244,6 +247,9 @@ def shapes() -> dict[str, Shape]:
     pushed = fields(
         id=TEXT,
         reference=told(TEXT, "By tag, else by digest."),
+        registry=TEXT,
+        repository=TEXT,
+        tag=TEXT,
         digest=told(TEXT, "As it was announced, a hint."),
         source=TEXT,
         urgent=YES_NO,

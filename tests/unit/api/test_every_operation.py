@@ -214,7 +214,7 @@ def test_a_body_that_is_wrong(api: Api, world: World, operation: Operation) -> N
 
 @each(sending=True)
 def test_a_body_that_is_too_large(api: Api, operation: Operation) -> None:
-    assert ask(api, operation, content=b" " * (4 * 1024 * 1024 + 1)).status_code == 413
+    assert ask(api, operation, content=b" " * (16 * 1024 * 1024 + 1)).status_code == 413
 
 
 @each()
