@@ -16,7 +16,7 @@ from groundswell.api.shapes.parts import (
     ref,
     told,
 )
-from groundswell.cascade.model import Move, Stage, Status
+from groundswell.cascade.model import Hold, Move, Stage, Status
 from groundswell.cascade.push import Result
 from groundswell.cascade.records import Phase
 
@@ -56,6 +56,8 @@ _ROW: Json = {
     "new_digest": "",
     "run": "cf4",
     "inputs": {},
+    "holds": {},
+    "ring": None,
     "updated_at": _AT,
 }
 _REBUILD: Json = {
@@ -100,6 +102,8 @@ _REBUILD: Json = {
             "approval": False,
         }
     ],
+    "holds": {},
+    "ring": None,
     "moves": [{"status": "done", "at": _AT, "reason": ""}],
 }
 _PUSH: Json = {
@@ -147,6 +151,15 @@ def shapes() -> dict[str, Shape]:
     push = fields(reference=TEXT, digest=TEXT, source=TEXT, at=TIME, result=TEXT, cascade=TEXT)
     link = fields(cascade=TEXT, image=TEXT, status=TEXT, reason=TEXT)
     step = fields(base=TEXT, image=TEXT, kinds=array(TEXT))
+    stands: Json = {
+        "holds": {
+            "type": "object",
+            "propertyNames": {"enum": [hold.value for hold in Hold]},
+            "additionalProperties": TEXT,
+            "description": "What holds it, or will at its next checkpoint, and why.",
+        },
+        "ring": told(MAYBE, "The ring that is being rolled out, or waits; null before that, empty without a name."),
+    }
     row = fields(
         image=TEXT,
         status=STATUS,
@@ -158,6 +171,7 @@ def shapes() -> dict[str, Shape]:
         new_digest=TEXT,
         run=TEXT,
         inputs=told(ANYTHING, "What it is built from, or why that is not known."),
+        **stands,
         updated_at=TIME,
     )
     cascade = fields(
@@ -220,6 +234,7 @@ def shapes() -> dict[str, Shape]:
             ),
             "The environments in the order in which they are rolled out to.",
         ),
+        **stands,
         moves=moves,
     )
     log = fields(
