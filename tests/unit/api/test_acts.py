@@ -185,6 +185,11 @@ def test_a_push_told_by_hand(api: Api, world: World) -> None:
     assert pushed["cascade"] == world.cascade
     assert api.get(f"/pushes?cascade={world.cascade}").json()["pushes"] == [pushed]
     assert api.get("/pushes?cascade=none").json()["pushes"] == []
+    assert api.get(f"/pushes?source={pushed['source']}&result=cascade").json()["pushes"] == [pushed]
+    assert api.get("/pushes?source=nobody").json()["pushes"] == []
+    assert api.get(f"/pushes?result=cascade&reference={BASE[:-3]}").json()["pushes"] == [pushed]
+    assert api.get("/pushes?reference=other").json()["pushes"] == []
+    assert f"{pushed['registry']}/{pushed['repository']}:{pushed['tag']}" == pushed["reference"]
     everything = api.get("/pushes").json()["pushes"]
     first = api.get("/pushes?limit=1").json()
     second = api.get(f"/pushes?limit=1&cursor={first['next_cursor']}").json()

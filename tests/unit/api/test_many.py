@@ -165,3 +165,11 @@ def test_the_graph(api: Api, world: World) -> None:
         assert api.get(f"/lineage/graph?{query}").json() == one
     assert api.get("/lineage/graph?image=nobody").status_code == 404
     assert api.get("/lineage/graph?label=x").status_code == 422
+
+
+def test_with_more_slots_a_cascade_is_over_sooner(api: Api, world: World) -> None:
+    world.register(*(registration(f"app{number}", BASE) for number in range(8)))
+    seconds = [
+        api.get(f"/impact?reference={BASE}&slots={slots}").json()["estimated_makespan_seconds"] for slots in (1, 8)
+    ]
+    assert seconds[0] == 8 * seconds[1] > 0
