@@ -155,3 +155,19 @@ def test_no_such_repository_and_a_registry_that_is_away(api: Api, world: World) 
     assert api.get(f"/discover?registry={HOST}&repository=no*").status_code == 404
     world.registry.down = TemporaryError("away", delay=0.0)
     assert api.get(f"/discover?registry={HOST}").status_code == 503
+
+
+@pytest.mark.usefixtures("hands")
+def test_what_is_remembered_is_told_while_somebody_discovers(
+    api: Api, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, asked = api.get("/stale").json(), []
+    repositories = world.registry.repositories
+
+    def meanwhile(registry: str) -> Any:
+        asked.append(api.get("/stale").json())
+        return repositories(registry)
+
+    monkeypatch.setattr(world.registry, "repositories", meanwhile)
+    assert api.get(f"/discover?registry={HOST}").status_code == 200
+    assert asked == [first]
