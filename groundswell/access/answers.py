@@ -26,11 +26,12 @@ _TABLE, _PARTITION = "answers", "answers"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """`body` is JSON."""
+    """`body` is JSON. `shown_once` stands over it in the first answer, and is not kept."""
 
     status: int
     body: Any
     headers: Mapping[str, str] = field(default_factory=dict)
+    shown_once: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

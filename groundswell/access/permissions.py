@@ -14,8 +14,12 @@ PERMISSIONS: Mapping[str, Role | None] = {
     "show_history": _R,
     "put_image": _W,  # and of the own teams' only: see registering.py
     "delete_image": _W,
+    "register_images": _W,
+    "unregister_images": _W,
+    "show_graph": _R,
     "show_impact": _R,
     "show_stale": _R,
+    "discover": _R,
     "list_pushes": _R,
     "report_push": _O,
     "list_cascades": _R,
@@ -28,6 +32,13 @@ PERMISSIONS: Mapping[str, Role | None] = {
     "compare_rebuild": _R,
     "list_failures": _R,
     "show_statistics": _R,
+    "show_run_log": _R,
+    "list_alerts": _R,
+    "rebuild": _O,
+    "list_drift": _R,
+    "release_workload": _O,
+    "verify": _R,
+    "show_key": _R,
     "replay": _O,
     "cancel": _O,
     "hold": _O,
@@ -41,6 +52,9 @@ PERMISSIONS: Mapping[str, Role | None] = {
     "show_policy_of_image": _R,
     "put_policy": _A,
     "list_audit": _R,
+    "list_tokens": _A,
+    "create_token": _A,
+    "revoke_token": _A,
 }
 """By the name of the operation (its function in groundswell/api)."""
 

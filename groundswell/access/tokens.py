@@ -90,9 +90,9 @@ class TokenBook:
         self._store.commit(_TABLE, _PARTITION, [Put(row=id_, value=value, etag=None)])
         return token, text
 
-    def each(self) -> Iterator[Token]:
-        """All of them, those included that are no longer valid."""
-        for record in self._store.scan(_TABLE, _PARTITION):
+    def each(self, *, after: str = "") -> Iterator[Token]:
+        """All whose id sorts after `after`, those included that are no longer valid."""
+        for record in self._store.scan(_TABLE, _PARTITION, after=after):
             yield _read(record.value)
 
     def revoke(self, id_: str, *, who: str, why: str) -> Token:

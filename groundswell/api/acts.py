@@ -16,7 +16,7 @@ from groundswell.api.problems import InvalidError, RefusedError
 from groundswell.api.shapes.acts import APPROVAL, DEED, REPLAY
 from groundswell.cascade.holds import marked
 from groundswell.cascade.model import Rebuild, Stage
-from groundswell.cascade.operate import Bulk, Item
+from groundswell.cascade.operate import Bulk, Item, Operator
 from groundswell.errors import InputError
 
 router = APIRouter(prefix=f"{PREFIX}/cascades/{{cascade}}", tags=["acts"])
@@ -26,6 +26,8 @@ _RESPONSES: dict[int | str, Json] = {
     **openapi.problems(400, 404, 409, 413),
 }
 Nothing = Annotated[Parameters, Query()]
+type _One = Callable[..., Rebuild]
+type _Every = Callable[..., Bulk]
 
 
 def _taking(name: str) -> Json:
@@ -54,34 +56,42 @@ def replay(
     return once(lambda: _many(lambda: act(cascade, stage=stage, force=force, **said)))
 
 
-@router.post("/cancel", summary="Cancel", openapi_extra=_taking("Deed"), responses=_RESPONSES)
-def cancel(
-    cascade: Cascade, product: Product, *, asker: Asker, body: Body, once: OnlyOnce, query: Nothing
-) -> Response:
-    """Stop rebuilds that have promoted nothing yet; what stands on them is blocked until they are replayed."""
-    del query
-    operator = product.operator
-    return _deed(operator.cancel, operator.cancel_all, cascade, asker=asker, body=body, once=once)
+def _deed(verb: str, says: str, acts: Callable[[Operator], tuple[_One, _Every]]) -> None:
+    """A route that does something to one image, or to all of a cascade."""
+
+    def act(
+        cascade: Cascade, product: Product, *, asker: Asker, body: Body, once: OnlyOnce, query: Nothing
+    ) -> Response:
+        del query
+        wanted = checked(body, DEED)
+        (one, every), said = acts(product.operator), _said(asker, wanted)
+        if "image" in wanted:
+            return once(lambda: _one(lambda: one(cascade, wanted["image"], **said)))
+        return once(lambda: _many(lambda: every(cascade, **said)))
+
+    router.add_api_route(
+        f"/{verb}",
+        act,
+        methods=["POST"],
+        name=verb,
+        summary=verb.capitalize(),
+        description=says,
+        openapi_extra=_taking("Deed"),
+        responses=_RESPONSES,
+    )
 
 
-@router.post("/hold", summary="Hold", openapi_extra=_taking("Deed"), responses=_RESPONSES)
-def hold(
-    cascade: Cascade, product: Product, *, asker: Asker, body: Body, once: OnlyOnce, query: Nothing
-) -> Response:
-    """Hold rebuilds at their next checkpoint: before the build, the promotion or the rollout."""
-    del query
-    operator = product.operator
-    return _deed(operator.hold, operator.hold_all, cascade, asker=asker, body=body, once=once)
-
-
-@router.post("/release", summary="Release", openapi_extra=_taking("Deed"), responses=_RESPONSES)
-def release(
-    cascade: Cascade, product: Product, *, asker: Asker, body: Body, once: OnlyOnce, query: Nothing
-) -> Response:
-    """End holds by people."""
-    del query
-    operator = product.operator
-    return _deed(operator.release, operator.release_all, cascade, asker=asker, body=body, once=once)
+_deed(
+    "cancel",
+    "Stop rebuilds that have promoted nothing yet; what stands on them is blocked until they are replayed.",
+    lambda operator: (operator.cancel, operator.cancel_all),
+)
+_deed(
+    "hold",
+    "Hold rebuilds at their next checkpoint: before the build, the promotion or the rollout.",
+    lambda operator: (operator.hold, operator.hold_all),
+)
+_deed("release", "End holds by people.", lambda operator: (operator.release, operator.release_all))
 
 
 @router.post("/approve", summary="Approve", openapi_extra=_taking("Approval"), responses=_RESPONSES)
@@ -96,22 +106,6 @@ def approve(
     return once(lambda: _many(lambda: product.operator.approve(cascade, images, despite_freeze=despite, **said)))
 
 
-def _deed(
-    one: Callable[..., Rebuild],
-    every: Callable[..., Bulk],
-    cascade: str,
-    *,
-    asker: Asker,
-    body: bytes,
-    once: OnlyOnce,
-) -> Response:
-    wanted = checked(body, DEED)
-    said = _said(asker, wanted)
-    if "image" in wanted:
-        return once(lambda: _one(lambda: one(cascade, wanted["image"], **said)))
-    return once(lambda: _many(lambda: every(cascade, **said)))
-
-
 def _said(asker: Asker, wanted: Json) -> dict[str, Any]:
     return {"who": asker.who, "why": wanted["reason"].strip()}
 
@@ -122,7 +116,7 @@ def _one(act: Callable[[], Rebuild]) -> Answer:
         state = act()
     except InputError as exc:
         raise RefusedError(str(exc)) from exc
-    done = Item(image=state.image, status=state.status, why=marked(state) or state.reason)
+    done = Item(image=state.image, status=state.status, why="; ".join(filter(None, (state.reason, marked(state)))))
     return _told(Bulk(cascade=state.cascade, done=(done,), left=(), failed=()))
 
 

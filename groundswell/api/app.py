@@ -17,29 +17,38 @@ from starlette.routing import Route
 
 from groundswell.api import (
     acts,
+    alerts,
+    anew,
     audit,
     cascades,
+    drift,
     failures,
     freezes,
     identity,
     impact,
     lineage,
+    many,
     openapi,
     policy,
     pushes,
+    runs,
     stale,
     statistics,
+    tokens,
+    verify,
 )
 from groundswell.api.authorisation import BEARER, authorised
 from groundswell.api.guard import Guard
 from groundswell.api.logs import LogShelf
 from groundswell.api.parameters import PREFIX
 from groundswell.api.problems import answer
+from groundswell.api.surveys import Surveys
 from groundswell.errors import GroundswellError
 from groundswell.wiring import App
 
 _ROUTERS = (
     lineage.router,
+    many.router,
     impact.router,
     stale.router,
     pushes.router,
@@ -47,9 +56,15 @@ _ROUTERS = (
     failures.router,
     statistics.router,
     acts.router,
+    anew.router,
+    runs.router,
+    alerts.router,
+    drift.router,
+    verify.router,
     freezes.router,
     policy.router,
     audit.router,
+    tokens.router,
     identity.router,
 )
 
@@ -69,6 +84,7 @@ def create(product: App) -> FastAPI:
     )
     api.state.product = product
     api.state.logs = LogShelf(product, time.monotonic)
+    api.state.surveys = Surveys(product, time.monotonic)
     api.include_router(identity.open_router)
     for router in _ROUTERS:
         api.include_router(router, dependencies=[Depends(authorised), Security(BEARER)])

@@ -19,7 +19,7 @@ from groundswell.api.problems import InvalidError
 from groundswell.api.telling import cascade_told, explained, rebuild_told, row_told
 from groundswell.api.times import spelled
 from groundswell.cascade.kept import Kept
-from groundswell.cascade.model import Status
+from groundswell.cascade.model import Hold, Status
 from groundswell.cascade.records import Header, Phase, index_row
 from groundswell.cascade.why import PUSHES, Answer, look
 from groundswell.errors import NotFoundError
@@ -41,6 +41,7 @@ class Listing(Paged):
 
 class Rows(Paged):
     status: list[Status] = Field([], description="Only those of this status; may be given again.")
+    hold: Hold | None = Field(None, description="Only those that this holds: approval, such as wait for one.")
 
 
 class Part(Parameters):
@@ -98,7 +99,8 @@ def list_rebuilds(cascade: Cascade, product: Product, query: Annotated[Rows, Que
 
     def found() -> Iterator[tuple[str, Json | None]]:
         for state in kept.rebuilds(after=query.after):
-            yield state.image, row_told(state, now) if not wanted or state.status in wanted else None
+            fits = (not wanted or state.status in wanted) and (query.hold is None or query.hold in state.holds)
+            yield state.image, row_told(state, now) if fits else None
 
     rebuilds, following = take(found(), query.limit)
     return JSONResponse({"rebuilds": rebuilds, "next_cursor": following})

@@ -25,6 +25,9 @@ from groundswell.lineage.model import Registration, to_json
 MAX_REGISTRATION = 256 * 1024
 """Bytes of an image as it is stored: its history, which keeps two versions in a line, must be storable too."""
 
+MOST = 10_000
+"""Images in one request."""
+
 _DOCKERFILE = "dockerfile_content"
 
 
@@ -55,6 +58,18 @@ def sent() -> Json:
 
 
 @cache
+def sent_many() -> Json:
+    """The JSON Schema of several, each with its name."""
+    one = sent()
+    named = {
+        **one,
+        "required": ["name", *one["required"]],
+        "properties": {"name": schema()["$defs"]["name"], **one["properties"]},
+    }
+    return {"type": "array", "minItems": 1, "maxItems": MOST, "items": named}
+
+
+@cache
 def seen() -> Json:
     """The JSON Schema of what is seen: all that was sent but the Dockerfile, and the edges instead."""
     reference = {"type": ["string", "null"], "description": "Canonical."}
@@ -73,17 +88,25 @@ def decode(name: str, body: bytes) -> Registration:
 
     Raises NotJsonError, TooLargeError, and InvalidError that points at what is wrong.
     """
-    document = checked(body, sent())
-    text: str = document.pop(_DOCKERFILE)
+    return resolved(name, checked(body, sent()))
+
+
+def resolved(name: str, sent_: Json, at: str = "#") -> Registration:
+    """An image that was held against the schema, with the edges of its Dockerfile; `at` points to it in the body.
+
+    Raises as `decode`.
+    """
+    document = {key: value for key, value in sent_.items() if key not in (_DOCKERFILE, "name")}
+    text: str = sent_[_DOCKERFILE]
     source: Json = document["source"]
     path: str = source.get("path", ".")
-    _confine("#/source/path", path)
+    _confine(f"{at}/source/path", path)
     wanted = registration({**document, "name": name}, document["registry"], source, path)
-    _confine("#/dockerfile", f"{path}/{wanted.dockerfile}")
-    wanted = _resolved(wanted, text)
+    _confine(f"{at}/dockerfile", f"{path}/{wanted.dockerfile}")
+    wanted = _resolved(wanted, text, at)
     if len(json.dumps(to_json(wanted))) > MAX_REGISTRATION:
         raise TooLargeError(
-            f"without the text of its Dockerfile, the image is larger than {MAX_REGISTRATION // 1024} KiB"
+            f"without the text of its Dockerfile, {name} is larger than {MAX_REGISTRATION // 1024} KiB"
         )
     return wanted
 
@@ -105,15 +128,15 @@ def encode_past(line: Mapping[str, Any]) -> Json:
     return {**line, "at": spelled(line["at"]), "fields": _fields(line["fields"])}
 
 
-def _resolved(wanted: Registration, text: str) -> Registration:
+def _resolved(wanted: Registration, text: str, at: str) -> Registration:
     try:
         return with_edges(wanted, text)
     except DockerfileError as exc:
         place = {"line": exc.line, "column": exc.column}
         detail = f"line {exc.line}, column {exc.column}: {exc.reason}"
-        raise InvalidError([{"pointer": f"#/{_DOCKERFILE}", "detail": detail[:LONGEST], **place}]) from exc
+        raise InvalidError([{"pointer": f"{at}/{_DOCKERFILE}", "detail": detail[:LONGEST], **place}]) from exc
     except InputError as exc:
-        raise InvalidError([{"pointer": f"#/{_DOCKERFILE}", "detail": str(exc)[:LONGEST]}]) from exc
+        raise InvalidError([{"pointer": f"{at}/{_DOCKERFILE}", "detail": str(exc)[:LONGEST]}]) from exc
 
 
 def _confine(pointer: str, path: str) -> None:

@@ -22,6 +22,7 @@ class Asking(Parameters):
         description="A base as Dockerfiles name it, or an image.",
         examples=["contoso.azurecr.io/mirror/debian:12"],
     )
+    slots: int | None = Field(None, ge=1, le=1000, description="As if so many builds ran at once.")
 
 
 @router.get(
@@ -33,7 +34,10 @@ def show_impact(product: Product, query: Annotated[Asking, Query()]) -> Response
     """The images that a push of the reference rebuilds, how long that takes, and the workloads it rolls out."""
     try:
         found = preview(
-            query.reference, catalog=product.catalog, durations=product.durations, slots=product.settings.slots
+            query.reference,
+            catalog=product.catalog,
+            durations=product.durations,
+            slots=query.slots or product.settings.slots,
         )
     except InputError as exc:
         raise InvalidError([{"parameter": "reference", "detail": str(exc)}]) from exc

@@ -1,5 +1,6 @@
 """/lineage/images: register images and look at what is registered."""
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
@@ -43,7 +44,7 @@ class Removing(Parameters):
 )
 def list_images(product: Product, query: Annotated[Listing, Query()]) -> Response:
     """List what is registered, by name. Pages stay in step while images come and go."""
-    labels = dict(_label(text) for text in query.label)
+    labels = labelled(query.label)
     found, following = page(product.catalog, owner=query.owner, labels=labels, after=query.after, limit=query.limit)
     return JSONResponse({"images": [images.encode(item) for item in found], "next_cursor": following})
 
@@ -154,6 +155,11 @@ def _image(image: Stored, conditions: Conditions) -> Response:
 
 def _told(*, change: Json, image: Json, unread: list[str] | None = None, dry_run: bool = False) -> Json:
     return {"dry_run": dry_run, **change, "image": image, "bases_not_read": unread or []}
+
+
+def labelled(texts: Iterable[str]) -> dict[str, str]:
+    """KEY=VALUE of a query, each. Raises InvalidError."""
+    return dict(map(_label, texts))
 
 
 def _label(text: str) -> tuple[str, str]:

@@ -47,7 +47,8 @@ class Once:
 
 
 def _response(answer: Answer, **headers: str) -> Response:
-    return JSONResponse(answer.body, answer.status, headers={**answer.headers, **headers})
+    body = {**answer.body, **answer.shown_once} if answer.shown_once else answer.body
+    return JSONResponse(body, answer.status, headers={**answer.headers, **headers})
 
 
 async def _once(

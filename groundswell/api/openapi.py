@@ -5,7 +5,19 @@ from functools import cache
 from http import HTTPStatus
 
 from groundswell.api.problems import KINDS, MEDIA_TYPE
-from groundswell.api.shapes import acts, cascades, gates, insight, lineage, records
+from groundswell.api.shapes import (
+    acts,
+    cascades,
+    discovery,
+    gates,
+    insight,
+    lineage,
+    many,
+    records,
+    running,
+    signatures,
+    tokens,
+)
 from groundswell.api.shapes.parts import TEXT, Json, Shape, ref
 
 
@@ -13,7 +25,7 @@ from groundswell.api.shapes.parts import TEXT, Json, Shape, ref
 def shapes() -> Mapping[str, Shape]:
     """All schemas by name."""
     found: dict[str, Shape] = {}
-    for part in (lineage, cascades, insight, acts, gates, records):
+    for part in (lineage, many, discovery, cascades, insight, acts, running, gates, records, signatures, tokens):
         found |= part.shapes()
     return found
 

@@ -54,9 +54,8 @@ def page(
     """Registrations of a team (of any: "") with these labels, as `take`."""
 
     def found() -> Iterator[tuple[str, Registration | None]]:
-        for item in catalog.each(after=after):
-            fits = (not owner or item.owner == owner) and labels.items() <= item.labels.items()
-            yield item.name, item if fits else None
+        for item in catalog.owned(owner, after=after) if owner else catalog.each(after=after):
+            yield item.name, item if labels.items() <= item.labels.items() else None
 
     return take(found(), limit)
 

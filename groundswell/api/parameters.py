@@ -3,7 +3,7 @@
 A query parameter that we do not know is refused: a misspelt `dry_run` must not write.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, get_origin
 
 from fastapi import Depends, Path, Request
@@ -11,11 +11,14 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from groundswell.api.logs import LogShelf
 from groundswell.api.problems import InvalidError, TooLargeError
+from groundswell.api.surveys import Surveys
 from groundswell.lineage.document import schema
 from groundswell.wiring import App
 
 PREFIX = "/api/v1"
 MAX_BODY = 1024 * 1024
+_LARGER = {"put_policy": 4 * MAX_BODY, "register_images": 16 * MAX_BODY}
+"""By the name of the operation; others take MAX_BODY."""
 
 _NAME = schema()["$defs"]["name"]
 
@@ -30,23 +33,26 @@ async def _shelf(request: Request) -> LogShelf:
     return shelf
 
 
-def _limited(most: int) -> Callable[[Request], Awaitable[bytes]]:
-    async def read(request: Request) -> bytes:
-        """The body as it came. Raises TooLargeError before it is all in memory."""
-        body = bytearray()
-        async for part in request.stream():
-            body += part
-            if len(body) > most:
-                raise TooLargeError(f"the body is larger than {most // 1024} KiB, which is the limit")
-        return bytes(body)
+async def _surveys(request: Request) -> Surveys:
+    surveys: Surveys = request.app.state.surveys
+    return surveys
 
-    return read
+
+async def _body(request: Request) -> bytes:
+    """The body as it came. Raises TooLargeError before it is all in memory."""
+    most = _LARGER.get(request.scope["route"].name, MAX_BODY)
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > most:
+            raise TooLargeError(f"the body is larger than {most // 1024} KiB, which is the limit")
+    return bytes(body)
 
 
 Product = Annotated[App, Depends(_product)]
 Shelf = Annotated[LogShelf, Depends(_shelf)]
-Body = Annotated[bytes, Depends(_limited(MAX_BODY))]
-PolicyBody = Annotated[bytes, Depends(_limited(4 * MAX_BODY))]
+Surveying = Annotated[Surveys, Depends(_surveys)]
+Body = Annotated[bytes, Depends(_body)]
 Name = Annotated[
     str,
     Path(

@@ -11,7 +11,7 @@ from groundswell.api import openapi
 from groundswell.api.authorisation import Asker
 from groundswell.api.bodies import Json, checked
 from groundswell.api.conditions import Conditional, hashed
-from groundswell.api.parameters import PREFIX, Name, Parameters, PolicyBody, Product, Reason
+from groundswell.api.parameters import PREFIX, Body, Name, Parameters, Product, Reason
 from groundswell.api.problems import InvalidError, PreconditionFailedError, TooLargeError
 from groundswell.api.shapes.gates import sent_policy
 from groundswell.errors import ConflictError, InputError, PermanentError
@@ -61,7 +61,7 @@ def show_policy(product: Product, conditions: Conditional, query: Annotated[Para
     },
 )
 def put_policy(
-    product: Product, asker: Asker, body: PolicyBody, conditions: Conditional, query: Annotated[Setting, Query()]
+    product: Product, asker: Asker, body: Body, conditions: Conditional, query: Annotated[Setting, Query()]
 ) -> Response:
     """Put a policy in force as a whole, in place of the last one. What images say themselves stays."""
     document = _document(checked(body, sent_policy()))

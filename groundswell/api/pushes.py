@@ -27,6 +27,8 @@ router = APIRouter(prefix=f"{PREFIX}/pushes", tags=["pushes"])
 class Listing(Paged):
     result: Result | None = Field(None, description="Only those of which this became.")
     cascade: str = Field("", max_length=100, description="Only those that went into this cascade.")
+    source: str = Field("", max_length=100, description="Only those that came from here, such as webhook.")
+    reference: str = Field("", max_length=1000, description="Only those whose reference begins so.")
 
 
 @router.get(
@@ -39,9 +41,14 @@ def list_pushes(product: Product, query: Annotated[Listing, Query()]) -> Respons
 
     def found() -> Iterator[tuple[str, Json | None]]:
         for record in product.intake.logged(after=query.after):
-            entry = record.value
-            fits = query.result in (None, entry["result"]) and query.cascade in ("", entry["cascade"])
-            yield record.row, _push(entry) if fits else None
+            push = _push(record.value)
+            fits = (
+                query.result in (None, push["result"])
+                and query.cascade in ("", push["cascade"])
+                and query.source in ("", push["source"])
+                and push["reference"].startswith(query.reference)
+            )
+            yield record.row, push if fits else None
 
     pushes, following = take(found(), query.limit)
     return JSONResponse({"pushes": pushes, "next_cursor": following})
@@ -88,6 +95,9 @@ def _push(entry: Any) -> Json:
     return {
         "id": entry["id"],
         "reference": name + at,
+        "registry": entry["registry"],
+        "repository": entry["repository"],
+        "tag": entry["tag"],
         "digest": entry["digest"],
         "source": entry["source"],
         "urgent": entry.get("urgent", False),

@@ -1,11 +1,12 @@
 """Registering and unregistering on conditions, by those who answer for the image, and what became of it.
 
 A registrar changes nothing of another team's: not its images, nor what its images are pushed to, nor the workloads
-that run them. Else a build of one team would end up under the name, or in the cluster, of another.
+that run them. Else a build of one team would end up under the name, or in the cluster, of another. Nor does it
+loosen the gate of an own image: what may pass is not for those to say whose image is held.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from groundswell.access.principal import ForbiddenError, Principal, Role
 from groundswell.api.conditions import Conditions, etag
@@ -15,8 +16,13 @@ from groundswell.errors import ConflictError, NotFoundError
 from groundswell.lineage.catalog import Catalog, Change, Stored
 from groundswell.lineage.history import Action
 from groundswell.lineage.model import Registration
+from groundswell.lineage.policies import Policies
+from groundswell.scan.strictness import loosened
 from groundswell.store.conflicts import retry_conflicts
 from groundswell.wiring import App
+
+_POLICY_AGE = 1.0
+"""Seconds for which the policy is remembered: many images are held against one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +51,7 @@ def stored(catalog: Catalog, name: str) -> Stored | None:
 def would_change(product: App, principal: Principal, wanted: Registration, conditions: Conditions) -> Change | None:
     """What `register` would change. Raises what it would raise."""
     known = stored(product.catalog, wanted.name)
-    _check_teams(product.catalog, principal, wanted, known)
+    _check(product, principal, {wanted.name: wanted}, {wanted.name: known} if known else {})
     conditions.check(etag(known) if known else None)
     return next(iter(product.catalog.changes([wanted])), None)
 
@@ -60,7 +66,7 @@ def register(
     """
     catalog = product.catalog
     known = stored(catalog, wanted.name)
-    _check_teams(catalog, principal, wanted, known)
+    _check(product, principal, {wanted.name: wanted}, {wanted.name: known} if known else {})
 
     def write(etags: Mapping[str, str | None]) -> tuple[Change, ...]:
         return catalog.register([wanted], who=principal.who, why=why, etags=etags)
@@ -84,6 +90,57 @@ def unregister(product: App, principal: Principal, name: str, conditions: Condit
     _on_condition(principal, conditions, name, known, write)
 
 
+def would_change_all(product: App, principal: Principal, wanted: Mapping[str, Registration]) -> Sequence[Change]:
+    """What `register_all` would change. Raises what it would raise."""
+    _check(product, principal, wanted, product.catalog.known(wanted))
+    return product.catalog.changes(wanted.values())
+
+
+def register_all(
+    product: App, principal: Principal, wanted: Mapping[str, Registration], *, why: str
+) -> tuple[Sequence[Change], list[str]]:
+    """Register images together, as `Catalog.register` does; the changes, and the bases that could not be read.
+
+    The last one wins. Raises ForbiddenError when one of them is not the principal's, InputError for a
+    contradiction, ConflictError when one of them changed while it was looked at whose it is.
+    """
+    known = product.catalog.known(wanted)
+    _check(product, principal, wanted, known)
+    changes = _last_one(
+        principal,
+        {name: known[name].etag if name in known else None for name in wanted},
+        lambda etags: product.catalog.register(wanted.values(), who=principal.who, why=why, etags=etags),
+    )
+    return changes, seed(product.bases, product.catalog, product.registry, wanted)
+
+
+def unregister_all(product: App, principal: Principal, names: Sequence[str], *, why: str) -> dict[str, list[str]]:
+    """Take images out of the lineage together; by image, who still stands on its tags.
+
+    Raises NotFoundError, ForbiddenError, ConflictError.
+    """
+    known = product.catalog.known(names)
+    for each in known.values():
+        _check_owner(principal, each.registration)
+    with product.catalog.lineage() as lineage:
+        left = {name: sorted(set(lineage.followers(name)) - set(names)) for name in names if name in lineage}
+    _last_one(
+        principal,
+        {name: each.etag for name, each in known.items()},
+        lambda etags: product.catalog.unregister(names, who=principal.who, why=why, etags=etags),
+    )
+    return left
+
+
+def _last_one[R](
+    principal: Principal,
+    seen: Mapping[str, str | None],
+    write: Callable[[Mapping[str, str | None]], R],
+) -> R:
+    """Write without a condition: an admin whatever came between, others only what they were seen to answer for."""
+    return retry_conflicts()(write, {}) if Role.ADMIN in principal.roles else write(seen)
+
+
 def _on_condition[R](
     principal: Principal,
     conditions: Conditions,
@@ -97,7 +154,7 @@ def _on_condition[R](
     """
     seen = {name: known.etag if known else None}
     if not conditions:
-        return retry_conflicts()(write, {}) if Role.ADMIN in principal.roles else write(seen)
+        return _last_one(principal, seen, write)
     conditions.check(etag(known) if known else None)
     try:
         return write(seen)
@@ -115,19 +172,47 @@ def _teams(principal: Principal) -> str:
     return ", ".join(sorted(principal.teams)) or "no team"
 
 
-def _check_teams(catalog: Catalog, principal: Principal, wanted: Registration, known: Stored | None) -> None:
-    """Raises ForbiddenError when the image, or what it would write to, is not the principal's to change."""
+def _check(
+    product: App,
+    principal: Principal,
+    wanted: Mapping[str, Registration],
+    known: Mapping[str, Stored],
+) -> None:
+    """Raises ForbiddenError when an image, its gate, or what it would write to is not the principal's to change."""
     if Role.ADMIN in principal.roles:
         return
-    _check_owner(principal, wanted)
-    if known is not None:
-        _check_owner(principal, known.registration)
-    repository, workloads = (wanted.registry, wanted.repository), _workloads(wanted)
+    for name, image in wanted.items():
+        _check_owner(principal, image)
+        before = known.get(name)
+        if before is not None:
+            _check_owner(principal, before.registration)
+        _check_gate(product.policies, principal, image, before.registration if before else None)
+    _check_others(product.catalog, principal, wanted)
+
+
+def _check_gate(policies: Policies, principal: Principal, wanted: Registration, known: Registration | None) -> None:
+    """Raises ForbiddenError for a gate that is looser than all the others ask, and than it is now.
+
+    All the others are global policy and team; when the image changes hands, the team it is of now.
+    """
+    new = policies.policy(wanted, age=_POLICY_AGE)
+    asked = loosened(new, policies.policy(replace(known or wanted, gate={}), age=_POLICY_AGE))
+    if asked and (known is None or loosened(new, policies.policy(known, age=_POLICY_AGE))):
+        raise ForbiddenError(
+            f"the gate of {wanted.name} would be looser than it is held to in {', '.join(asked)}; "
+            f"that is for an admin to register, or for the policy to say, not for {principal.name}"
+        )
+
+
+def _check_others(catalog: Catalog, principal: Principal, wanted: Mapping[str, Registration]) -> None:
+    """Raises ForbiddenError for a repository or a workload of another team's image."""
+    repositories = {(image.registry, image.repository) for image in wanted.values()}
+    workloads = {place for image in wanted.values() for place in _workloads(image)}
     for other in catalog.each():
-        if principal.answers_for(other.owner) or other.name == wanted.name:
+        if principal.answers_for(other.owner) or other.name in wanted:
             continue
-        if (other.registry, other.repository) == repository:
-            place = f"repository {wanted.repository} is pushed to by {other.name}"
+        if (other.registry, other.repository) in repositories:
+            place = f"repository {other.repository} is pushed to by {other.name}"
         elif shared := sorted(workloads & _workloads(other)):
             place = f"{shared[0]} runs {other.name}"
         else:

@@ -9,6 +9,7 @@ from groundswell.api.times import spelled
 from groundswell.cascade import evidence
 from groundswell.cascade.model import Rebuild
 from groundswell.cascade.records import Header
+from groundswell.cascade.rings import under_way
 from groundswell.cascade.view import rows
 from groundswell.cascade.why import Answer
 
@@ -19,6 +20,7 @@ def cascade_told(header: Header, *, archived: bool) -> Json:
         "base": header.base,
         "digest": header.digest,
         "source": header.source,
+        "bases": dict(header.bases),
         "pushes": [{**asdict(push), "at": spelled(push.at)} for push in header.went_in],
         "urgent": header.urgent,
         "phase": header.phase.value,
@@ -43,6 +45,8 @@ def row_told(state: Rebuild, now: float) -> Json:
         "old_digest": row.old,
         "new_digest": row.new,
         "run": row.run,
+        "inputs": dict(row.inputs),
+        **_stands(state),
         "updated_at": spelled(state.updated_at),
     }
 
@@ -51,7 +55,19 @@ def rebuild_told(state: Rebuild, now: float) -> Json:
     told = evidence.to_json(state, now=now)
     verdict = told.pop("scan")
     rollouts = [{**each, "at": spelled(each["at"] or None)} for each in told["rollouts"]]  # 0: it was not moved yet
-    return {**told, "verdict": verdict, "rollouts": rollouts, "moves": _timed(told["moves"])}
+    return {
+        **told,
+        **_stands(state),
+        "verdict": verdict,
+        "rollouts": rollouts,
+        "moves": _timed(told["moves"]),
+    }
+
+
+def _stands(state: Rebuild) -> Json:
+    """What holds it, and at which ring it is: that is what an approval is for."""
+    ring = under_way(state)
+    return {"holds": {hold.value: why for hold, why in state.holds.items()}, "ring": ring.name if ring else None}
 
 
 def explained(answer: Answer) -> Json:

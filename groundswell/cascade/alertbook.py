@@ -12,9 +12,9 @@ class AlertBook:
     def __init__(self, store: Documents) -> None:
         self._store = store
 
-    def all(self) -> Iterator[tuple[Alert, str]]:
-        """Every record with its ETag, by image."""
-        for record in self._store.scan(_TABLE, _PARTITION):
+    def all(self, *, after: str = "") -> Iterator[tuple[Alert, str]]:
+        """Every record with its ETag, by image, those whose row sorts after `after`."""
+        for record in self._store.scan(_TABLE, _PARTITION, after=after):
             yield Alert.from_json(record.value), record.etag
 
     def put(self, alert: Alert, etag: str | None) -> str:

@@ -60,9 +60,9 @@ class WorkloadBook:
         record = self._store.get(_TABLE, _PARTITION, workload)
         return _known(record.value) if record else None
 
-    def all(self) -> Iterator[Known]:
-        """Every workload that we set, by name."""
-        for record in self._store.scan(_TABLE, _PARTITION):
+    def all(self, *, after: str = "") -> Iterator[Known]:
+        """Every workload that we set whose name sorts after `after`, by name, read as the caller goes on."""
+        for record in self._store.scan(_TABLE, _PARTITION, after=after):
             yield _known(record.value)
 
     def setting(self, state: Rebuild, rollouts: Iterable[Rollout], *, back: bool = False) -> None:

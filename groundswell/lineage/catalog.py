@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import batched
+from sys import intern
 from typing import Any
 
 from graph.lineage import Changes, Lineage, LineageError, Node
@@ -35,6 +36,8 @@ _FOLLOWED = 10_000
 """Changes that are kept: far more than somebody who is still following can be behind."""
 _FEW = 100
 """Images that are read one by one; for more, all are read."""
+_SPARSE = 10
+"""One in so many is looked up by itself rather than found by reading all."""
 _REMEMBERED = 1000
 """Registrations that this process keeps at hand: far more than are between build and gate at once."""
 
@@ -60,11 +63,20 @@ class Stored:
     etag: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Read:
+    """What of a registration is kept loaded."""
+
+    node: Node
+    owner: str
+
+
 @dataclass(slots=True)
 class _Loaded:
-    """The lineage as of a revision; the lock is held by whoever reads or changes it."""
+    """The lineage, and whose each image is, as of a revision; the lock is held by whoever reads or changes it."""
 
     lineage: Lineage = field(default_factory=Lineage)
+    owners: dict[str, str] = field(default_factory=dict)
     revision: int = 0
     lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -100,6 +112,13 @@ class Catalog:
             raise NotFoundError(f"no image {name} is registered; see `groundswell lineage show`")
         return Stored(registration=from_json(record.value), etag=record.etag)
 
+    def known(self, names: Iterable[str]) -> dict[str, Stored]:
+        """Those of `names` that are registered, with their ETags."""
+        found = self._records(sorted(set(names)))
+        return {
+            name: Stored(registration=from_json(record.value), etag=record.etag) for name, record in found.items()
+        }
+
     def registrations(self, names: Iterable[str] | None = None) -> tuple[Registration, ...]:
         """All registrations by name, or those of `names` that there are."""
         if names is None:
@@ -112,6 +131,17 @@ class Catalog:
         for record in self._store.scan(TABLE, PARTITION, prefix=IMAGE, after=IMAGE + after):
             yield from_json(record.value)
 
+    def owned(self, owner: str, *, after: str = "") -> Iterator[Registration]:
+        """The registrations of a team whose name sorts after `after`, by name, read as the caller goes on.
+
+        Which they are is known once the lineage is loaded: of a small team the others are not read.
+        """
+        with self._now() as loaded:
+            names = sorted(name for name, whose in loaded.owners.items() if whose == owner and name > after)
+            few = len(names) * _SPARSE < len(loaded.owners)
+        found = self._one_by_one(names) if few else self.each(after=after)
+        yield from (item for item in found if item.owner == owner)
+
     def history(self, name: str, *, limit: int = 100) -> Iterator[Json]:
         """What became of one image's registration, the newest change first."""
         for record in self._store.scan(TABLE, PARTITION, prefix=history.prefix(name), limit=limit):
@@ -123,11 +153,8 @@ class Catalog:
 
         One that is `age` seconds old will do where the caller says so; then the store is not asked.
         """
-        revision = self._revision(age)
-        with self._loaded.lock:
-            if revision > self._loaded.revision:
-                self._follow(revision)
-            yield self._loaded.lineage
+        with self._now(age=age) as loaded:
+            yield loaded.lineage
 
     # Changing.
 
@@ -295,6 +322,15 @@ class Catalog:
 
     # Loading.
 
+    @contextmanager
+    def _now(self, *, age: float = 0.0) -> Iterator[_Loaded]:
+        """What is loaded, brought up to now, for this thread alone while the block lasts."""
+        revision = self._revision(age)
+        with self._loaded.lock:
+            if revision > self._loaded.revision:
+                self._follow(revision)
+            yield self._loaded
+
     def _revision(self, age: float = 0.0) -> int:
         revision, asked_at = self._asked
         now = self._clock()
@@ -312,22 +348,34 @@ class Catalog:
         everything = self._store.scan(TABLE, PARTITION, prefix=IMAGE)
         return {name: record for record in everything if (name := record.row.removeprefix(IMAGE)) in wanted}
 
+    def _one_by_one(self, names: Iterable[str]) -> Iterator[Registration]:
+        for name in names:
+            record = self._store.get(TABLE, PARTITION, IMAGE + name)
+            if record is not None:
+                yield from_json(record.value)
+
     def _follow(self, revision: int) -> None:
         """Bring the loaded lineage up to now: by what changed since, or from the ground up."""
         loaded = self._loaded
         if loaded.revision and revision - loaded.revision <= _BEHIND:
-            changes: dict[str, Node | None] = {}
+            changes: dict[str, _Read | None] = {}
             loaded_to = self._catch_up(changes, loaded.revision)
-            loaded.lineage.apply(changes)
+            loaded.lineage.apply({name: read.node if read else None for name, read in changes.items()})
         else:
             records = self._store.scan(TABLE, PARTITION, prefix=IMAGE)
-            nodes: dict[str, Node | None] = {each.name: each for each in (node(item.value) for item in records)}
-            loaded_to = self._catch_up(nodes, revision)
-            loaded.lineage = Lineage(each for each in nodes.values() if each is not None)
+            changes = {read.node.name: read for read in map(_read, records)}
+            loaded_to = self._catch_up(changes, revision)
+            loaded.lineage = Lineage(read.node for read in changes.values() if read is not None)
+            loaded.owners = {}
+        for name, read in changes.items():
+            if read is None:
+                loaded.owners.pop(name, None)
+            else:
+                loaded.owners[name] = read.owner
         loaded.revision = loaded_to
 
-    def _catch_up(self, nodes: dict[str, Node | None], since: int) -> int:
-        """Read what changed after the revision `since` into `nodes`; returns the revision they are of then.
+    def _catch_up(self, found: dict[str, _Read | None], since: int) -> int:
+        """Read what changed after the revision `since` into `found`; returns the revision they are of then.
 
         What is read while somebody writes may be newer than the revision that was looked for: it goes on until
         nothing was written in between, and so never holds half a registration.
@@ -337,9 +385,13 @@ class Catalog:
                 change = self._store.get(TABLE, PARTITION, _change_row(number))
                 for name in change.value["images"] if change else ():
                     record = self._store.get(TABLE, PARTITION, IMAGE + name)
-                    nodes[name] = node(record.value) if record else None
+                    found[name] = _read(record) if record else None
             since = revision
         return since
+
+
+def _read(record: Record) -> _Read:
+    return _Read(node=node(record.value), owner=intern(record.value["owner"]))
 
 
 def _by_name(registrations: Iterable[Registration]) -> dict[str, Registration]:

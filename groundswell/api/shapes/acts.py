@@ -48,6 +48,8 @@ APPROVAL: Json = {
     "oneOf": [{"required": ["images"]}, {"required": ["all"]}],
 }
 
+ANEW: Json = fields(image=told(_NAME, "As it is registered."), reason=REASON)
+
 
 def shapes() -> dict[str, Shape]:
     item = fields(image=TEXT, status=STATUS, stage=told(MAYBE_STAGE, "Replayed from here."), why=TEXT)
@@ -82,6 +84,11 @@ def shapes() -> dict[str, Shape]:
         "Replay": Shape(schema=REPLAY, example={"failed": True, "from": "build", "reason": "the mirror is back"}),
         "Deed": Shape(schema=DEED, example={"image": "shop/web", "reason": "the new base breaks TLS"}),
         "Approval": Shape(schema=APPROVAL, example={"images": ["shop/web"], "reason": "looked at in staging"}),
+        "Anew": Shape(schema=ANEW, example={"image": "shop/base", "reason": "CVE-2026-1234 has a fix"}),
+        "Begun": Shape(
+            schema=fields(image=TEXT, cascade=told(TEXT, "Its id.")),
+            example={"image": "shop/base", "cascade": "0k3v9xab2c"},
+        ),
         "Outcome": Shape(
             schema=outcome, example={"cascade": "0k3v9xab2c", "done": [done], "left": [left], "failed": []}
         ),

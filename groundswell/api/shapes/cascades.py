@@ -16,7 +16,7 @@ from groundswell.api.shapes.parts import (
     ref,
     told,
 )
-from groundswell.cascade.model import Move, Stage, Status
+from groundswell.cascade.model import Hold, Move, Stage, Status
 from groundswell.cascade.push import Result
 from groundswell.cascade.records import Phase
 
@@ -34,6 +34,7 @@ _CASCADE: Json = {
     "base": _BASE,
     "digest": _DIGEST,
     "source": "webhook",
+    "bases": {_BASE: _DIGEST},
     "pushes": [{"base": _BASE, "digest": _DIGEST, "source": "webhook", "at": _AT}],
     "urgent": False,
     "phase": "running",
@@ -54,6 +55,9 @@ _ROW: Json = {
     "old_digest": _OLD,
     "new_digest": "",
     "run": "cf4",
+    "inputs": {},
+    "holds": {},
+    "ring": None,
     "updated_at": _AT,
 }
 _REBUILD: Json = {
@@ -82,7 +86,7 @@ _REBUILD: Json = {
             "workload": "production/shop/deployment/web[web]",
             "former": f"contoso.azurecr.io/shop/web@{_OLD}",
             "image": f"contoso.azurecr.io/shop/web@{_DIGEST}",
-            "ring": 0,
+            "ring": "production",
             "state": "healthy",
             "at": _AT,
             "why": "",
@@ -98,11 +102,16 @@ _REBUILD: Json = {
             "approval": False,
         }
     ],
+    "holds": {},
+    "ring": None,
     "moves": [{"status": "done", "at": _AT, "reason": ""}],
 }
 _PUSH: Json = {
     "id": "hand-0b1c2d3e4f50",
     "reference": _BASE,
+    "registry": "contoso.azurecr.io",
+    "repository": "mirror/debian",
+    "tag": "12",
     "digest": "",
     "source": "by hand",
     "urgent": True,
@@ -142,6 +151,15 @@ def shapes() -> dict[str, Shape]:
     push = fields(reference=TEXT, digest=TEXT, source=TEXT, at=TIME, result=TEXT, cascade=TEXT)
     link = fields(cascade=TEXT, image=TEXT, status=TEXT, reason=TEXT)
     step = fields(base=TEXT, image=TEXT, kinds=array(TEXT))
+    stands: Json = {
+        "holds": {
+            "type": "object",
+            "propertyNames": {"enum": [hold.value for hold in Hold]},
+            "additionalProperties": TEXT,
+            "description": "What holds it, or will at its next checkpoint, and why.",
+        },
+        "ring": told(MAYBE, "The ring that is being rolled out, or waits; null before that, empty without a name."),
+    }
     row = fields(
         image=TEXT,
         status=STATUS,
@@ -152,6 +170,8 @@ def shapes() -> dict[str, Shape]:
         old_digest=TEXT,
         new_digest=TEXT,
         run=TEXT,
+        inputs=told(ANYTHING, "What it is built from, or why that is not known."),
+        **stands,
         updated_at=TIME,
     )
     cascade = fields(
@@ -159,6 +179,7 @@ def shapes() -> dict[str, Shape]:
         base=told(TEXT, "The first push's, as the next two."),
         digest=TEXT,
         source=TEXT,
+        bases=told({"type": "object", "additionalProperties": TEXT}, "The newest digest of all that were pushed."),
         pushes=array(fields(base=TEXT, digest=TEXT, source=TEXT, at=TIME)),
         urgent=YES_NO,
         phase={"enum": [phase.value for phase in Phase]},
@@ -196,7 +217,7 @@ def shapes() -> dict[str, Shape]:
                 workload=TEXT,
                 former=told(TEXT, "What it ran before, and goes back to."),
                 image=TEXT,
-                ring=told(WHOLE, "Its place in `rings`, from 0."),
+                ring=told(TEXT, "Its name in `rings`; empty where there is but one."),
                 state={"enum": [move.value for move in Move]},
                 at=told(MAYBE_TIME, "When it got there."),
                 why=TEXT,
@@ -213,6 +234,7 @@ def shapes() -> dict[str, Shape]:
             ),
             "The environments in the order in which they are rolled out to.",
         ),
+        **stands,
         moves=moves,
     )
     log = fields(
@@ -240,6 +262,9 @@ def shapes() -> dict[str, Shape]:
     pushed = fields(
         id=TEXT,
         reference=told(TEXT, "By tag, else by digest."),
+        registry=TEXT,
+        repository=TEXT,
+        tag=TEXT,
         digest=told(TEXT, "As it was announced, a hint."),
         source=TEXT,
         urgent=YES_NO,
@@ -299,8 +324,14 @@ def _stale() -> Shape:
         ],
         "workloads": [],
         "unread": ["shop/gone: the registry has no such tag"],
+        "looked_at": _AT,
+        "next_cursor": None,
     }
     schema = fields(
-        images=array(image), workloads=array(workload), unread=array(TEXT, "What could not be looked at, and why.")
+        images=array(image),
+        workloads=array(workload),
+        unread=array(TEXT, "What could not be looked at, and why; in the first page."),
+        looked_at=TIME,
+        next_cursor=NEXT,
     )
     return Shape(schema=schema, example=example)

@@ -49,7 +49,7 @@ _IMAGE: Json = {
     "agent_pool": None,
     "builder": None,
 }
-_SENT: Json = {
+SENT: Json = {
     name: value
     for name, value in _IMAGE.items()
     if name not in ("name", "runtime", "build", "frontend", "target", "agent_pool", "builder")
@@ -57,15 +57,15 @@ _SENT: Json = {
     "dockerfile_content": "FROM golang:1.26 AS build\nRUN go build -o /web\n"
     "FROM contoso.azurecr.io/mirror/debian:12\nCOPY --from=build /web /web\n"
 }
-_CHANGED: Json = {"owner": {"before": "", "after": "shop-team"}}
+CHANGED: Json = {"owner": {"before": "", "after": "shop-team"}}
 _EXAMPLES: Json = {
     "Image": _IMAGE,
-    "SentImage": _SENT,
+    "SentImage": SENT,
     "Images": {"images": [_IMAGE], "next_cursor": "c2hvcC93ZWI"},
     "Registered": {
         "dry_run": False,
         "action": "changed",
-        "fields": _CHANGED,
+        "fields": CHANGED,
         "image": _IMAGE,
         "bases_not_read": [],
     },
@@ -77,7 +77,7 @@ _EXAMPLES: Json = {
                 "why": "a team for it",
                 "action": "changed",
                 "revision": 17,
-                "fields": _CHANGED,
+                "fields": CHANGED,
             }
         ]
     },
@@ -129,12 +129,14 @@ _EXAMPLES: Json = {
 _WORKLOAD = ("image", "cluster", "namespace", "kind", "name", "container")
 
 
+CHANGES: Json = {
+    "type": "object",
+    "additionalProperties": fields(before={}, after={}),
+    "description": "What differs. Before a registration and after its end everything is null.",
+}
+
+
 def _schemas() -> Json:
-    changed: Json = {
-        "type": "object",
-        "additionalProperties": fields(before={}, after={}),
-        "description": "What differs. Before a registration and after its end everything is null.",
-    }
     fault = fields(pointer=TEXT, parameter=TEXT, detail=TEXT, line=WHOLE, column=WHOLE)
     problem = fields(
         type={"type": "string", "format": "uri-reference"},
@@ -154,7 +156,7 @@ def _schemas() -> Json:
         "Registered": fields(
             dry_run=YES_NO,
             action={"enum": ["registered", "changed", "unchanged"]},
-            fields=changed,
+            fields=CHANGES,
             image=ref("Image"),
             bases_not_read={
                 **array(TEXT),
@@ -169,7 +171,7 @@ def _schemas() -> Json:
                     why=TEXT,
                     action={"enum": ["registered", "changed", "unregistered"]},
                     revision=WHOLE,
-                    fields=changed,
+                    fields=CHANGES,
                 )
             )
         ),

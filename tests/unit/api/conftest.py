@@ -38,6 +38,7 @@ class Api(Client):
         vars(world.app)["buckets"] = Buckets(rate=1e6, burst=1e6)
         app = create(world.app)
         super().__init__(app, PREFIX)
+        self.state = app.state
         if not _document:
             _document.update(app.openapi())
         self.document: dict[str, Any] = _document
@@ -77,7 +78,7 @@ class Api(Client):
     def _operation(self, method: str, path: str) -> Any:
         """The most particular route, as it comes first."""
         for template, operations in self.document["paths"].items():
-            pattern = re.escape(template).replace(r"\{name\}", ".*").replace(r"\{cascade\}", "[^/]*")
+            pattern = re.sub(r"\\\{\w+\\\}", "[^/]*", re.escape(template).replace(r"\{name\}", ".*"))
             if re.match(f"{pattern}$", path) and method in operations:
                 return operations[method]
         return None

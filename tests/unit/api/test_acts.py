@@ -36,6 +36,25 @@ def trail(world: World) -> list[tuple[str, str]]:
     return [(entry["action"], entry["subject"].rpartition("/")[2]) for entry in entries(world.app.store)]
 
 
+def test_what_waits_for_an_approval_is_listed(api: Api, world: World) -> None:
+    world.push_base()
+    world.drive()
+    (held,) = api.get(f"/cascades/{world.cascade}/rebuilds?hold=approval").json()["rebuilds"]
+    assert (held["image"], held["status"], held["ring"]) == ("top", "held", "")
+    assert held["holds"] == {"approval": "waits for approval"}
+    whole = api.get(f"/cascades/{world.cascade}/rebuilds/top").json()
+    assert (whole["holds"], whole["ring"]) == (held["holds"], "")
+    assert act(api, world, "hold", image="top").status_code == 200
+    (held,) = api.get(f"/cascades/{world.cascade}/rebuilds?hold=person").json()["rebuilds"]
+    assert set(held["holds"]) == {"approval", "person"}
+    assert act(api, world, "release", image="top").status_code == 200
+    assert done(act(api, world, "approve", images=["top"]))[0][0] == "top"
+    world.drive()
+    assert api.get(f"/cascades/{world.cascade}/rebuilds?hold=approval").json()["rebuilds"] == []
+    whole = api.get(f"/cascades/{world.cascade}/rebuilds/top").json()
+    assert (whole["holds"], whole["rollouts"][0]["ring"], whole["rollouts"][0]["state"]) == ({}, "", "healthy")
+
+
 def test_a_failure_is_replayed(api: Api, world: World) -> None:
     world.broken = {"top"}
     world.push_base()
@@ -166,6 +185,11 @@ def test_a_push_told_by_hand(api: Api, world: World) -> None:
     assert pushed["cascade"] == world.cascade
     assert api.get(f"/pushes?cascade={world.cascade}").json()["pushes"] == [pushed]
     assert api.get("/pushes?cascade=none").json()["pushes"] == []
+    assert api.get(f"/pushes?source={pushed['source']}&result=cascade").json()["pushes"] == [pushed]
+    assert api.get("/pushes?source=nobody").json()["pushes"] == []
+    assert api.get(f"/pushes?result=cascade&reference={BASE[:-3]}").json()["pushes"] == [pushed]
+    assert api.get("/pushes?reference=other").json()["pushes"] == []
+    assert f"{pushed['registry']}/{pushed['repository']}:{pushed['tag']}" == pushed["reference"]
     everything = api.get("/pushes").json()["pushes"]
     first = api.get("/pushes?limit=1").json()
     second = api.get(f"/pushes?limit=1&cursor={first['next_cursor']}").json()

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -15,8 +15,15 @@ import pytest
 from groundswell.access.permissions import PERMISSIONS
 from groundswell.access.principal import Role
 from groundswell.api.openapi import shapes
-from tests.support.world import BASE, World, registration
+from groundswell.settings import AcrRegistry
+from tests.support.world import BASE, HOST, World, registration
 from tests.unit.api.conftest import LIFETIME, PREFIX, Api, token
+
+PLACES = {"cascade": "0k3v9xab2c", "name": "top", "run": "r0", "token": "5f0c1d2e3a4b"}
+"""What stands in the paths, by the name that the OpenAPI document gives it."""
+
+
+IDS = AcrRegistry(subscription="s", resource_group="g", name="acr")
 
 
 @dataclass(frozen=True)
@@ -29,15 +36,20 @@ class Operation:
 
     def address(self, query: str = "", **places: str) -> str:
         path = self.path
-        for name in ("cascade", "name"):
-            path = path.replace(f"{{{name}}}", places.get(name, {"cascade": "0k3v9xab2c"}.get(name, "top")))
+        for name, there in {**PLACES, **places}.items():
+            path = path.replace(f"{{{name}}}", there)
+        assert "{" not in path, "a place that PLACES does not name"
         needed = [p for p in self.parameters if p["in"] == "query" and p.get("required") and p["name"] not in query]
-        parts = [*(f"{p['name']}=x" for p in needed), *([query] if query else [])]
+        parts = [*(f"{p['name']}={_example(p)}" for p in needed), *([query] if query else [])]
         return f"{path}?{'&'.join(parts)}" if parts else path
 
     @property
     def body(self) -> Any:
         return shapes()[self.sent].example if self.sent else None
+
+
+def _example(parameter: Any) -> str:
+    return quote(parameter["schema"].get("examples", ["x"])[0])
 
 
 @cache
@@ -82,6 +94,7 @@ def each(*, sending: bool = False, closed: bool = False, given: bool = False) ->
 def api(world: World) -> Api:
     world.register(registration("top", BASE, owner="shop"))
     world.drive()
+    world.app.settings = replace(world.app.settings, registries={HOST: IDS})
     return Api(world)
 
 
@@ -201,7 +214,7 @@ def test_a_body_that_is_wrong(api: Api, world: World, operation: Operation) -> N
 
 @each(sending=True)
 def test_a_body_that_is_too_large(api: Api, operation: Operation) -> None:
-    assert ask(api, operation, content=b" " * (4 * 1024 * 1024 + 1)).status_code == 413
+    assert ask(api, operation, content=b" " * (16 * 1024 * 1024 + 1)).status_code == 413
 
 
 @each()

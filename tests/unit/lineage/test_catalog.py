@@ -333,3 +333,22 @@ def test_a_registration_of_some_age_is_read_again_only_when_anything_was_registe
     assert mine.registration("app", age=30.0).owner == "own"  # what this process changed, it sees at once
     with pytest.raises(NotFoundError):
         mine.registration("gone", age=30.0)
+
+
+def test_a_teams_images_are_known_without_reading_the_others(store: SqliteStore) -> None:
+    mine, other = Catalog(store, lambda: 1.0), Catalog(store, lambda: 1.0)
+    teams = {f"app{number:02}": "shop" if number in (3, 17) else "bank" for number in range(40)}
+    other.register([registration(name, BASE, owner=owner) for name, owner in teams.items()], who="o")
+    assert [item.name for item in mine.owned("shop")] == ["app03", "app17"]
+    reads: list[str] = []
+    ask, scan = store.get, store.scan
+    store.get = lambda *key: reads.append(key[2]) or ask(*key)  # type: ignore[method-assign,func-returns-value]  # a list says nothing
+    store.scan = None  # type: ignore[method-assign,assignment]  # whoever scans fails
+    assert [item.name for item in mine.owned("shop", after="app03")] == ["app17"]
+    assert reads == ["revision", "image:app17"]
+    store.scan = scan  # type: ignore[method-assign]  # as it was
+    other.register([registration("app03", BASE, owner="bank"), registration("app05", BASE, owner="shop")], who="o")
+    other.unregister(["app17"], who="o", why="old")
+    assert [item.name for item in mine.owned("shop")] == ["app05"]
+    assert len(list(mine.owned("bank"))) == 38
+    assert list(mine.owned("")) == []

@@ -1,7 +1,7 @@
 """What must hold of the gate for every report and every policy, and the matrix of scanner, verdict and policy."""
 
 import itertools
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from graph.reference import Reference
 from groundswell.scan.gate import judge
 from groundswell.scan.policy import Allowance, Ban, Mode, Policy
 from groundswell.scan.port import Finding, Package, Report, Severity
+from groundswell.scan.strictness import loosened
 from groundswell.scan.verdict import Verdict
 
 NOW = 1_800_000_000.0
@@ -95,6 +96,19 @@ def test_a_stricter_threshold_passes_no_more(
     loose, strict = sorted((policy.threshold, threshold), reverse=True)
     if not verdict(reports, replace(policy, threshold=loose), current).passed:
         assert not verdict(reports, replace(policy, threshold=strict), current).passed
+
+
+@given(MANY, POLICIES, POLICIES, CURRENT)
+def test_what_passes_a_policy_that_is_no_looser_passes_the_other(
+    reports: list[Report], new: Policy, other: Policy, current: list[Report] | None
+) -> None:
+    old = new
+    for field in fields(Policy):  # as far from the new one as it may be
+        further = replace(old, **{field.name: getattr(other, field.name)})
+        old = old if loosened(new, further) else further
+    assert not loosened(new, old)
+    if verdict(reports, new, current).passed:
+        assert verdict(reports, old, current).passed
 
 
 @given(MANY, POLICIES, CURRENT)
