@@ -38,6 +38,9 @@ PERMISSIONS: Mapping[str, Role | None] = {
     "show_policy_of_image": _R,
     "put_policy": _A,
     "list_audit": _R,
+    "list_notices": _R,
+    "resend_notice": _O,
+    "test_channel": _O,
 }
 """By the name of the operation (its function in groundswell/api)."""
 

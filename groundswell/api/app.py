@@ -23,6 +23,7 @@ from groundswell.api import (
     identity,
     impact,
     lineage,
+    notices,
     openapi,
     policy,
     pushes,
@@ -46,6 +47,7 @@ _ROUTERS = (
     freezes.router,
     policy.router,
     audit.router,
+    notices.router,
     identity.router,
 )
 

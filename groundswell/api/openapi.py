@@ -5,7 +5,7 @@ from functools import cache
 from http import HTTPStatus
 
 from groundswell.api.problems import KINDS, MEDIA_TYPE
-from groundswell.api.shapes import acts, cascades, gates, lineage, records
+from groundswell.api.shapes import acts, cascades, gates, lineage, notices, records
 from groundswell.api.shapes.parts import TEXT, Json, Shape, ref
 
 
@@ -13,7 +13,7 @@ from groundswell.api.shapes.parts import TEXT, Json, Shape, ref
 def shapes() -> Mapping[str, Shape]:
     """All schemas by name."""
     found: dict[str, Shape] = {}
-    for part in (lineage, cascades, acts, gates, records):
+    for part in (lineage, cascades, acts, gates, notices, records):
         found |= part.shapes()
     return found
 
