@@ -37,6 +37,8 @@ def listen(world: World, app: App | None = None, **channels: Channel) -> FakeSen
     app = app or world.app
     app.settings = replace(app.settings, notify=channels or {"all": channel()})
     sender = FakeSender()
+    for made in ("notices", "watch"):  # of the settings before
+        vars(app).pop(made, None)
     vars(app)["sender"] = sender
     return sender
 

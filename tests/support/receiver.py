@@ -43,6 +43,7 @@ class Receiver:
     got: list[Received] = field(default_factory=list)
     answers: dict[str, web.Response] = field(default_factory=dict)
     """By path; 202 where nothing is said. An answer of status 599 never comes."""
+    over: asyncio.Event = field(default_factory=asyncio.Event)
 
     def url(self, path: str = "/hook") -> str:
         return f"https://localhost:{self.port}{path}"
@@ -58,11 +59,15 @@ class Receiver:
         if told is None:
             return web.Response(status=202)
         if told.status == 599:
-            await asyncio.sleep(30)
+            await self.over.wait()
         return web.Response(status=told.status, text=told.text, headers=dict(told.headers))
+
+    async def end(self, _: web.Application) -> None:
+        self.over.set()
 
     def application(self) -> web.Application:
         made = web.Application()
+        made.on_shutdown.append(self.end)
         made.router.add_route("*", "/{path:.*}", self.handle)
         return made
 

@@ -17,5 +17,6 @@ def world(tmp_path: Path) -> Iterator[World]:
         registration("api", ref("top"), owner="shop"),
     )
     world.drive()
+    world.time += 1.0
     yield world
     world.close()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +14,7 @@ from groundswell.notify.notice import Notice, Seen, State, Topic
 
 START = 1_800_000_000.0
 RULES = Rules(delay=120.0, window=3600.0)
-S, U, O, G = State.STANDS, State.UNSURE, State.OVER, State.GONE
+S, U, E, G = State.STANDS, State.UNSURE, State.OVER, State.GONE
 
 
 def seen(
@@ -61,42 +62,46 @@ class Rounds:
     ("rounds", "told"),
     [
         pytest.param([(10, [seen()]), (119, [seen()]), (120, [seen()])], {120: ["web"]}, id="it stands"),
-        pytest.param([(10, [seen()]), (90, [seen(O)]), (600, [])], {}, id="healed by itself"),
+        pytest.param([(10, [seen()]), (90, [seen(E)]), (600, [])], {}, id="healed by itself"),
         pytest.param([(10, [seen()]), (90, [seen(U)]), (600, [seen(U)])], {}, id="tried again meanwhile"),
         pytest.param([(500, [seen()])], {500: ["web"]}, id="seen late"),
         pytest.param([(500, [seen()]), (560, [seen()]), (9000, [seen()])], {500: ["web"]}, id="told once"),
         pytest.param(
-            [(500, [seen()]), (560, [seen(O)]), (620, [seen(O)])], {500: ["web"], 560: ["healed web"]}, id="healed once"
+            [(500, [seen()]), (560, [seen(E)]), (620, [seen(E)])],
+            {500: ["web"], 560: ["healed web"]},
+            id="healed once",
         ),
         pytest.param(
-            [(500, [seen()]), (560, [seen(U)]), (620, [seen(U)]), (680, [seen(O)])],
+            [(500, [seen()]), (560, [seen(U)]), (620, [seen(U)]), (680, [seen(E)])],
             {500: ["web"], 680: ["healed web"]},
             id="healed after another try",
         ),
         pytest.param(
             [
                 (500, [seen()]),
-                (560, [seen(O)]),
+                (560, [seen(E)]),
                 (700, [seen(at=650)]),
                 (900, [seen(at=650)]),
-                (960, [seen(O)]),
+                (960, [seen(E)]),
                 (2000, [seen(at=1900)]),
                 (2100, [seen(at=1900)]),
                 (4100, [seen(at=1900)]),
-                (4160, [seen(O)]),
+                (4160, [seen(E)]),
             ],
             {500: ["web"], 560: ["healed web"], 4100: ["web"], 4160: ["healed web"]},
             id="flapping is told once a window",
         ),
         pytest.param(
-            [(500, [seen()]), (4200, [seen(at=4000, cascade="b")])], {500: ["web"], 4200: ["web"]}, id="fails anew later"
+            [(500, [seen()]), (4200, [seen(at=4000, cascade="b")])],
+            {500: ["web"], 4200: ["web"]},
+            id="fails anew later",
         ),
         pytest.param(
-            [(500, [seen()]), (560, [seen(O, cascade="b")]), (620, [seen()]), (9000, [seen()])],
+            [(500, [seen()]), (560, [seen(E, cascade="b")]), (620, [seen()]), (9000, [seen()])],
             {500: ["web"], 560: ["healed web"]},
             id="an older cascade has no say",
         ),
-        pytest.param([(10, [seen(), seen(O, cascade="b")]), (700, [seen()])], {}, id="nor before anything was told"),
+        pytest.param([(9, [seen(), seen(E, cascade="b")]), (700, [seen()])], {}, id="nor before anything was told"),
         pytest.param(
             [(10, [seen(), seen(U, cascade="b")]), (200, [seen(), seen(U, cascade="b")])],
             {200: ["web"]},
@@ -104,9 +109,13 @@ class Rounds:
         ),
         pytest.param([(500, [seen()]), (560, [seen(G)]), (700, [])], {500: ["web"]}, id="its cascade is gone"),
         pytest.param([(0, [seen(kind=Kind.REFUSED)])], {0: ["web"]}, id="what runs is told at once"),
-        pytest.param([(0, [seen(kind=Kind.DRIFT)]), (9, [seen(O, kind=Kind.DRIFT)])], {0: ["web"], 9: ["healed web"]}, id="drift"),
         pytest.param(
-            [(200, [seen(kind=Kind.APPROVAL)]), (260, [seen(O, kind=Kind.APPROVAL)])], {200: ["web"]}, id="approved"
+            [(0, [seen(kind=Kind.DRIFT)]), (9, [seen(E, kind=Kind.DRIFT)])],
+            {0: ["web"], 9: ["healed web"]},
+            id="drift",
+        ),
+        pytest.param(
+            [(200, [seen(kind=Kind.APPROVAL)]), (260, [seen(E, kind=Kind.APPROVAL)])], {200: ["web"]}, id="approved"
         ),
         pytest.param(
             [(200, [seen(kind=Kind.APPROVAL)]), (420, [seen(kind=Kind.APPROVAL, at=300)])],
@@ -114,7 +123,7 @@ class Rounds:
             id="the next ring's approval does not wait for the window",
         ),
         pytest.param(
-            [(10, [seen(U, kind=Kind.ENDED)]), (300, [seen(kind=Kind.ENDED, at=100)]), (900, [seen(kind=Kind.ENDED, at=100)])],
+            [(10, [seen(U, kind=Kind.ENDED)]), *((at, [seen(kind=Kind.ENDED, at=100)]) for at in (300, 900))],
             {300: ["web"]},
             id="a cascade ends",
         ),
@@ -142,7 +151,7 @@ def test_one_cause_in_one_cascade_is_one_notice() -> None:
     assert subject.look(500, *late) == []
     assert subject.look(3800, *late) == ["late"]
     # Those who heal together are told together, and only once.
-    over = [replace(each, state=O) for each in many]
+    over = [replace(each, state=E) for each in many]
     assert len(subject.look(3860, *over)) == 1
     assert subject.told[-1].count == 12
     assert subject.told[-1].heals == notice.id
@@ -158,7 +167,7 @@ def test_more_than_fit_into_one_commit_are_several_notices() -> None:
 def test_what_is_past_is_forgotten_when_nobody_could_tell_it_again() -> None:
     subject = Rounds()
     subject.look(500, seen())
-    subject.look(560, seen(O, cascade="b"))
+    subject.look(560, seen(E, cascade="b"))
     subject.look(9000, oldest="a")  # cascade a may still say that it failed
     assert subject.topics
     subject.look(9000, oldest="c")
@@ -191,7 +200,7 @@ class Matter:
         return [moment for moment in self.moments if moment[0] <= now][-1]
 
 
-lives = st.lists(st.tuples(st.floats(1.0, 5000.0), st.sampled_from([S, U, O])), min_size=1, max_size=12)
+lives = st.lists(st.tuples(st.floats(1.0, 5000.0), st.sampled_from([S, U, E])), min_size=1, max_size=12)
 steps = st.lists(st.floats(20.0, 200.0), min_size=1, max_size=200)
 
 
@@ -227,7 +236,7 @@ def test_nothing_is_lost_and_nothing_is_told_twice(
                 since, state = matters[name].at(now)
                 if notice.heals:
                     healed[name].append(now)
-                    assert state is O
+                    assert state is E
                 else:
                     told[name].append(now)
                     assert state is S
@@ -241,11 +250,11 @@ def test_nothing_is_lost_and_nothing_is_told_twice(
         now += round(pause, 3)
         one_round(now)
     for more in (RULES.delay, RULES.window, RULES.window, 1.0):  # then it stays as it is
-        now = max(now, max(each.moments[-1][0] for each in matters.values())) + more
+        now = max(now, *(each.moments[-1][0] for each in matters.values())) + more
         one_round(now)
     for name, each in matters.items():
         _, state = each.at(now)
-        between = [later - earlier for earlier, later in zip(told[name], told[name][1:], strict=False)]
+        between = [later - earlier for earlier, later in pairwise(told[name])]
         assert all(pause >= RULES.window for pause in between)
         assert len(healed[name]) <= len(told[name])
         for end in healed[name]:
@@ -253,13 +262,13 @@ def test_nothing_is_lost_and_nothing_is_told_twice(
         if state is S:
             assert told[name]
             assert not healed[name] or healed[name][-1] < told[name][-1]
-        if state is O and told[name]:
+        if state is E and told[name]:
             assert healed[name]
             assert healed[name][-1] > told[name][-1]
         assert len(set(healed[name])) == len(healed[name])
 
 
-@given(st.permutations([seen(), seen(O, cascade="b"), seen(U, cascade="c"), seen(at=50, cascade="d")]))
+@given(st.permutations([seen(), seen(E, cascade="b"), seen(U, cascade="c"), seen(at=50, cascade="d")]))
 def test_the_order_of_looks_says_nothing(looks: list[Seen]) -> None:
     subject = Rounds()
     subject.look(500, *looks)

@@ -14,7 +14,7 @@ from groundswell.notify import slack, teams, webhook
 from groundswell.notify.links import link
 from groundswell.notify.notice import Notice
 
-NASTY = "<!channel> **b** [x](http://evil) & {{DATE(2026-01-01T00:00:00Z)}} \x1b[31m‮ <http://e|click>"
+NASTY = "<!channel> **b** [x](http://evil) & {{DATE(2026-01-01T00:00:00Z)}} \x1b[31m\u202e <http://e|click>"
 NOTICE = Notice(
     id="n1800000000000abcdefabcdef",
     kind=Kind.FAILED,
@@ -131,7 +131,7 @@ def test_slack_reads_nothing_in_texts_of_others() -> None:
     assert all(node["verbatim"] for node in nodes(message) if node.get("type") == "mrkdwn")
 
 
-wild = st.text(st.sampled_from("<&>{\n*é\U0001f600\x00\x1b‮ab "), max_size=6000)
+wild = st.text(st.sampled_from("<&>{\n*é\U0001f600\x00\x1b\u202eab "), max_size=6000)
 
 
 @given(wild, wild, st.sampled_from(Kind))

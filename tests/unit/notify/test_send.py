@@ -124,6 +124,6 @@ def test_who_does_not_answer_is_not_waited_for(receiver: Receiver, sender: Sende
 
 
 def test_an_address_of_our_own_network_must_be_allowed(receiver: Receiver, sender: Sender) -> None:
-    with pytest.raises(PermanentError, match='localhost is at no public address: .*"private": true'):
+    with pytest.raises(PermanentError, match=r'localhost is at no public address: .*"private": true'):
         sender.send(channel(receiver, private=False), NOTICE, at=NOW)
     assert receiver.got == []
