@@ -127,10 +127,19 @@ class Rounds:
             {300: ["web"]},
             id="a cascade ends",
         ),
+        pytest.param(
+            [
+                (300, [seen(kind=Kind.ENDED)]),
+                (OLD + 5000, [seen(kind=Kind.ENDED, at=OLD + 4990)]),
+                (OLD + 5200, []),
+            ],
+            {300: ["web"], OLD + 5200: ["web"]},
+            id="and again, much later",
+        ),
         pytest.param([(OLD + 1, [seen(kind=Kind.ENDED)])], {}, id="that it ended long ago is no news"),
     ],
 )  # fmt: skip
-def test_what_is_told(rounds: Sequence[tuple[int, list[Seen]]], told: Mapping[int, list[str]]) -> None:
+def test_what_is_told(rounds: Sequence[tuple[float, list[Seen]]], told: Mapping[float, list[str]]) -> None:
     subject = Rounds()
     found = {at: subject.look(at, *looks) for at, looks in rounds}
     assert {at: what for at, what in found.items() if what} == told

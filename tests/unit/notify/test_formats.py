@@ -131,6 +131,20 @@ def test_slack_reads_nothing_in_texts_of_others() -> None:
     assert all(node["verbatim"] for node in nodes(message) if node.get("type") == "mrkdwn")
 
 
+@pytest.mark.parametrize(
+    ("text", "longest", "wanted"),
+    [
+        ("a<b", 6, "a&lt;b"),
+        ("a<b", 5, "a…"),
+        ("a&", 5, "a…"),
+        ("a&", 6, "a&amp;"),
+        ("ab", 1, "…"),
+    ],
+)
+def test_what_is_escaped_is_not_cut_within(text: str, longest: int, wanted: str) -> None:
+    assert slack.escaped(text, longest) == wanted
+
+
 wild = st.text(st.sampled_from("<&>{\n*é\U0001f600\x00\x1b\u202eab "), max_size=6000)
 
 

@@ -220,6 +220,18 @@ def test_a_cascade_that_ended_between_two_rounds_is_not_missed(world: World) -> 
     assert kinds(sender) == [Kind.ENDED]
 
 
+def test_nor_one_that_began_since(world: World) -> None:
+    sender = listen(world)
+    minutes(world, 1)
+    world.push_base()
+    world.drive()
+    for _ in range(3):
+        world.app.sweep.cascades()
+    assert world.app.engine.records.open() == []
+    minutes(world, 4)
+    assert kinds(sender) == [Kind.ENDED]
+
+
 def test_what_was_replayed_between_two_rounds_is_not_missed(world: World) -> None:
     sender = listen(world)
     world.push_base()
