@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from groundswell.channels import SEVERITY, Kind, Severity
+from groundswell.local.paths import ROOT
 from groundswell.notify import slack, teams, webhook
 from groundswell.notify.links import link
 from groundswell.notify.notice import Notice
@@ -71,6 +72,13 @@ def test_the_signature_of_the_specification() -> None:
 def test_while_a_secret_changes_both_sign() -> None:
     one, two = (webhook.headers("n1", b"{}", [key], at=1.0)["webhook-signature"] for key in (b"a" * 24, b"b" * 24))
     assert webhook.headers("n1", b"{}", [b"a" * 24, b"b" * 24], at=1.0)["webhook-signature"] == f"{one} {two}"
+
+
+def test_each_kind_is_documented() -> None:
+    text = (ROOT / "docs/notifications.md").read_text("utf-8")
+    for kind, name in webhook.TYPE.items():
+        assert f".{'.'.join(name.split('.')[2:])}`" in text or f'"{name}"' in text, name
+        assert kind is Kind.TEST or f"| `{kind}` | {SEVERITY[kind]} |" in text
 
 
 def test_each_kind_has_a_type_and_a_severity() -> None:

@@ -3,11 +3,13 @@
 import json
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from groundswell.channels import Channel, Service
 from groundswell.errors import GroundswellError, PermanentError, TemporaryError
+from groundswell.local.paths import ROOT
 from groundswell.notify.send import Sender
 from tests.support.receiver import Receiver, receiving
 from tests.unit.notify.test_formats import NOTICE
@@ -41,6 +43,22 @@ def channel(
 ) -> Channel:
     keys = (b"AAA" * 8,) if service is Service.WEBHOOK else ()
     return Channel(service=service, url=receiver.url(path), keys=keys, private=private)
+
+
+def test_the_documented_check_of_a_signature(
+    receiver: Receiver, sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (ROOT / "docs/notifications.md").read_text("utf-8")
+    page: dict[str, Any] = {}
+    exec(text.split("```python\n")[1].split("```")[0], page)  # what readers are told to run
+    sender.send(channel(receiver), NOTICE, at=NOW)
+    (got,) = receiver.got
+    monkeypatch.setattr(page["time"], "time", lambda: NOW + 299)
+    assert page["authentic"](SECRET, got.headers, got.body)
+    assert not page["authentic"](OTHER, got.headers, got.body)
+    assert not page["authentic"](SECRET, got.headers, got.body + b" ")
+    monkeypatch.setattr(page["time"], "time", lambda: NOW + 301)
+    assert not page["authentic"](SECRET, got.headers, got.body)
 
 
 def test_a_webhook_can_be_verified(receiver: Receiver, sender: Sender) -> None:
