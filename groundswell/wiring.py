@@ -53,10 +53,6 @@ from groundswell.cascade.sweep import Sweep
 from groundswell.cascade.workloads import WorkloadBook
 from groundswell.lineage.catalog import Catalog
 from groundswell.lineage.policies import Policies
-from groundswell.notify.box import Box
-from groundswell.notify.decide import Rules
-from groundswell.notify.post import NOTICES, Post
-from groundswell.notify.watch import Sources, Watch
 from groundswell.scan.panel import Panel
 from groundswell.scanners import ScannerSettings
 from groundswell.settings import BuildServer, Settings
@@ -73,7 +69,10 @@ if TYPE_CHECKING:
     from groundswell.deploy.aks import AksClusters
     from groundswell.deploy.kubernetes import KubernetesDeployer
     from groundswell.deploy.port import Deployer, Finder
+    from groundswell.notify.box import Box
+    from groundswell.notify.post import Post
     from groundswell.notify.send import Sender
+    from groundswell.notify.watch import Watch
     from groundswell.registry.acr import AcrRegistry
     from groundswell.registry.artifacts import Artifacts
     from groundswell.registry.deliveries import Deliveries
@@ -427,11 +426,15 @@ class App:
         return Orphans(self.engine, lambda: self.builder, self.settings.registries, tell=self.watch.orphaned)
 
     @cached_property
-    def _box(self) -> Box:
+    def _box(self) -> "Box":
+        from groundswell.notify.box import Box
+
         return Box(self.store)
 
     @cached_property
-    def notices(self) -> Post:
+    def notices(self) -> "Post":
+        from groundswell.notify.post import Post
+
         return Post(
             self.store,
             box=self._box,
@@ -448,7 +451,10 @@ class App:
         return Sender(source=self.settings.public_url or "groundswell")
 
     @cached_property
-    def watch(self) -> Watch:
+    def watch(self) -> "Watch":
+        from groundswell.notify.decide import Rules
+        from groundswell.notify.watch import Sources, Watch
+
         return Watch(
             self.store,
             sources=Sources(
@@ -467,6 +473,8 @@ class App:
 
     def poisoned(self, queue: str, text: str) -> None:
         """A message that was given up: what it was for fails visibly, and people are told."""
+        from groundswell.notify.post import NOTICES
+
         if queue == NOTICES:
             self.notices.poisoned(text)
             return
