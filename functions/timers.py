@@ -16,6 +16,14 @@ def sweep(timer: func.TimerRequest) -> None:
     app().sweep.slots()
 
 
+@blueprint.function_name("watch")
+@blueprint.timer_trigger(arg_name="timer", schedule="15 * * * * *")
+def watch(timer: func.TimerRequest) -> None:
+    """Every minute: what people are to be told of, and notices whose message was lost."""
+    del timer
+    app().watch.run()
+
+
 @blueprint.function_name("reconcile")
 @blueprint.timer_trigger(arg_name="timer", schedule="30 */5 * * * *")
 def reconcile(timer: func.TimerRequest) -> None:
@@ -65,3 +73,4 @@ def retention(timer: func.TimerRequest) -> None:
     app().retention.run()
     app().answers.forget()
     app().sessions.forget()
+    app().notices.forget()

@@ -38,25 +38,37 @@ def rollouts(msg: func.QueueMessage) -> None:
     app().engine.handle(msg.get_body().decode(), again=_again(msg))
 
 
+@blueprint.function_name("notices")
+@blueprint.queue_trigger(arg_name="msg", queue_name="notices", connection=CONNECTION)
+def notices(msg: func.QueueMessage) -> None:
+    app().notices.handle(msg.get_body().decode())
+
+
 @blueprint.function_name("pushes_poison")
 @blueprint.queue_trigger(arg_name="msg", queue_name="pushes-poison", connection=CONNECTION)
 def pushes_poison(msg: func.QueueMessage) -> None:
-    app().intake.poisoned(msg.get_body().decode(errors="replace"))
+    app().poisoned("pushes", msg.get_body().decode(errors="replace"))
 
 
 @blueprint.function_name("rebuilds_poison")
 @blueprint.queue_trigger(arg_name="msg", queue_name="rebuilds-poison", connection=CONNECTION)
 def rebuilds_poison(msg: func.QueueMessage) -> None:
-    app().engine.poisoned(msg.get_body().decode(errors="replace"))
+    app().poisoned("rebuilds", msg.get_body().decode(errors="replace"))
 
 
 @blueprint.function_name("scans_poison")
 @blueprint.queue_trigger(arg_name="msg", queue_name="scans-poison", connection=CONNECTION)
 def scans_poison(msg: func.QueueMessage) -> None:
-    app().engine.poisoned(msg.get_body().decode(errors="replace"))
+    app().poisoned("scans", msg.get_body().decode(errors="replace"))
 
 
 @blueprint.function_name("rollouts_poison")
 @blueprint.queue_trigger(arg_name="msg", queue_name="rollouts-poison", connection=CONNECTION)
 def rollouts_poison(msg: func.QueueMessage) -> None:
-    app().engine.poisoned(msg.get_body().decode(errors="replace"))
+    app().poisoned("rollouts", msg.get_body().decode(errors="replace"))
+
+
+@blueprint.function_name("notices_poison")
+@blueprint.queue_trigger(arg_name="msg", queue_name="notices-poison", connection=CONNECTION)
+def notices_poison(msg: func.QueueMessage) -> None:
+    app().poisoned("notices", msg.get_body().decode(errors="replace"))

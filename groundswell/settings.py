@@ -15,7 +15,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from graph.reference import InvalidReferenceError, Reference
-from groundswell import scanners
+from groundswell import channels, scanners
+from groundswell.channels import Channel
 from groundswell.errors import InputError
 from groundswell.scanners import ScannerSettings
 
@@ -226,6 +227,13 @@ class Settings:
     entra_tenant: str = ""  # GROUNDSWELL_ENTRA_TENANT: id of the tenant whose access tokens the API takes
     entra_audiences: tuple[str, ...] = ()  # GROUNDSWELL_ENTRA_AUDIENCE: the API's app registration; commas between
     easy_auth: bool = False  # GROUNDSWELL_EASY_AUTH: yes only where App Service authentication stands in front
+    notify: Mapping[str, Channel] = field(
+        default_factory=dict
+    )  # GROUNDSWELL_NOTIFY: JSON, name -> kind, url, and what belongs to it; none: nobody is told
+    notify_delay: float = 120.0  # GROUNDSWELL_NOTIFY_DELAY_SECONDS: that a failure must stand before it is told
+    notify_window: float = 3600.0  # GROUNDSWELL_NOTIFY_WINDOW_SECONDS: in which the same is told once
+    keep_notices_days: int = 90  # GROUNDSWELL_KEEP_NOTICES_DAYS
+    public_url: str = ""  # GROUNDSWELL_PUBLIC_URL: https://HOST, where people reach us; "": notices have no links
     api_rate: float = 20.0  # GROUNDSWELL_API_RATE: requests a second that one principal may send to an instance
 
     def settle(self, base: str) -> float:
@@ -316,8 +324,8 @@ def _glob(name: str, base: str) -> str:
         raise InputError(f"setting {name}: {base!r} is neither a reference nor a glob of it: {exc}") from exc
 
 
-def _window(values: Mapping[str, str], name: str) -> float:
-    seconds = _number(values, name, 30.0, float, zero=True)
+def _window(values: Mapping[str, str], name: str, default: float = 30.0) -> float:
+    seconds = _number(values, name, default, float, zero=True)
     if seconds > _LONGEST_WINDOW:
         raise InputError(f"setting {name} must be a day at most ({_LONGEST_WINDOW:.0f}), not {seconds:g}")
     return seconds
@@ -404,6 +412,18 @@ def _authority(values: Mapping[str, str], name: str) -> str:
     return authority
 
 
+def _public(values: Mapping[str, str], name: str) -> str:
+    url = values.get(name, "").rstrip("/")
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme == "https" and parts.hostname and not (parts.query or parts.fragment or parts.username)
+    except ValueError:
+        good = False
+    if url and (not good or any(c.isspace() for c in url)):
+        raise InputError(f"setting {name} must be https:// and a host, and no more than a path, not {url!r}")
+    return url
+
+
 def parse(values: Mapping[str, str]) -> Settings:
     """Settings from a mapping of app settings. Raises InputError naming the setting at fault."""
     store = values.get("GROUNDSWELL_STORE", "")
@@ -451,6 +471,11 @@ def parse(values: Mapping[str, str]) -> Settings:
         entra_tenant=tenant,
         entra_audiences=audiences,
         easy_auth=_yes(values, "GROUNDSWELL_EASY_AUTH", default=False),
+        notify=channels.read(_json(values, "GROUNDSWELL_NOTIFY"), values, setting="GROUNDSWELL_NOTIFY"),
+        notify_delay=_window(values, "GROUNDSWELL_NOTIFY_DELAY_SECONDS", 120.0),
+        notify_window=_window(values, "GROUNDSWELL_NOTIFY_WINDOW_SECONDS", 3600.0),
+        keep_notices_days=_days(values, "GROUNDSWELL_KEEP_NOTICES_DAYS", 90),
+        public_url=_public(values, "GROUNDSWELL_PUBLIC_URL"),
         api_rate=_number(values, "GROUNDSWELL_API_RATE", 20.0, float),
     )
 

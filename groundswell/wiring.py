@@ -27,7 +27,7 @@ from groundswell.cascade.basebook import BaseBook
 from groundswell.cascade.cleanup import Cleanup
 from groundswell.cascade.deliveries import LostWebhooks
 from groundswell.cascade.durations import Durations
-from groundswell.cascade.engine import Engine, Work
+from groundswell.cascade.engine import PUSHES, Engine, Work
 from groundswell.cascade.failurebook import FailureBook
 from groundswell.cascade.freezebook import FreezeBook
 from groundswell.cascade.gathering import Gathering
@@ -73,6 +73,10 @@ if TYPE_CHECKING:
     from groundswell.deploy.aks import AksClusters
     from groundswell.deploy.kubernetes import KubernetesDeployer
     from groundswell.deploy.port import Deployer, Finder
+    from groundswell.notify.box import Box
+    from groundswell.notify.post import Post
+    from groundswell.notify.send import Sender
+    from groundswell.notify.watch import Watch
     from groundswell.registry.acr import AcrRegistry
     from groundswell.registry.artifacts import Artifacts
     from groundswell.registry.deliveries import Deliveries
@@ -425,7 +429,63 @@ class App:
 
     @cached_property
     def orphans(self) -> Orphans:
-        return Orphans(self.engine, lambda: self.builder, self.settings.registries)
+        return Orphans(self.engine, lambda: self.builder, self.settings.registries, tell=self.watch.orphaned)
+
+    @cached_property
+    def _box(self) -> "Box":
+        from groundswell.notify.box import Box
+
+        return Box(self.store)
+
+    @cached_property
+    def notices(self) -> "Post":
+        from groundswell.notify.post import Post
+
+        return Post(
+            self.store,
+            box=self._box,
+            channels=self.settings.notify,
+            sender=lambda: self.sender,
+            clock=self.clock,
+            keep=self.settings.keep_notices_days * 86_400.0,
+        )
+
+    @cached_property
+    def sender(self) -> "Sender":
+        from groundswell.notify.send import Sender
+
+        return Sender(source=self.settings.public_url or "groundswell")
+
+    @cached_property
+    def watch(self) -> "Watch":
+        from groundswell.notify.decide import Rules
+        from groundswell.notify.watch import Sources, Watch
+
+        return Watch(
+            self.store,
+            sources=Sources(
+                records=self.engine.records,
+                catalog=self.catalog,
+                alerts=self.alerts,
+                workloads=self.workloads,
+            ),
+            box=self._box,
+            post=self.notices,
+            channels=self.settings.notify,
+            rules=Rules(delay=self.settings.notify_delay, window=self.settings.notify_window),
+            public_url=self.settings.public_url,
+            clock=self.clock,
+        )
+
+    def poisoned(self, queue: str, text: str) -> None:
+        """A message that was given up: what it was for fails visibly, and people are told."""
+        from groundswell.notify.post import NOTICES
+
+        if queue == NOTICES:
+            self.notices.poisoned(text)
+            return
+        (self.intake if queue == PUSHES else self.engine).poisoned(text)
+        self.watch.gave_up(queue, text)
 
     @cached_property
     def archive(self) -> Archive:

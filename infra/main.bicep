@@ -19,7 +19,7 @@ param clusters array = []
 @description('App settings that differ from the defaults in modules/settings.bicep, by name. Never a secret.')
 param settings object = {}
 
-@description('Settings kept in the vault, put there by hand: external-registries, clusters, git, builders.')
+@description('Settings kept in the vault, put there by hand: external-registries, clusters, git, builders, notify.')
 param secrets array = []
 
 @description('Who announces pushes. Event Grid asks the app for leave, so the app must have been deployed before.')

@@ -55,6 +55,9 @@ PERMISSIONS: Mapping[str, Role | None] = {
     "list_tokens": _A,
     "create_token": _A,
     "revoke_token": _A,
+    "list_notices": _R,
+    "resend_notice": _O,
+    "test_channel": _O,
 }
 """By the name of the operation (its function in groundswell/api)."""
 

@@ -28,6 +28,7 @@ from groundswell.api import (
     impact,
     lineage,
     many,
+    notices,
     openapi,
     policy,
     pushes,
@@ -65,6 +66,7 @@ _ROUTERS = (
     policy.router,
     audit.router,
     tokens.router,
+    notices.router,
     identity.router,
 )
 

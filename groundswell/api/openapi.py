@@ -13,6 +13,7 @@ from groundswell.api.shapes import (
     insight,
     lineage,
     many,
+    notices,
     records,
     running,
     signatures,
@@ -25,7 +26,20 @@ from groundswell.api.shapes.parts import TEXT, Json, Shape, ref
 def shapes() -> Mapping[str, Shape]:
     """All schemas by name."""
     found: dict[str, Shape] = {}
-    for part in (lineage, many, discovery, cascades, insight, acts, running, gates, records, signatures, tokens):
+    for part in (
+        lineage,
+        many,
+        discovery,
+        cascades,
+        insight,
+        acts,
+        running,
+        gates,
+        records,
+        signatures,
+        notices,
+        tokens,
+    ):
         found |= part.shapes()
     return found
 

@@ -23,12 +23,23 @@ _WANTED = (Status.READY, Status.BUILDING)
 
 
 class Orphans:
-    """`builder` is made when it is needed; `registries` are the login servers whose builds are looked at."""
+    """`builder` is made when it is needed; `registries` are the login servers whose builds are looked at.
 
-    def __init__(self, engine: Engine, builder: Callable[[], Builder], registries: Iterable[str]) -> None:
+    `tell` hears of each run (registry, id) before it is stopped.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        builder: Callable[[], Builder],
+        registries: Iterable[str],
+        *,
+        tell: Callable[[str, str], None] = lambda _registry, _run: None,
+    ) -> None:
         self._engine = engine
         self._builder = builder
         self._registries = tuple(registries)
+        self._tell = tell
 
     def stop(self) -> None:
         """Cancel every run whose rebuild has moved on, and forget the names of those that have ended."""
@@ -66,6 +77,7 @@ class Orphans:
                 self._builder().forget(registry, name)
                 logger.info("build name forgotten", extra=fields)
             else:
+                self._tell(registry, run.id)
                 self._builder().cancel(registry, run.id)
                 logger.warning("orphaned run cancelled", extra=fields)
         except (TemporaryError, PermanentError) as exc:

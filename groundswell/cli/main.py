@@ -21,6 +21,7 @@ from groundswell.cli import (
     hold,
     impact,
     lineage,
+    notices,
     policy,
     push,
     pushes,
@@ -61,6 +62,7 @@ app.add_typer(runs.app, name="runs")
 app.add_typer(freeze.app, name="freeze")
 app.add_typer(drift.app, name="drift")
 app.add_typer(token.app, name="token")
+app.add_typer(notices.app, name="notices")
 app.command("cascades")(cascades.cascades)
 app.command("replay")(replay.replay)
 app.command("cancel")(replay.cancel)

@@ -56,6 +56,10 @@ var tuning = {
   GROUNDSWELL_KEEP_ARCHIVE_DAYS: '730'
   GROUNDSWELL_KEEP_CANDIDATES_DAYS: '30'
   GROUNDSWELL_KEEP_FORMER: '5'
+  GROUNDSWELL_NOTIFY_DELAY_SECONDS: '120'
+  GROUNDSWELL_NOTIFY_WINDOW_SECONDS: '3600'
+  GROUNDSWELL_KEEP_NOTICES_DAYS: '90'
+  GROUNDSWELL_PUBLIC_URL: ''
   GROUNDSWELL_API_RATE: '20'
 }
 
@@ -79,6 +83,7 @@ var wired = {
   GROUNDSWELL_CLUSTERS: contains(secrets, 'clusters') ? '${kept}clusters)' : clusterPlaces
   GROUNDSWELL_EXTERNAL_REGISTRIES: contains(secrets, 'external-registries') ? '${kept}external-registries)' : '{}'
   GROUNDSWELL_GIT: contains(secrets, 'git') ? '${kept}git)' : '{}'
+  GROUNDSWELL_NOTIFY: contains(secrets, 'notify') ? '${kept}notify)' : '{}'
   GROUNDSWELL_BUILDERS: contains(secrets, 'builders') ? '${kept}builders)' : '{}'
   GROUNDSWELL_WEBHOOK_HEADER: webhookHeader
   GROUNDSWELL_WEBHOOK_SECRET: '@Microsoft.KeyVault(SecretUri=${webhookUri})'

@@ -15,10 +15,12 @@ var queues = [
   'rebuilds'
   'scans'
   'rollouts'
+  'notices'
   'pushes-poison'
   'rebuilds-poison'
   'scans-poison'
   'rollouts-poison'
+  'notices-poison'
 ]
 
 resource account 'Microsoft.Storage/storageAccounts@2023-05-01' = {

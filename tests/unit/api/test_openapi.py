@@ -58,6 +58,9 @@ def test_it_is_served(api: Api) -> None:
         "/policy": {"get", "put"},
         "/policy/images/{name}": {"get"},
         "/audit": {"get"},
+        "/notices": {"get"},
+        "/notices/resend": {"post"},
+        "/notices/test": {"post"},
     }
 
 

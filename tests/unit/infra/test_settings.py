@@ -12,6 +12,7 @@ from azure.functions.decorators.queue import QueueTrigger
 from functions import timers, workers
 from groundswell import settings
 from groundswell.cascade import engine
+from groundswell.notify import post
 from tests.faults import harness
 from tests.unit.infra.bicep import ROOT, resources, trees
 
@@ -69,7 +70,7 @@ def test_what_is_wired_cannot_be_changed_by_the_parameter() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in example() if re.search("SECRET$|EXTERNAL|CLUSTERS|GIT|BUILDERS", name)]
+    "name", [name for name in example() if re.search("SECRET$|EXTERNAL|CLUSTERS|GIT|BUILDERS|NOTIFY$", name)]
 )
 def test_settings_that_hold_credentials_come_from_the_vault(name: str) -> None:
     value = given("wired")[name]
@@ -90,7 +91,7 @@ def test_the_secrets_by_hand_are_those_that_the_parameter_names() -> None:
 
 def test_the_queues_are_those_of_the_code() -> None:
     made = set(trees()["modules/storage.bicep"]["variables"]["queues"]["value"])
-    sent = {engine.PUSHES, engine.REBUILDS, *engine.QUEUE.values()}
+    sent = {engine.PUSHES, engine.REBUILDS, *engine.QUEUE.values(), post.NOTICES}
     assert made == sent | {f"{name}-poison" for name in sent}
     triggers = [
         function.get_trigger() for function in (builder.build() for builder in workers.blueprint._function_builders)
