@@ -104,7 +104,9 @@ def test_a_tarball_is_not_unpacked_beyond_the_limits(tmp_path: Path) -> None:
         unpack(archive_of(tmp_path / "b.tar.gz", *many), tmp_path / "other", max_bytes=100, max_files=2)
 
 
-@pytest.mark.parametrize("content", [b"", b"no tarball", tarball({"a": "b" * 5000})[:60]])
+@pytest.mark.parametrize(
+    "content", [b"", b"no tarball", tarball({"a": "b" * 5000})[:60]], ids=["empty", "text", "cut"]
+)
 def test_what_is_no_tarball_is_said(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.tar.gz"
     path.write_bytes(content)
