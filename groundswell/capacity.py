@@ -14,7 +14,7 @@ sent to queues, and messages dealt with."""
 WEBHOOKS = 3.0
 """Pushes that a rebuild makes itself: the candidate, the tag that keeps what was stable, the stable tag. Each more
 stable tag is one more, and so is what is attached."""
-TIMERS = 1440 + 288 + 24 + 24 + 288 + 2
+TIMERS = 2 * 1440 + 2 * 288 + 2 * 24 + 2
 """Executions of timers a day, as `functions/timers.py` has them."""
 CPU_PRICE = 0.0001
 PRICED = "USD per vCPU-second of ACR Tasks, seen at c3x.dev (azurerm_container_registry) in November 2026"

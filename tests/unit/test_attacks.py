@@ -159,6 +159,7 @@ SOURCES = [
     if "local" not in path.relative_to(ROOT).parts
 ]
 UNPACKS = {
+    "groundswell/cascade/backup.py": "an admin's own backup, line by line, each with a limit",
     "groundswell/store/codec.py": "the store's own records, with a limit",
     "groundswell/store/azure_tables.py": "the store's own records",
     "groundswell/deploy/run_command.py": "packs files for AKS, and unpacks none",
