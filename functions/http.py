@@ -72,7 +72,7 @@ def healthz(req: func.HttpRequest) -> func.HttpResponse:
 @blueprint.function_name("metrics")
 @blueprint.route(route="metrics", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 def metrics(req: func.HttpRequest) -> func.HttpResponse:
-    """GET /metrics gives readers what this instance counted, as Prometheus scrapes it, where the settings say so."""
+    """GET /metrics gives readers what this instance counted, for Prometheus, where the settings say so."""
     prometheus = app().prometheus
     if prometheus is None:
         return _problem(HTTPStatus.NOT_FOUND, "GROUNDSWELL_PROMETHEUS is not yes, so there are no metrics here")

@@ -18,9 +18,10 @@ from groundswell.telemetry.spans import Spans
 
 
 class Telemetry:
-    """An `Observer`. Threads share one."""
+    """An `Observer`. Threads share one. What is still to be sent is sent when the process ends, or at `close`."""
 
     def __init__(self, tracers: TracerProvider, meters: MeterProvider, clock: Clock) -> None:
+        self._providers = (tracers, meters)
         self._spans = Spans(tracers, clock)
         self._measures = Measures(meters, clock)
 
@@ -63,3 +64,7 @@ class Telemetry:
 
     def look(self, levels: Levels) -> None:
         self._measures.look(levels)
+
+    def close(self) -> None:
+        for provider in self._providers:
+            provider.shutdown()
