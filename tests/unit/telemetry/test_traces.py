@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 
-from groundswell.cascade.codec import rebuild_from_json, rebuild_to_json
+from groundswell.cascade.codec import rebuild_to_json
 from groundswell.cascade.engine import PUSHES
 from groundswell.cascade.model import Kind
 from groundswell.cascade.observing import observe_with
@@ -246,15 +246,20 @@ def test_a_message_from_before_there_were_traces_is_understood(watched: Watched)
     assert watched.one("process pushes").parent is None
 
 
-def test_what_a_newer_program_adds_is_passed_over(tmp_path: Path) -> None:
-    push = Push(id="1", registry="r.example", repository="a", tag="1", digest="", source="webhook")
-    assert Push.from_text(json.dumps({"v": 4, **asdict(push), "later": 1})) == push
-    world = World(tmp_path, registration("bottom", BASE))
+def test_a_program_without_telemetry_goes_on_and_keeps_the_trace(watched: Watched) -> None:
+    """As after a way back: messages and records hold a trace that nobody looks at."""
+    world = watched.world
+    world.takes = {"bottom": 20}
     world.push_base()
+    before = [message.body for message in world.app.store.receive(PUSHES, lease=1)]
+    assert all(json.loads(body)["trace"] for body in before)
+    world.drive(until=40)
+    observe_with(None)
     world.drive()
-    state = world.states()["bottom"]
-    assert rebuild_from_json({**rebuild_to_json(state), "later": 1}) == state
-    world.close()
+    assert world.statuses() == {"bottom": "done", "top": "done"}
+    (trace,) = {state.trace for state in world.states().values()}
+    assert f"{watched.one('plan').context.trace_id:032x}" in trace
+    assert not watched.spans("rebuild")
 
 
 def test_a_rebuild_of_before_goes_on_without_a_trace(tmp_path: Path) -> None:
