@@ -117,7 +117,10 @@ def _send_logs(exporter: "LogRecordExporter", resource: Resource) -> None:
     from opentelemetry.sdk._logs import LoggerProvider
     from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 
+    from groundswell.telemetry.masking import Masking
+
     provider = LoggerProvider(resource=resource)
+    provider.add_log_record_processor(Masking())
     provider.add_log_record_processor(BatchLogRecordProcessor(exporter))
     handler = LoggingHandler(level=logging.INFO, logger_provider=provider)
     for name in OURS:

@@ -63,6 +63,12 @@ def some(telemetry: Telemetry) -> str:
     with telemetry.request("POST", "/webhooks/acr") as answered:
         with telemetry.receiving(PUSH) as trace:
             logging.getLogger("groundswell.test").warning("said", extra={"push": PUSH.id})
+            try:
+                raise ValueError("the server says: Authorization: Bearer planted")  # noqa: TRY301  # as a client would
+            except ValueError:
+                logging.getLogger("groundswell.test").exception(
+                    "asked", extra={"why": "Authorization: Basic planted"}
+                )
         answered(202)
     telemetry.timer("sweep")
     return trace
@@ -164,6 +170,9 @@ def test_otlp_goes_where_the_standard_variables_say(monkeypatch: pytest.MonkeyPa
     trace_id = bytes.fromhex(trace.split("-")[1])
     assert {span.trace_id for span in sent.resource_spans[0].scope_spans[0].spans} == {trace_id}
     assert trace_id in collector.bodies["/v1/logs"][0]  # lines are found by their trace
+    logs_sent = b"".join(collector.bodies["/v1/logs"])
+    assert b"the server says" in logs_sent  # the traceback is sent, without the login in it
+    assert not any(b"planted" in body for bodies in collector.bodies.values() for body in bodies)
     assert b"groundswell.timer.last_success" in collector.bodies["/v1/metrics"][-1]
 
 
@@ -223,7 +232,7 @@ def test_log_lines_carry_their_trace() -> None:
     logging.getLogger("groundswell.test").warning("outside")
     telemetry.close()
     assert f"trace_id={trace[1]} span_id={trace[2]}" in lines[0]
-    assert "trace_id" not in lines[1]
+    assert "trace_id" not in lines[-1]
 
 
 def test_attributes_that_are_not_ours_are_the_conventions() -> None:
