@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from groundswell.cascade.engine import PUSHES, REBUILDS, ROLLOUTS, SCANS, Engine
 from groundswell.cascade.schedule import DEFAULT
 from groundswell.clock import Clock
+from groundswell.notify.post import NOTICES
 from groundswell.store.port import Queues
 from groundswell.telemetry import names
 from groundswell.telemetry.measures import Level, Levels
 from groundswell.telemetry.names import Attribute
 
-QUEUES = tuple(f"{queue}{end}" for queue in (PUSHES, REBUILDS, SCANS, ROLLOUTS) for end in ("", "-poison"))
+QUEUES = tuple(f"{queue}{end}" for queue in (PUSHES, REBUILDS, SCANS, ROLLOUTS, NOTICES) for end in ("", "-poison"))
 
 
 def levels(queues: Queues, engine: Engine, limits: Mapping[str, int], clock: Clock) -> Levels:

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from groundswell.telemetry import names
+from groundswell.telemetry import gauges, names
 from tests.unit.infra.bicep import INFRA, ROOT, trees
 
 METRICS = {metric.name: metric for metric in names.METRICS}
@@ -52,6 +52,11 @@ def test_a_query_names_what_is_sent(query: str) -> None:
         assert dimensions <= {each.value for each in names.Attribute}
     else:
         assert table in ("requests", "exceptions", "traces")
+
+
+def test_every_queue_is_looked_at() -> None:
+    made = trees()["modules/storage.bicep"]["variables"]["queues"]["value"]
+    assert set(gauges.QUEUES) == set(made)
 
 
 def test_the_workbook_shows_what_it_must() -> None:
