@@ -1,4 +1,4 @@
-"""What people and machines ask over HTTP: the API, the dashboard, and whether this instance can do its work."""
+"""What people and machines ask over HTTP: the API, the dashboard, metrics, and whether this instance can work."""
 
 import json
 import logging
@@ -7,6 +7,7 @@ from http import HTTPStatus
 
 import azure.functions as func
 
+from groundswell.access.principal import Role, UnauthenticatedError
 from groundswell.errors import GroundswellError
 from groundswell.wiring import app
 
@@ -66,3 +67,31 @@ def healthz(req: func.HttpRequest) -> func.HttpResponse:
     else:
         status, text = HTTPStatus.OK, "ok"
     return func.HttpResponse(json.dumps({"status": text}), status_code=status, mimetype="application/json")
+
+
+@blueprint.function_name("metrics")
+@blueprint.route(route="metrics", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+def metrics(req: func.HttpRequest) -> func.HttpResponse:
+    """GET /metrics gives readers what this instance counted, for Prometheus, where the settings say so."""
+    prometheus = app().prometheus
+    if prometheus is None:
+        return _problem(HTTPStatus.NOT_FOUND, "GROUNDSWELL_PROMETHEUS is not yes, so there are no metrics here")
+    try:
+        principal = app().authenticator.principal(req.headers.get)
+    except UnauthenticatedError as exc:
+        return _problem(HTTPStatus.UNAUTHORIZED, str(exc), {"WWW-Authenticate": "Bearer"})
+    except GroundswellError:
+        logger.exception("who scrapes could not be found out")
+        return _problem(HTTPStatus.SERVICE_UNAVAILABLE, "who asks could not be found out; ask again")
+    if not principal.has(Role.READER):
+        return _problem(HTTPStatus.FORBIDDEN, f"metrics need the role {Role.READER}")
+    from groundswell.telemetry.prometheus import CONTENT_TYPE
+
+    return func.HttpResponse(prometheus.text(), headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"})
+
+
+def _problem(status: HTTPStatus, detail: str, headers: dict[str, str] | None = None) -> func.HttpResponse:
+    text = {"title": status.phrase, "status": status.value, "detail": detail}
+    return func.HttpResponse(
+        json.dumps(text), status_code=status, headers=headers, mimetype="application/problem+json"
+    )

@@ -2,6 +2,7 @@
 
 import azure.functions as func
 
+from groundswell.cascade.observing import observer
 from groundswell.wiring import app
 
 blueprint = func.Blueprint()
@@ -14,6 +15,8 @@ def sweep(timer: func.TimerRequest) -> None:
     del timer
     app().sweep.cascades()
     app().sweep.slots()
+    observer().timer("sweep")
+    app().look()
 
 
 @blueprint.function_name("watch")
@@ -31,6 +34,7 @@ def reconcile(timer: func.TimerRequest) -> None:
     del timer
     app().reconcile.bases()
     app().lost_webhooks.find()
+    observer().timer("reconcile")
 
 
 @blueprint.function_name("orphans")

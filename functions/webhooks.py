@@ -7,12 +7,14 @@ that ACR has. Event Grid gives up what is answered 400, 401, 403 or 413, so a pa
 
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import wraps
 from http import HTTPStatus
 from typing import Any
 
 import azure.functions as func
 
+from groundswell.cascade.observing import observer
 from groundswell.cascade.push import Push
 from groundswell.errors import GroundswellError
 from groundswell.webhooks import acr, distribution, event_grid
@@ -23,9 +25,28 @@ from groundswell.wiring import app
 logger = logging.getLogger(__name__)
 blueprint = func.Blueprint()
 
+type Handler = Callable[[func.HttpRequest], func.HttpResponse]
+
+
+def _observed(route: str) -> Callable[[Handler], Handler]:
+    """Tell the observer of each request: the pushes that it brings are below it in their trace."""
+
+    def observed(handler: Handler) -> Handler:
+        @wraps(handler)
+        def handle(req: func.HttpRequest) -> func.HttpResponse:
+            with observer().request(req.method, route) as answered:
+                answer = handler(req)
+                answered(answer.status_code)
+            return answer
+
+        return handle
+
+    return observed
+
 
 @blueprint.function_name("acr_webhook")
 @blueprint.route(route="webhooks/acr", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
+@_observed("/webhooks/acr")
 def acr_webhook(req: func.HttpRequest) -> func.HttpResponse:
     if refusal := _refused(req, acr.MAX_BODY):
         return refusal
@@ -41,6 +62,7 @@ def acr_webhook(req: func.HttpRequest) -> func.HttpResponse:
 
 @blueprint.function_name("event_grid")
 @blueprint.route(route="webhooks/event-grid", methods=["POST", "OPTIONS"], auth_level=func.AuthLevel.ANONYMOUS)
+@_observed("/webhooks/event-grid")
 def event_grid_webhook(req: func.HttpRequest) -> func.HttpResponse:
     if req.method == "OPTIONS":
         return _permission(req)
@@ -65,6 +87,7 @@ def event_grid_webhook(req: func.HttpRequest) -> func.HttpResponse:
 
 @blueprint.function_name("distribution")
 @blueprint.route(route="webhooks/distribution", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
+@_observed("/webhooks/distribution")
 def distribution_webhook(req: func.HttpRequest) -> func.HttpResponse:
     if refusal := _refused(req, distribution.MAX_BODY):
         return refusal

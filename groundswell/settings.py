@@ -234,6 +234,8 @@ class Settings:
     notify_window: float = 3600.0  # GROUNDSWELL_NOTIFY_WINDOW_SECONDS: in which the same is told once
     keep_notices_days: int = 90  # GROUNDSWELL_KEEP_NOTICES_DAYS
     public_url: str = ""  # GROUNDSWELL_PUBLIC_URL: https://HOST, where people reach us; "": notices have no links
+    telemetry: str = "none"  # GROUNDSWELL_TELEMETRY: none, console, otlp or azure: where traces, metrics, logs go
+    prometheus: bool = False  # GROUNDSWELL_PROMETHEUS: yes: GET /metrics gives the metrics, to readers
     api_rate: float = 20.0  # GROUNDSWELL_API_RATE: requests a second that one principal may send to an instance
 
     def settle(self, base: str) -> float:
@@ -296,6 +298,14 @@ def _yes(values: Mapping[str, str], name: str, *, default: bool) -> bool:
     if text not in ("yes", "no", "true", "false"):
         raise InputError(f"setting {name} must be yes or no, not {text!r}")
     return text in ("yes", "true")
+
+
+def _one_of(values: Mapping[str, str], name: str, known: tuple[str, ...]) -> str:
+    """One of the words that are known; the first when it is not set."""
+    text = (values.get(name) or known[0]).lower()
+    if text not in known:
+        raise InputError(f"setting {name} must be one of {', '.join(known)}, not {text!r}")
+    return text
 
 
 def _limits(values: Mapping[str, str], name: str) -> dict[str, int]:
@@ -476,6 +486,8 @@ def parse(values: Mapping[str, str]) -> Settings:
         notify_window=_window(values, "GROUNDSWELL_NOTIFY_WINDOW_SECONDS", 3600.0),
         keep_notices_days=_days(values, "GROUNDSWELL_KEEP_NOTICES_DAYS", 90),
         public_url=_public(values, "GROUNDSWELL_PUBLIC_URL"),
+        telemetry=_one_of(values, "GROUNDSWELL_TELEMETRY", ("none", "console", "otlp", "azure")),
+        prometheus=_yes(values, "GROUNDSWELL_PROMETHEUS", default=False),
         api_rate=_number(values, "GROUNDSWELL_API_RATE", 20.0, float),
     )
 

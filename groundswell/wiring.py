@@ -36,6 +36,7 @@ from groundswell.cascade.goodbook import GoodBook
 from groundswell.cascade.intake import Intake, logged
 from groundswell.cascade.lastgood import Comparer
 from groundswell.cascade.model import FORMER, Kind
+from groundswell.cascade.observing import observe_with
 from groundswell.cascade.operate import Operator
 from groundswell.cascade.orphans import Orphans
 from groundswell.cascade.owed import Owed
@@ -51,6 +52,7 @@ from groundswell.cascade.retention import Policy, Retention
 from groundswell.cascade.rolling import Rolling
 from groundswell.cascade.rollout_limit import RolloutLimit
 from groundswell.cascade.scanbook import ScanBook
+from groundswell.cascade.schedule import DEFAULT
 from groundswell.cascade.stages import Stages
 from groundswell.cascade.sweep import Sweep
 from groundswell.cascade.workloads import WorkloadBook
@@ -84,6 +86,8 @@ if TYPE_CHECKING:
     from groundswell.registry.trust import Trust
     from groundswell.scan.port import Scanner
     from groundswell.sign.port import Signer
+    from groundswell.telemetry.observer import Telemetry
+    from groundswell.telemetry.prometheus import Prometheus
 
 
 class App:
@@ -584,6 +588,33 @@ class App:
         )
 
     @cached_property
+    def prometheus(self) -> "Prometheus | None":
+        """What a scrape gets; None unless the settings ask for it."""
+        if not self.settings.prometheus:
+            return None
+        from groundswell.telemetry.prometheus import Prometheus
+
+        return Prometheus()
+
+    @cached_property
+    def telemetry(self) -> "Telemetry | None":
+        """Who is told what happens; None when nobody is."""
+        if self.settings.telemetry == "none" and self.prometheus is None:
+            return None
+        from groundswell.telemetry.setup import start
+
+        readers = [self.prometheus.reader] if self.prometheus else []
+        return start(self.settings.telemetry, credential=lambda: self.credential, clock=self.clock, readers=readers)
+
+    def look(self) -> None:
+        """Look at queues and slots for the gauges, if anybody is told."""
+        if self.telemetry is not None:
+            from groundswell.telemetry.gauges import levels
+
+            limits = {DEFAULT: self.settings.slots, **self.settings.pools}
+            self.telemetry.look(levels(self.store, self.engine, limits, self.clock))
+
+    @cached_property
     def operator(self) -> Operator:
         return Operator(store=self.store, engine=self.engine, clock=self.clock)
 
@@ -599,4 +630,6 @@ def app() -> App:
 
 @cache
 def _app() -> App:
-    return App(settings.load())
+    made = App(settings.load())
+    observe_with(made.telemetry)
+    return made

@@ -199,6 +199,16 @@ module alerts 'modules/alerts.bicep' = {
   }
 }
 
+module workbook 'modules/workbook.bicep' = {
+  name: 'workbook'
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    insightsId: monitoring.outputs.insightsId
+  }
+}
+
 module registryRoles 'modules/registry.bicep' = [for each in registries: {
   name: 'groundswell-registry-${each.name}'
   scope: resourceGroup(each.subscriptionId, each.resourceGroup)

@@ -30,8 +30,11 @@ READ = 1
 
 def rebuild_to_json(state: Rebuild) -> dict[str, Any]:
     # Not `asdict`, which copies every text and mapping of every record at every move.
+    cells = _cells(state)
+    if not state.trace:
+        del cells["trace"]  # as it was before there were traces
     return {
-        **_cells(state),
+        **cells,
         "waits": {base: _cells(wait) for base, wait in state.waits.items()},
         "rollouts": [_cells(rollout) for rollout in state.rollouts],
         "rings": [_cells(ring) for ring in state.rings],

@@ -36,6 +36,7 @@ from groundswell.cascade.model import (
     Status,
     Wait,
 )
+from groundswell.cascade.observing import observer
 from groundswell.cascade.polling import Polling
 from groundswell.cascade.pools import Places, Pools
 from groundswell.cascade.records import Records, Stored
@@ -142,6 +143,7 @@ class Engine:
         self.records.save(cascade, moves, at=at)
         for old, new in moves:
             self._log(old.value, new)
+            observer().moved(old.value, new)
 
     def _told(
         self, cascade: str, commands: tuple[Command, ...]
@@ -268,6 +270,7 @@ class Engine:
             unreadable.record(self._store, text, what="a command", why=exc, clock=self._clock)
             return
         logger.error("message gave up", extra=_fields(command))
+        observer().gave_up(QUEUE.get(command.kind, REBUILDS))
         reason = f"the message to {command.kind} {POISONED}"
         try:
             self.send(self._failed(command, reason))
@@ -310,7 +313,8 @@ class Engine:
             if command.kind is Kind.BUILD and state.status is not Status.BUILDING:
                 return self._release(command, command.turn)
             return state.outbox if again else ()
-        event = self._works[command.kind](command, state)
+        with observer().working(state):
+            event = self._works[command.kind](command, state)
         if event is None:
             return self._look_again(command)
         events = [event, *self._verified(state, event)]
@@ -326,7 +330,8 @@ class Engine:
         after, commands = decide(state, event)
         for command in (command for command in commands if command.kind is Kind.VERIFY):
             try:
-                found = self._works[Kind.VERIFY](command, after)
+                with observer().working(after):
+                    found = self._works[Kind.VERIFY](command, after)
             except TemporaryError as exc:
                 logger.warning("verifying put off", extra={**_fields(command), "why": str(exc)})
             except PermanentError as exc:

@@ -25,6 +25,7 @@ class Gathered:
     """The newest push of a base. `due` is when the window of the first one has passed (seconds since the epoch).
 
     A tag may move on and back: of two pushes of one digest, `seen_at` (of the book's entry) tells which is which.
+    `trace` is the trace context of the first push that waits for the window.
     """
 
     reference: str
@@ -34,6 +35,7 @@ class Gathered:
     urgent: bool = False
     forced: bool = False
     seen_at: float = 0.0
+    trace: str = ""
 
     def is_the_same_as(self, other: "Gathered") -> bool:
         return (self.reference, self.digest, self.seen_at) == (other.reference, other.digest, other.seen_at)
@@ -94,10 +96,11 @@ class Gathering:
                         due=min(known.due, push.due),
                         urgent=known.urgent or push.urgent,
                         forced=known.forced or push.forced,
+                        trace=known.trace or push.trace,
                     )
                     if replace(after, source=known.source) == known:
                         return None
-                put = Put(row=_PUSH + push.reference, value=asdict(after), etag=record.etag if record else None)
+                put = Put(row=_PUSH + push.reference, value=_cells(after), etag=record.etag if record else None)
                 self._store.commit(_TABLE, _PARTITION, [put])
         return after
 
@@ -136,7 +139,9 @@ class Gathering:
     def take(self, begun: Begun, plan: Plan) -> None:
         """Write a plan down. Raises ConflictError when somebody wrote one since `begun`."""
         head = Put(row=_HEAD, value={"newest": plan.cascade}, etag=begun.etag)
-        self._store.commit(_TABLE, _PARTITION, [head, Put(row=_PLAN + plan.cascade, value=asdict(plan), etag=None)])
+        self._store.commit(
+            _TABLE, _PARTITION, [head, Put(row=_PLAN + plan.cascade, value=_document(plan), etag=None)]
+        )
 
     def finish(self, plan: Plan) -> None:
         """The plan is carried out: its pushes wait no more, but for those that a newer one has replaced."""
@@ -157,3 +162,12 @@ class Gathering:
 
 def _plan(document: Mapping[str, Any]) -> Plan:
     return Plan(**{**document, "pushes": tuple(Gathered(**push) for push in document["pushes"])})
+
+
+def _document(plan: Plan) -> Mapping[str, Any]:
+    return {**asdict(plan), "pushes": [_cells(push) for push in plan.pushes]}
+
+
+def _cells(push: Gathered) -> dict[str, Any]:
+    """As it was before there were traces, where it has none."""
+    return {key: value for key, value in asdict(push).items() if key != "trace" or value}

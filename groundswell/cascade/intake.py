@@ -17,6 +17,7 @@ from groundswell.cascade.candidates import seen
 from groundswell.cascade.engine import PUSHES, Engine
 from groundswell.cascade.gathering import Gathered, Gathering
 from groundswell.cascade.model import Status
+from groundswell.cascade.observing import observer
 from groundswell.cascade.planning import Planner
 from groundswell.cascade.push import Push, Result, queue
 from groundswell.clock import Clock, inverted
@@ -68,17 +69,19 @@ class Intake:
         if seen(self._engine, push.tag):
             return Result.CANDIDATE  # its rebuild's history tells of it
         push = push if push.seen_at else replace(push, seen_at=self._clock())
-        try:
-            result, cascade = self._deal(push)
-        except NewerError:
-            raise
-        except TemporaryError as exc:
-            if push.tries + 1 < _MAX_TRIES:
-                self._again(push, exc)
-                return Result.GAVE_UP
-            result, cascade = Result.GAVE_UP, ""
-            logger.exception("push given up; the reconcile timer will see it", extra=_fields(push))
-        self._log(push, result, cascade)
+        with observer().dealing(push) as dealt:
+            try:
+                result, cascade = self._deal(push)
+            except NewerError:
+                raise
+            except TemporaryError as exc:
+                if push.tries + 1 < _MAX_TRIES:
+                    self._again(push, exc)
+                    return Result.GAVE_UP
+                result, cascade = Result.GAVE_UP, ""
+                logger.exception("push given up; the reconcile timer will see it", extra=_fields(push))
+            self._log(push, result, cascade)
+            dealt(result)
         return result
 
     def poisoned(self, text: str) -> None:
@@ -92,6 +95,7 @@ class Intake:
             unreadable.record(self._store, text, what="a push", why=exc, clock=self._clock)
             return
         logger.error("push gave up", extra=_fields(push))
+        observer().gave_up(PUSHES)
         self._log(push, Result.GAVE_UP, "")
 
     def _again(self, push: Push, error: TemporaryError) -> None:
@@ -171,6 +175,7 @@ class Intake:
             due=now + window,
             urgent=push.urgent,
             forced=push.force,
+            trace=push.trace,
         )
         known = self._gathering.waiting(reference)
         due = wanted.due if known is None else min(known.due, wanted.due)
@@ -190,7 +195,8 @@ class Intake:
         """One line a push: what becomes of it later takes the place of what was said first."""
         at = push.seen_at or self._clock()
         logger.info("push dealt with", extra={**_fields(push), "result": result.value, "cascade": cascade})
-        value = {**asdict(push), "at": at, "result": result.value, "cascade": cascade}
+        told = {key: value for key, value in asdict(push).items() if key != "trace"}
+        value = {**told, "at": at, "result": result.value, "cascade": cascade}
         self._store.commit(_TABLE, _PARTITION, [Put(row=f"{inverted(at)}-{push.id}"[:200], value=value, etag=ANY)])
 
     def log(self, limit: int = 100) -> list[Mapping[str, Any]]:

@@ -229,6 +229,7 @@ class Rebuild:
     stays when it is stopped while held); `passes` are the approvals given for this attempt and ring.
     `rings` are those of its rollout, as planned when that began, `ring` the number of the one under way, or held;
     `baked_at` is when the bake of the one before is over, `back` why the ring is being rolled back.
+    `trace` is the trace context of its cascade, empty when none is kept.
     """
 
     cascade: str
@@ -263,6 +264,7 @@ class Rebuild:
     back: str = ""
     history: tuple[Moment, ...] = ()
     outbox: tuple[Command, ...] = ()
+    trace: str = ""
 
     @property
     def candidate_tag(self) -> str:

@@ -8,6 +8,7 @@ of its own, which takes over what the older has not promoted.
 import logging
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from graph.impact import Impact, beside, impact
@@ -29,6 +30,7 @@ from groundswell.cascade.model import (
     Superseded,
     Wait,
 )
+from groundswell.cascade.observing import observer
 from groundswell.cascade.plan import Trigger, plan, standing_on
 from groundswell.cascade.records import Header, Phase, Pushed
 from groundswell.clock import Clock
@@ -99,8 +101,9 @@ class Planner:
             open=len(found.images),
             pinned=tuple((edge.image, edge.base) for edge in found.held),
         )
-        self._create(header, [trigger], found)
-        self._set_going(cascade, header.started_at)
+        with observer().planning(cascade, ()) as trace:
+            self._create(header, [trigger], found, trace=trace)
+            self._set_going(cascade, header.started_at)
         logger.info("cascade started", extra={"cascade": cascade, "anew": image, "images": header.total})
 
     def draw(self) -> str:
@@ -239,22 +242,23 @@ class Planner:
             pinned=tuple((edge.image, edge.base) for edge in found.held),
             pushes=tuple(_pushed(push, plan.at) for push in pushes),
         )
-        self._create(header, [_trigger(push) for push in pushes], found)
-        for older in sorted(set(plan.former.values())):
-            self._supersede(older, plan.cascade, images)
-        self._set_going(plan.cascade, plan.at)
+        with observer().planning(plan.cascade, pushes) as trace:
+            self._create(header, [_trigger(push) for push in pushes], found, trace=trace)
+            for older in sorted(set(plan.former.values())):
+                self._supersede(older, plan.cascade, images)
+            self._set_going(plan.cascade, plan.at)
         extra = {"cascade": plan.cascade, "base": header.base, "pushes": len(pushes), "images": len(images)}
         logger.info("cascade started", extra=extra)
         return True
 
-    def _create(self, header: Header, triggers: Sequence[Trigger], found: Impact) -> None:
+    def _create(self, header: Header, triggers: Sequence[Trigger], found: Impact, *, trace: str) -> None:
         """Write the records of a cascade, as far as they are not there yet."""
         images = {affected.image for affected in found.images}
         self._holders.enter(header.id, images)
         self._enlist(header.id)
         followed = self._followed(header.id, images, joining=False)
         rebuilds = self._planned(triggers, found, cascade=header.id, at=header.started_at, followed=followed)
-        self._records.create(header, rebuilds)
+        self._records.create(header, _traced(rebuilds, trace))
         for attempt in retry_conflicts():
             with attempt:
                 stored = self._records.header(header.id)
@@ -275,6 +279,21 @@ class Planner:
         turns = self._records.note(cascade, [_pushed(push, at) for push in pushes])
         triggers = [_trigger(push, turn) for push, turn in zip(pushes, turns, strict=True)]
         before = {state.image: state for state in self._records.rebuilds(cascade)}
+        traces = [state.trace for state in before.values() if state.trace]
+        with observer().planning(cascade, pushes, joins=traces[0] if traces else "") as trace:
+            self._bring_in(cascade, triggers, found, before, at=at, trace=trace)
+        return True
+
+    def _bring_in(
+        self,
+        cascade: str,
+        triggers: Sequence[Trigger],
+        found: Impact,
+        before: Mapping[str, Rebuild],
+        *,
+        at: float,
+        trace: str,
+    ) -> None:
         new = {affected.image for affected in found.images} - before.keys()
         self._holders.enter(cascade, new)
         followed = self._followed(cascade, new, joining=True) if new else {}
@@ -291,7 +310,8 @@ class Planner:
             if base not in new
         }
         rebuilds = self._planned(triggers, found, cascade=cascade, at=at, followed=followed, standing=standing)
-        self._records.extend(cascade, [state for state in rebuilds if state.image in new], at=at)
+        entering = _traced([state for state in rebuilds if state.image in new], trace)
+        self._records.extend(cascade, entering, at=at)
         urgent = any(trigger.urgent for trigger in triggers)
         for affected in found.images:  # bases first
             if affected.image not in new:
@@ -302,8 +322,7 @@ class Planner:
                 for event in self._news(standing_on(triggers, affected), at, urgent=urgent):
                     self._engine.advance(cascade, affected.image, event)
         self._set_going(cascade, at)
-        logger.info("cascade joined", extra={"cascade": cascade, "pushes": len(pushes), "new_images": len(new)})
-        return True
+        logger.info("cascade joined", extra={"cascade": cascade, "pushes": len(triggers), "new_images": len(new)})
 
     def _news(self, triggers: Iterable[Trigger], at: float, *, urgent: bool) -> Iterator[Event]:
         for trigger in triggers:
@@ -397,6 +416,10 @@ def _ahead(state: Rebuild) -> Iterator[str]:
         other = base.partition("/")[0]
         if wait.outcome is Outcome.PENDING and base == predecessor(other, state.image):
             yield other
+
+
+def _traced(rebuilds: Sequence[Rebuild], trace: str) -> Sequence[Rebuild]:
+    return [replace(state, trace=trace) for state in rebuilds] if trace else rebuilds
 
 
 def _trigger(push: Gathered, turn: int = 0) -> Trigger:

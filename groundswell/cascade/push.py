@@ -1,10 +1,11 @@
 """A push as it is queued, and what can become of it."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 
 from groundswell.cascade.engine import PUSHES
+from groundswell.cascade.observing import observer
 from groundswell.errors import PermanentError
 from groundswell.registry.artifacts import is_of_artifacts
 from groundswell.store import versions
@@ -33,7 +34,8 @@ class Push:
     """One observed fact, as queued. `digest` is what the event said, a hint only.
 
     What follows from an `urgent` one gets its build slots before others; `force` builds it in any case.
-    `seen_at` is when it was dealt with first; one that has `waited` is back after its settle window.
+    `seen_at` is when it was dealt with first; one that has `waited` is back after its settle window. `trace` is its
+    trace context (W3C `traceparent`), empty when none is kept.
     """
 
     id: str
@@ -47,9 +49,13 @@ class Push:
     tries: int = 0
     seen_at: float = 0.0
     waited: bool = False
+    trace: str = ""
 
     def to_text(self) -> str:
-        return json.dumps({"v": VERSION, **asdict(self)}, separators=(",", ":"))
+        document = {"v": VERSION, **asdict(self)}
+        if not self.trace:
+            del document["trace"]
+        return json.dumps(document, separators=(",", ":"))
 
     @staticmethod
     def from_text(text: str) -> "Push":
@@ -74,4 +80,8 @@ def of_an_image(push: Push) -> bool:
 
 def queue(queues: Queues, push: Push, *, delay: float = 0.0) -> None:
     """Put a push on its queue."""
-    queues.send(PUSHES, push.to_text(), delay=delay)
+    if push.trace:
+        queues.send(PUSHES, push.to_text(), delay=delay)
+        return
+    with observer().receiving(push) as trace:
+        queues.send(PUSHES, replace(push, trace=trace).to_text(), delay=delay)

@@ -13,6 +13,7 @@ from groundswell.cascade.freezebook import FreezeBook
 from groundswell.cascade.ids import began
 from groundswell.cascade.meaning import follow, news, predecessor
 from groundswell.cascade.model import BaseNews, Nudged, Outcome, Overdue, Rebuild, Status, Superseded, Wait
+from groundswell.cascade.observing import observer
 from groundswell.cascade.owed import Owed
 from groundswell.cascade.planning import Planner
 from groundswell.cascade.records import Header, Phase, Stored
@@ -103,6 +104,8 @@ class Sweep:
             for attempt in retry_conflicts():
                 with attempt:
                     self._engine.records.delist(cascade)
+            if stored is not None and ended:
+                observer().ended(stored.value, states)
             return
         states = {state.image: state for state in self._engine.records.rebuilds(cascade)}
         for state in states.values():

@@ -95,6 +95,15 @@ class AzureQueues:
             except ResourceNotFoundError:
                 return 0
 
+    def oldest(self, queue: str) -> float | None:
+        limits.check_queue(queue)
+        with translated(f"looking into queue {queue}"):
+            try:
+                seen = self._queue(queue).peek_messages(max_messages=limits.MAX_RECEIVE)
+            except ResourceNotFoundError:
+                return None
+        return min((_seconds(each.inserted_on) for each in seen), default=None)
+
 
 def _held[T](queue: str, message: Message, act: Callable[[], T]) -> T:
     with translated(f"message {message.id} of queue {queue}"):

@@ -122,6 +122,10 @@ class Queues(Protocol):
         """About how many messages the queue holds, hidden ones included; 0 when there is no such queue."""
         ...
 
+    def oldest(self, queue: str) -> float | None:
+        """When the oldest was sent of the first 32 messages that could be received now; None when there is none."""
+        ...
+
 
 class Store(Documents, Queues, Protocol):
     """Both halves; `groundswell/store/sqlite.py` and `azure.py` are the adapters."""

@@ -44,6 +44,11 @@ _LEASE = "UPDATE messages SET receipt = ?, dequeue_count = ?, visible_at = ? WHE
 _RENEW = """UPDATE messages SET receipt = ?, visible_at = ?
     WHERE queue = ? AND id = ? AND receipt = ? AND expires_at > ?"""
 _DELETE = "DELETE FROM messages WHERE queue = ? AND id = ? AND receipt = ? AND expires_at > ?"
+_OLDEST = """
+    SELECT min(inserted_at) FROM (
+        SELECT inserted_at FROM messages
+        WHERE queue = ? AND expires_at > ? AND visible_at <= ? ORDER BY visible_at LIMIT 32
+    )"""
 _DEPTH = "SELECT count(*) FROM messages WHERE queue = ? AND expires_at > ?"
 
 
@@ -151,6 +156,13 @@ class SqliteStore:
         with self._file.reading() as connection:
             count: int = connection.execute(_DEPTH, (queue, self._clock())).fetchone()[0]
         return count
+
+    def oldest(self, queue: str) -> float | None:
+        limits.check_queue(queue)
+        now = self._clock()
+        with self._file.reading() as connection:
+            at: float | None = connection.execute(_OLDEST, (queue, now, now)).fetchone()[0]
+        return at
 
 
 def _record(table: str, found: Sequence[Any]) -> Record:

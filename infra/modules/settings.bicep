@@ -61,6 +61,7 @@ var tuning = {
   GROUNDSWELL_KEEP_NOTICES_DAYS: '90'
   GROUNDSWELL_PUBLIC_URL: ''
   GROUNDSWELL_API_RATE: '20'
+  GROUNDSWELL_PROMETHEUS: 'no'
 }
 
 // What follows from the rest of these files, and may not be changed beside them.
@@ -91,6 +92,7 @@ var wired = {
   GROUNDSWELL_ENTRA_TENANT: empty(entraAudience) ? '' : tenant().tenantId
   GROUNDSWELL_ENTRA_AUDIENCE: entraAudience
   GROUNDSWELL_ENTRA_AUTHORITY: environment().authentication.loginEndpoint
+  GROUNDSWELL_TELEMETRY: 'azure' // alerts and workbook stand on it
   GROUNDSWELL_EASY_AUTH: 'no' // its header is believed only with App Service authentication in front
 }
 

@@ -394,6 +394,17 @@ class TestQueue:
         with pytest.raises(NotFoundError):
             subject.store.renew(subject.queue, message, lease=60)
 
+    def test_the_oldest_is_of_those_that_nobody_has(self, subject: Subject) -> None:
+        assert subject.store.oldest(subject.queue) is None  # no such queue
+        subject.store.send(subject.queue, "for later", delay=60)
+        assert subject.store.oldest(subject.queue) is None
+        subject.store.send(subject.queue, "now")
+        seen = subject.store.oldest(subject.queue)
+        message = subject.receive_one(lease=60)
+        assert seen == pytest.approx(message.inserted_at, abs=1)
+        assert message.dequeue_count == 1  # looking took nothing
+        assert subject.store.oldest(subject.queue) is None  # somebody has it
+
     def test_many(self, subject: Subject) -> None:
         for n in range(40):
             subject.store.send(subject.queue, str(n))

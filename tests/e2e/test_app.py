@@ -34,6 +34,7 @@ EXPECTED = {
     "event_grid": ("httpTrigger", "webhooks/event-grid"),
     "distribution": ("httpTrigger", "webhooks/distribution"),
     "healthz": ("httpTrigger", "healthz"),
+    "metrics": ("httpTrigger", "metrics"),
     "pushes": ("queueTrigger", "pushes"),
     "rebuilds": ("queueTrigger", "rebuilds"),
     "scans": ("queueTrigger", "scans"),

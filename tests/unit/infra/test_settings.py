@@ -124,6 +124,10 @@ def test_what_alerts_count_is_not_sampled() -> None:
     assert set(sampling["excludedTypes"].split(";")) == {"Exception", "Request"}
 
 
+def test_telemetry_is_on_in_azure_for_alerts_and_workbook_stand_on_it() -> None:
+    assert given("wired")["GROUNDSWELL_TELEMETRY"] == "azure"
+
+
 def test_alerts_name_functions_that_exist() -> None:
     builders = (*workers.blueprint._function_builders, *timers.blueprint._function_builders)
     names = {builder.build().get_function_name() for builder in builders}
