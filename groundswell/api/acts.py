@@ -122,7 +122,8 @@ def _one(act: Callable[[], Rebuild]) -> Answer:
         state = act()
     except InputError as exc:
         raise RefusedError(str(exc)) from exc
-    done = Item(image=state.image, status=state.status, why=marked(state) or state.reason)
+    why = "; ".join(filter(None, (state.reason, marked(state))))
+    done = Item(image=state.image, status=state.status, why=why)
     return _told(Bulk(cascade=state.cascade, done=(done,), left=(), failed=()))
 
 

@@ -43,7 +43,9 @@ def row_told(state: Rebuild, now: float) -> Json:
         "old_digest": row.old,
         "new_digest": row.new,
         "run": row.run,
-        "updated_at": spelled(state.updated_at),
+        "inputs": dict(row.inputs),
+        "began_at": spelled(row.began_at),
+        "updated_at": spelled(row.updated_at),
     }
 
 

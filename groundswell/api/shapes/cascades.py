@@ -54,6 +54,8 @@ _ROW: Json = {
     "old_digest": _OLD,
     "new_digest": "",
     "run": "cf4",
+    "inputs": {"key": _OLD, "revision": "5b2f", "bases": {_BASE: _DIGEST}},
+    "began_at": _AT,
     "updated_at": _AT,
 }
 _REBUILD: Json = {
@@ -152,6 +154,8 @@ def shapes() -> dict[str, Shape]:
         old_digest=TEXT,
         new_digest=TEXT,
         run=TEXT,
+        inputs=told(ANYTHING, "What it is built from, or why that is not known."),
+        began_at=told(MAYBE_TIME, "When this attempt's build began."),
         updated_at=TIME,
     )
     cascade = fields(

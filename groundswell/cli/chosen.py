@@ -1,0 +1,83 @@
+"""The service that this command speaks to: as it is asked for, in the environment, or as the file of contexts says.
+
+First `--context`, then GROUNDSWELL_CONTEXT, then GROUNDSWELL_URL, then a store in the environment, then the context
+in use, and at last the store of the settings.
+"""
+
+import os
+from dataclasses import dataclass
+
+from groundswell.cli import contexts
+from groundswell.cli.client import Client
+from groundswell.errors import InputError
+
+_asked: list[str] = []
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """`context` is None for the store of the settings; `why` says what decided."""
+
+    context: contexts.Context | None
+    why: str
+
+
+def ask_for(name: str) -> None:
+    """What `--context` says, "" for nothing."""
+    _asked[:] = [name] if name else []
+
+
+def choice() -> Choice:
+    """Raises NotFoundError when there is no such context."""
+    named = (("--context", _asked[0] if _asked else ""), ("GROUNDSWELL_CONTEXT", _env("GROUNDSWELL_CONTEXT")))
+    for why, name in named:
+        if name:
+            found = None if name == contexts.LOCAL else contexts.load().named(name)
+            return Choice(context=found, why=why)
+    if url := _env("GROUNDSWELL_URL"):
+        return Choice(context=contexts.Context(name="", url=url, ca=_env("GROUNDSWELL_CA")), why="GROUNDSWELL_URL")
+    if _env("GROUNDSWELL_STORE"):
+        return Choice(context=None, why="GROUNDSWELL_STORE")
+    book = contexts.load()
+    if book.current:
+        return Choice(context=book.named(book.current), why="groundswell context use")
+    return Choice(context=None, why="no context is in use")
+
+
+def client() -> Client:
+    """A client of it."""
+    found = choice().context
+    if found is None:
+        from groundswell.cli.in_process import InProcess
+
+        return Client(InProcess())
+    from groundswell.cli.over_http import HttpTransport
+
+    return Client(HttpTransport(found.url, token=_token(found), ca=found.ca))
+
+
+def need_store(what: str) -> None:
+    """Raises InputError when a service is chosen: `what` is done on the store itself."""
+    chosen = choice()
+    if chosen.context is not None:
+        raise InputError(
+            f"{what} works on the store itself, not on {chosen.context.url} ({chosen.why}): "
+            "give --context local where the store's settings are"
+        )
+
+
+def _token(context: contexts.Context) -> str:
+    if given := _env("GROUNDSWELL_TOKEN"):
+        return given
+    kept = contexts.token(context.name) if context.name else None
+    if kept is None:
+        return ""
+    if kept.entra is not None:
+        from groundswell.cli.entra import fresh
+
+        return fresh(context.name, kept).text
+    return kept.text
+
+
+def _env(name: str) -> str:
+    return os.environ.get(name, "").strip()
