@@ -6,10 +6,14 @@ in use, and at last the store of the settings.
 
 import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from groundswell.cli import contexts
 from groundswell.cli.client import Client
 from groundswell.errors import InputError
+
+if TYPE_CHECKING:
+    from groundswell.wiring import App
 
 _asked: list[str] = []
 
@@ -27,8 +31,8 @@ def ask_for(name: str) -> None:
     _asked[:] = [name] if name else []
 
 
-def choice() -> Choice:
-    """Raises NotFoundError when there is no such context."""
+def choice(*, stores: bool = True) -> Choice:
+    """`stores` says whether one in the environment counts. Raises NotFoundError when there is no such context."""
     named = (("--context", _asked[0] if _asked else ""), ("GROUNDSWELL_CONTEXT", _env("GROUNDSWELL_CONTEXT")))
     for why, name in named:
         if name:
@@ -36,7 +40,7 @@ def choice() -> Choice:
             return Choice(context=found, why=why)
     if url := _env("GROUNDSWELL_URL"):
         return Choice(context=contexts.Context(name="", url=url, ca=_env("GROUNDSWELL_CA")), why="GROUNDSWELL_URL")
-    if _env("GROUNDSWELL_STORE"):
+    if stores and _env("GROUNDSWELL_STORE"):
         return Choice(context=None, why="GROUNDSWELL_STORE")
     book = contexts.load()
     if book.current:
@@ -48,22 +52,28 @@ def client() -> Client:
     """A client of it."""
     found = choice().context
     if found is None:
-        from groundswell.cli.in_process import InProcess
+        from groundswell.cli.in_process import in_process
 
-        return Client(InProcess())
+        return Client(in_process())
     from groundswell.cli.over_http import HttpTransport
 
     return Client(HttpTransport(found.url, token=_token(found), ca=found.ca))
 
 
-def need_store(what: str) -> None:
-    """Raises InputError when a service is chosen: `what` is done on the store itself."""
+def own_store() -> "App":
+    """The product over the store of the settings, for what is no operation of the API.
+
+    Raises InputError when a service is chosen: else a person would look at another store than they think.
+    """
     chosen = choice()
     if chosen.context is not None:
         raise InputError(
-            f"{what} works on the store itself, not on {chosen.context.url} ({chosen.why}): "
+            f"this works on the store itself, not on {chosen.context.url} ({chosen.why}): "
             "give --context local where the store's settings are"
         )
+    from groundswell.wiring import app
+
+    return app()
 
 
 def _token(context: contexts.Context) -> str:

@@ -88,7 +88,7 @@ class Client:
             except UnreachableError as exc:
                 if attempt == _ATTEMPTS or (exc.sent and method == "DELETE"):
                     raise
-                self._sleep(min(0.25 * 4**attempt, _LONGEST_WAIT))
+                self._sleep(_pause(attempt))
                 continue
             if reply.status < 300:
                 return _json(reply, self.place) if reply.body else None
@@ -134,14 +134,19 @@ def _wait(reply: Reply, problem: Json, attempt: int) -> float | None:
     if reply.status not in _LATER and _kind(problem) != _UNDER_WAY:
         return None
     told = reply.headers.get("retry-after", "")
-    asked = float(told) if told.isdecimal() else 0.25 * 4**attempt
-    return asked if asked <= _LONGEST_WAIT else None
+    if told.isdecimal():
+        return float(told) if float(told) <= _LONGEST_WAIT else None
+    return _pause(attempt)
+
+
+def _pause(attempt: int) -> float:
+    return min(0.25 * 4.0**attempt, _LONGEST_WAIT)
 
 
 def _error(reply: Reply, problem: Json, place: str) -> GroundswellError:
     said = _said(problem) or f"{place} answers with status {reply.status}"
     kind, status = _kind(problem), reply.status
-    if status == 404 and kind == "blank":
+    if status == 404 and kind == "about:blank":
         return PermanentError(f"{place} has no such operation: it is older than this command, or no Groundswell")
     if status == 401:
         return UnauthenticatedError(f"{said}; `groundswell login`, or set GROUNDSWELL_TOKEN")

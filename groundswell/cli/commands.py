@@ -1,6 +1,6 @@
 """The commands by name, each imported when it is run: the help of all of them reads none of their modules.
 
-`about` is the first sentence of the command's own help; a test holds the two together.
+`about` says in short what the first sentence of the command's own help says; a test holds the two together.
 """
 
 from collections.abc import Iterator
@@ -38,23 +38,23 @@ COMMANDS = {
     "approve": _entry("hold:approve", "Let images be rolled out that wait for an approval."),
     "push": _entry("push:push", "Tell that a base was pushed."),
     "pushes": _entry("pushes:pushes", "List the pushes seen, newest first, and what became of each."),
-    "impact": _entry("impact:impact", "Show what a push of REF would do."),
-    "stale": _entry("stale:stale", "Show what stands on an older base than there is now."),
+    "impact": _entry("impact:impact", "Show what a push of REF would rebuild, in which order, how long it takes."),
+    "stale": _entry("stale:stale", "Show images, and workloads that run, which stand on an older base."),
     "alerts": _entry("alerts:alerts", "List what runs although the gate refuses it by now."),
-    "rebuild": _entry("alerts:rebuild", "Build images again that nobody pushed a base of."),
-    "drift": _entry("drift:app", "What runs in the clusters and is not as it was rolled out."),
+    "rebuild": _entry("alerts:rebuild", "Build an image anew, past every cache, and what stands on it."),
+    "drift": _entry("drift:app", "Workloads that somebody else changed: they are left alone."),
     "lineage": _entry("lineage:app", "Register images and look at what stands on what."),
-    "scan": _entry("scan:scan", "Show the images that Dockerfiles stand on."),
+    "scan": _entry("scan:scan", "Show which images the Dockerfiles, compose, bake and ACR task files build on."),
     "policy": _entry("policy:app", "The policy of the gate: for every image, for a team, in force."),
     "freeze": _entry("freeze:app", "Freeze windows: when nothing is rolled out to an environment."),
     "runs": _entry("runs:app", "Look at the runs of ACR Tasks, or of a pipeline that builds."),
     "audit": _entry("audit:audit", "List the audit trail, newest first."),
-    "verify": _entry("verify:verify", "Check the signatures of an image."),
-    "key": _entry("verify:key", "Print the key that signatures are made with."),
+    "verify": _entry("verify:verify", "Show what is attached to an image, and check that it is signed."),
+    "key": _entry("verify:key", "Print the public key that promoted images are signed with."),
     "context": _entry("context:app", "Which service this command speaks to."),
     "login": _entry("login:login", "Log in to the service of the context."),
     "logout": _entry("login:logout", "Forget the token of a context."),
-    "token": _entry("token:app", "API tokens, made on the store itself."),
+    "token": _entry("token:app", "API tokens: make, list and revoke them."),
 }
 
 

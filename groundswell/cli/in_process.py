@@ -4,32 +4,33 @@ The same handlers answer as behind HTTP, so that the code of a command exists on
 """
 
 import asyncio
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
+from urllib.parse import unquote
 
 from groundswell.cli.common import who
 from groundswell.cli.transport import Reply
 
 type _Message = MutableMapping[str, Any]
+type _Receive = Callable[[], Awaitable[_Message]]
+type _Send = Callable[[_Message], Awaitable[None]]
+type _App = Callable[[Any, _Receive, _Send], Awaitable[None]]
+    [Any, Callable[[], Awaitable[_Message]], Callable[[_Message], Awaitable[None]]], Awaitable[None]
+]
 
 
 class InProcess:
-    """Raises InputError when the settings of this process name no store."""
+    """An ASGI application as the service; each request is one run of an event loop."""
 
     place = "the store"
 
-    def __init__(self) -> None:
-        from groundswell.api.local import create
-        from groundswell.wiring import app as product
-
-        self._app = create(product(), who)
+    def __init__(self, app: _App) -> None:
+        self._app = app
 
     def send(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Reply:
         return asyncio.run(self._send(method, target, headers, body))
 
     async def _send(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Reply:
-        from urllib.parse import unquote
-
         path, _, query = target.partition("?")
         scope = {
             "type": "http",
@@ -60,3 +61,11 @@ class InProcess:
 
         await self._app(scope, receive, send)
         return Reply(status=status, headers=told, body=bytes(parts))
+
+
+def in_process() -> InProcess:
+    """Over the store of the settings. Raises InputError when they name none."""
+    from groundswell.api.local import create
+    from groundswell.wiring import app as product
+
+    return InProcess(create(product(), who))

@@ -67,9 +67,8 @@ def register(
     --git https://git.example.com/shop.git --tag 1.4
     """
     from groundswell.cascade.reconcile import seed
-    from groundswell.cli.chosen import need_store
+    from groundswell.cli.chosen import own_store as product
     from groundswell.lineage.checkout import read
-    from groundswell.wiring import app as product
 
     registrations: Sequence[Registration]
     skipped: Sequence[str] = ()
@@ -96,7 +95,6 @@ def register(
         registrations = read(path)
     else:
         raise InputError("name a lineage file or its folder, or a folder to --scan: one of the two")
-    need_store("lineage register")
     catalog = product().catalog
     changes = catalog.changes(registrations) if dry_run else catalog.register(registrations, who=who(), why=reason)
     names = [registration.name for registration in registrations]

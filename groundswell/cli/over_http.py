@@ -67,9 +67,7 @@ def check_url(url: str) -> str:
     if parts.scheme not in ("http", "https") or not host or port == 0:
         raise InputError(f"{url!r} is no address of a service: give https://HOST, and :PORT if need be")
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
-        raise InputError(
-            "the address of a service has no user, no query and no fragment; tokens: `groundswell login`"
-        )
+        raise InputError("the address of a service has no user, query or fragment; tokens: `groundswell login`")
     if any(character.isspace() or not character.isprintable() for character in url):
         raise InputError(f"{url!r} is no address of a service: it holds blanks")
     if parts.scheme == "http" and not _is_here(host):

@@ -28,10 +28,8 @@ def set_(
     document = parse(_read(file), str(file), lambda named: _read_beside(file, named))
     api = client()
     before = api.get("/policy")
-    after = api.put("/policy", document, reason=reason)
-    console.print(
-        "in force within half a minute" if after != before else "nothing to change: it is in force already"
-    )
+    changed = api.put("/policy", document, reason=reason) != before
+    console.print("in force within half a minute" if changed else "nothing to change: it is in force already")
 
 
 @app.command("show")

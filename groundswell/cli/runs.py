@@ -27,10 +27,8 @@ def logs(
         _print(run, image)
         return
     from groundswell.build.router import builder_of
-    from groundswell.cli.chosen import need_store
-    from groundswell.wiring import app as product
+    from groundswell.cli.chosen import own_store as product
 
-    need_store("runs logs RUN")
     if builder_of(run):
         typer.echo(printable.lines(product().builder.log(registry, run)))
         return

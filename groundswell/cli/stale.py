@@ -25,10 +25,8 @@ def stale(
     Example: groundswell stale --registry example.azurecr.io
     """
     from groundswell.cascade.view import short
-    from groundswell.cli.chosen import client, need_store
+    from groundswell.cli.chosen import client
 
-    if registry:
-        need_store("stale --registry")
     found = client().get("/stale", owner=owner)
     images = told.timed(found["images"], "since")
     workloads = told.timed(found["workloads"], "since")
@@ -60,9 +58,9 @@ def _strangers(registry: str) -> list[Document]:
     """Stale images in a registry that nobody registered."""
     from graph.lineage import Lineage
     from groundswell.cascade.stale import Report, unregistered
+    from groundswell.cli.chosen import own_store as product
     from groundswell.cli.discover import progress
     from groundswell.lineage.discovery import discover
-    from groundswell.wiring import app as product
 
     app = product()
     lineage = Lineage(item.node for item in app.catalog.registrations())

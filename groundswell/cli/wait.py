@@ -86,8 +86,6 @@ def _settled(api: Client, cascade: str, image: str | None) -> _Ended | None:
     from groundswell.errors import NotFoundError
 
     try:
-        if not _CASCADE.fullmatch(cascade):
-            raise NotFoundError(f"no cascade {cascade}, and no push of that id")
         return _of_cascade(api, cascade, image)
     except NotFoundError:
         found = _of_push(api, cascade)
@@ -99,7 +97,10 @@ def _settled(api: Client, cascade: str, image: str | None) -> _Ended | None:
 def _of_cascade(api: Client, cascade: str, image: str | None) -> _Ended | None:
     from groundswell.cascade.model import Status
     from groundswell.cascade.records import Phase
+    from groundswell.errors import NotFoundError
 
+    if not _CASCADE.fullmatch(cascade):
+        raise NotFoundError(f"no cascade {cascade}, and no push of that id")
     path = f"/cascades/{cascade}"
     phase = api.get(path)["phase"]
     if phase == Phase.PLANNING:
