@@ -13,9 +13,11 @@ from groundswell.cli.client import Client
 from groundswell.errors import InputError
 
 if TYPE_CHECKING:
+    from groundswell.cli.over_http import HttpTransport
     from groundswell.wiring import App
 
 _asked: list[str] = []
+_open: "list[HttpTransport]" = []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +57,22 @@ def client() -> Client:
         from groundswell.cli.in_process import in_process
 
         return Client(in_process())
+    return over_http(found, _token(found))
+
+
+def over_http(context: contexts.Context, token: str) -> Client:
+    """A client of a service, whose connection is closed by `close`."""
     from groundswell.cli.over_http import HttpTransport
 
-    return Client(HttpTransport(found.url, token=_token(found), ca=found.ca))
+    transport = HttpTransport(context.url, token=token, ca=context.ca)
+    _open.append(transport)
+    return Client(transport)
+
+
+def close() -> None:
+    """Close what commands have opened."""
+    while _open:
+        _open.pop().close()
 
 
 def own_store() -> "App":

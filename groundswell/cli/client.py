@@ -35,9 +35,9 @@ _NOT_NOW = ("refused", "contradiction")
 
 
 class Client:
-    def __init__(self, transport: Transport, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, transport: Transport, *, sleep: Callable[[float], None] | None = None) -> None:
         self._transport = transport
-        self._sleep = sleep
+        self._sleep = sleep or time.sleep
 
     @property
     def place(self) -> str:
@@ -140,7 +140,7 @@ def _wait(reply: Reply, problem: Json, attempt: int) -> float | None:
 
 
 def _pause(attempt: int) -> float:
-    return min(0.25 * 4.0**attempt, _LONGEST_WAIT)
+    return 0.25 * 2.0**attempt
 
 
 def _error(reply: Reply, problem: Json, place: str) -> GroundswellError:

@@ -15,8 +15,6 @@ type _Message = MutableMapping[str, Any]
 type _Receive = Callable[[], Awaitable[_Message]]
 type _Send = Callable[[_Message], Awaitable[None]]
 type _App = Callable[[Any, _Receive, _Send], Awaitable[None]]
-    [Any, Callable[[], Awaitable[_Message]], Callable[[_Message], Awaitable[None]]], Awaitable[None]
-]
 
 
 class InProcess:

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from groundswell.cli import chosen, contexts
-from groundswell.cli.client import Client
 from groundswell.errors import InputError
 
 
@@ -38,9 +37,9 @@ def login(
     else:
         from groundswell.cli import entra
 
-        told = _client(context, "").get("/login")["entra"]
+        told = chosen.over_http(context, "").get("/login")["entra"]
         kept = entra.get(entra.details(told, audience, by.value), lambda text: typer.echo(text, err=True))
-    me = _client(context, kept.text).get("/me")
+    me = chosen.over_http(context, kept.text).get("/me")
     contexts.keep_token(context.name, kept)
     typer.echo(f"{context.name}: you are {me['name']} ({', '.join(me['roles']) or 'no role'})")
 
@@ -62,12 +61,6 @@ def _context() -> contexts.Context:
     if context is None or not context.name:
         raise InputError("log in where? `groundswell context add NAME --url URL`, or give --context NAME")
     return context
-
-
-def _client(context: contexts.Context, token: str) -> Client:
-    from groundswell.cli.over_http import HttpTransport
-
-    return Client(HttpTransport(context.url, token=token, ca=context.ca))
 
 
 def _typed() -> str:

@@ -60,6 +60,7 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def _root(
+    ctx: typer.Context,
     *,
     _: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
@@ -72,6 +73,7 @@ def _root(
     from groundswell.cli import chosen
 
     chosen.ask_for(context)
+    ctx.call_on_close(chosen.close)
 
 
 def main() -> None:

@@ -22,10 +22,9 @@ class Form(StrEnum):
 _OPTION = typer.Option(
     "--output", "-o", show_default=False, help="How to print it; `name`: ids or names alone, a line each."
 )
-_LISTS = ("images", "workloads", "done", "changes", "unregistered")
-"""Where documents that are not lists have what they are about."""
-_NAMES = ("cascade", "id", "name", "image", "workload", "subject")
-_OF_PART = ("image", "name", "workload", "id")
+_LISTS = {"images": "image", "workloads": "workload", "done": "image", "changes": "image", "unregistered": ""}
+"""Where documents that are not lists have what they are about, and what that is called."""
+_NAMES = ("push", "cascade", "id", "name", "image", "workload", "subject")
 
 _form = [Form.JSON]
 
@@ -50,7 +49,7 @@ def names(document: Any) -> Iterator[str]:
     elif isinstance(document, Mapping):
         lists = [key for key in _LISTS if isinstance(document.get(key), list)]
         for key in lists:
-            yield from _called(document[key], _OF_PART)
+            yield from _called(document[key], (_LISTS[key],))
         if not lists:
             yield from _called([document], _NAMES)
 

@@ -89,7 +89,7 @@ def test_what_passes_is_asked_again_and_told_in_the_end(answer: Reply, error: ty
     script = Script(*[answer] * 4)
     with pytest.raises(error) as caught:
         script.client().get("/x")
-    assert (exit_code(caught.value), len(script.asked), script.pauses) == (5, 4, [1.0, 4.0, 15.0])
+    assert (exit_code(caught.value), len(script.asked), script.pauses) == (5, 4, [0.5, 1.0, 2.0])
 
 
 def test_it_waits_as_long_as_it_is_told_to_but_not_for_ever() -> None:
