@@ -49,7 +49,9 @@ def help_() -> Result:
 def query() -> Result:
     """Seconds of `groundswell cascades ID` as a table over HTTP, against the same with the store opened here."""
     with tempfile.TemporaryDirectory() as folder:
-        world = World(Path(folder), registration("top", BASE), *(registration(f"a{n}", ref("top")) for n in range(9)))
+        world = World(
+            Path(folder), registration("top", BASE), *(registration(f"a{n}", ref("top")) for n in range(9))
+        )
         vars(world.app)["buckets"] = Buckets(rate=1e6, burst=1e6)
         world.push_base()
         world.drive()

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from groundswell.cascade.header import Header
 from groundswell.cascade.holds import marked
 from groundswell.cascade.model import Rebuild, Status
-from groundswell.cascade.records import Header
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ import typer
 from rich.live import Live
 from rich.table import Table
 
-from groundswell.cascade.records import Header, Phase
+from groundswell.cascade.header import Header, Phase
 from groundswell.cascade.view import Row, short, to_json
 from groundswell.cli import told
 from groundswell.cli.client import Client, segment

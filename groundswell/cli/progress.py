@@ -9,8 +9,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Column, Table
 from rich.text import Text
 
+from groundswell.cascade.header import Header
 from groundswell.cascade.model import Status
-from groundswell.cascade.records import Header
 from groundswell.cascade.view import Row, short
 from groundswell.cli.common import cell
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, overload
 
 if TYPE_CHECKING:
-    from groundswell.cascade.records import Header
+    from groundswell.cascade.header import Header
     from groundswell.cascade.view import Row
 
 type Json = dict[str, Any]
@@ -24,7 +24,7 @@ def timed(entries: Iterable[Json], key: str = "at") -> list[Json]:
 
 
 def header(document: Json) -> "Header":
-    from groundswell.cascade.records import Header, Phase, Pushed
+    from groundswell.cascade.header import Header, Phase, Pushed
 
     return Header(
         id=document["cascade"],

@@ -95,8 +95,8 @@ def _settled(api: Client, cascade: str, image: str | None) -> _Ended | None:
 
 
 def _of_cascade(api: Client, cascade: str, image: str | None) -> _Ended | None:
+    from groundswell.cascade.header import Phase
     from groundswell.cascade.model import Status
-    from groundswell.cascade.records import Phase
     from groundswell.errors import NotFoundError
 
     if not _CASCADE.fullmatch(cascade):

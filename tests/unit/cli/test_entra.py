@@ -1,4 +1,4 @@
-"""Tokens of Entra ID: a service cannot talk the command into a token for something else, and old ones are renewed."""
+"""Tokens of Entra ID: no service talks the command into a token for something else, and old ones are renewed."""
 
 import time
 from typing import Any
