@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import api, engine, graph, imports, ingest, makespan, rebase, scale_out, scan
+from bench import api, cli, engine, graph, imports, ingest, makespan, rebase, scale_out, scan
 from bench.result import Result
 
 BENCHMARKS: dict[str, Callable[[], Result]] = {
@@ -33,6 +33,8 @@ BENCHMARKS: dict[str, Callable[[], Result]] = {
     "makespan-noisy-flat": makespan.noisy_flat,
     "makespan-waves": makespan.waves,
     "api": api.answers,
+    "cli-help": cli.help_,
+    "cli-query": cli.query,
     "import-time": imports.seconds,
     "import-memory": imports.memory,
     "rebase": rebase.rebase,

@@ -8,6 +8,7 @@ _R, _W, _O, _A = Role.READER, Role.REGISTRAR, Role.OPERATOR, Role.ADMIN
 
 PERMISSIONS: Mapping[str, Role | None] = {
     "show_health": None,  # anybody's
+    "show_login": None,
     "show_me": _R,
     "list_images": _R,
     "show_image": _R,

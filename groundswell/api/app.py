@@ -73,6 +73,15 @@ _ROUTERS = (
 
 def create(product: App) -> FastAPI:
     """The API of a product. Raises InputError when its settings do not lead to a store."""
+    api = routed(product)
+    for error in (GroundswellError, RequestValidationError, HTTPException):
+        api.add_exception_handler(error, answer)
+    api.add_middleware(Guard)
+    return api
+
+
+def routed(product: App) -> FastAPI:
+    """All routes, without what becomes of errors. Raises as `create`."""
     _ = product.store
     api = FastAPI(
         title="Groundswell",
@@ -90,10 +99,7 @@ def create(product: App) -> FastAPI:
     api.include_router(identity.open_router)
     for router in _ROUTERS:
         api.include_router(router, dependencies=[Depends(authorised), Security(BEARER)])
-    for error in (GroundswellError, RequestValidationError, HTTPException):
-        api.add_exception_handler(error, answer)
     api.add_exception_handler(HTTPStatus.METHOD_NOT_ALLOWED, _no_such_method)
-    api.add_middleware(Guard)
     api.openapi = lambda: _document(api)  # type: ignore[method-assign]  # the way FastAPI has it
     return api
 

@@ -1,4 +1,4 @@
-"""/me says who is asking; /health, which asks nobody, whether the service works."""
+"""/me says who is asking; /health, whether the service works, and /login, how to log in, ask nobody who that is."""
 
 from typing import Annotated
 
@@ -30,3 +30,20 @@ def show_health(product: Product, query: Annotated[Parameters, Query()]) -> Resp
     del query
     product.store.get("health", "health", "health")
     return JSONResponse({"status": "ok"})
+
+
+@open_router.get(
+    "/login", summary="How to log in", responses={200: openapi.ok("As set up.", "Login"), **openapi.open_problems()}
+)
+def show_login(product: Product, query: Annotated[Parameters, Query()]) -> Response:
+    """Say which tokens are taken beside API tokens, and where they come from: all of it is public."""
+    del query
+    settings = product.settings
+    entra = None
+    if settings.entra_tenant:
+        entra = {
+            "authority": settings.entra_authority,
+            "tenant": settings.entra_tenant,
+            "audience": settings.entra_audiences[0],
+        }
+    return JSONResponse({"entra": entra})

@@ -47,7 +47,8 @@ def row_told(state: Rebuild, now: float) -> Json:
         "run": row.run,
         "inputs": dict(row.inputs),
         **_stands(state),
-        "updated_at": spelled(state.updated_at),
+        "began_at": spelled(row.began_at),
+        "updated_at": spelled(row.updated_at),
     }
 
 

@@ -101,6 +101,7 @@ def _proof(proof: Mapping[str, Any]) -> dict[str, Any] | None:
             "digest": proof["base_digest"],
             "proven": layers["proven"],
             "platforms": list(layers["platforms"]),
+            "reasons": list(layers["reasons"]),
         }
     return {
         "run": proof["run"],

@@ -5,14 +5,16 @@ The list of open cascades is one record: its order says which of two cascades th
 """
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import asdict, dataclass, field, fields, replace
-from enum import StrEnum
+from dataclasses import asdict, dataclass, fields, replace
 from itertools import batched
 from typing import Any
 
 from groundswell.cascade.codec import rebuild_from_json, rebuild_to_json
+from groundswell.cascade.header import Header as Header  # noqa: PLC0414  # records are asked for with it
+from groundswell.cascade.header import Phase as Phase  # noqa: PLC0414  # as above
+from groundswell.cascade.header import Pushed as Pushed  # noqa: PLC0414  # as above
 from groundswell.cascade.holders import Holders
 from groundswell.cascade.model import Rebuild, Status
 from groundswell.clock import inverted
@@ -28,61 +30,6 @@ _REMEMBERED = 10_000
 """Rebuilds under way; one that has not been built yet takes some 2 kB."""
 ARCHIVE, ARCHIVED = "archive", "cascade"
 """Where `archive.py` keeps what is left of an old cascade: the table, and the row in the cascade's partition."""
-
-
-class Phase(StrEnum):
-    PLANNING = "planning"  # its records are being written
-    RUNNING = "running"
-    ENDED = "ended"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pushed:
-    """A push that a cascade follows from, and when it went in."""
-
-    base: str
-    digest: str
-    source: str
-    at: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Header:
-    """A cascade as a whole. `open` counts the rebuilds that are not settled; `pinned` what pins hold back.
-
-    `pushes` are all that went in, in that order; `base`, `digest` and `source` are the first one's.
-    """
-
-    id: str
-    base: str
-    digest: str
-    source: str
-    started_at: float
-    total: int
-    open: int
-    phase: Phase = Phase.PLANNING
-    ended_at: float | None = None
-    urgent: bool = False
-    pinned: tuple[tuple[str, str], ...] = ()
-    edges: dict[str, list[str]] = field(default_factory=dict)
-    pushes: tuple[Pushed, ...] = ()
-
-    @property
-    def went_in(self) -> tuple[Pushed, ...]:
-        """The pushes; of a record that does not hold them, the first."""
-        first = Pushed(base=self.base, digest=self.digest, source=self.source, at=self.started_at)
-        return self.pushes or (first,)
-
-    @property
-    def bases(self) -> Mapping[str, str]:
-        """The newest digest of every base that was pushed, in the order in which they came."""
-        return {self.base: self.digest} | {push.base: push.digest for push in self.pushes}
-
-    @property
-    def pushed(self) -> str:
-        """What was pushed, in a few words."""
-        others = len(self.bases) - 1
-        return f"{self.base} and {others} more" if others else self.base
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

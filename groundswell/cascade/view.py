@@ -1,13 +1,13 @@
 """What people are shown of a cascade, from its records. Pure."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from groundswell.cascade.header import Header
 from groundswell.cascade.holds import marked
 from groundswell.cascade.model import Rebuild, Status
-from groundswell.cascade.records import Header
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +24,12 @@ class Row:
     new: str
     run: str
     inputs: Mapping[str, Any]
+    began_at: float | None
+    updated_at: float
+
+    @property
+    def settled(self) -> bool:
+        return Status(self.status).settled
 
     @property
     def state(self) -> str:
@@ -33,11 +39,14 @@ class Row:
 
 def rows(rebuilds: Sequence[Rebuild], *, now: float) -> tuple[Row, ...]:
     """A row per rebuild, in the order in which they began; those that have not begun come last."""
-    ordered = sorted(rebuilds, key=lambda state: (_began(state) is None, _began(state) or 0.0, state.image))
-    return tuple(_row(state, now) for state in ordered)
+    return in_order(_row(state, now) for state in rebuilds)
 
 
-def to_json(header: Header, rebuilds: Sequence[Rebuild], *, now: float) -> dict[str, Any]:
+def in_order(found: Iterable[Row]) -> tuple[Row, ...]:
+    return tuple(sorted(found, key=lambda row: (row.began_at is None, row.began_at or 0.0, row.image)))
+
+
+def to_json(header: Header, images: Sequence[Row]) -> dict[str, Any]:
     """The cascade as one JSON object."""
     return {
         "cascade": header.id,
@@ -63,7 +72,7 @@ def to_json(header: Header, rebuilds: Sequence[Rebuild], *, now: float) -> dict[
                 "run": row.run,
                 "inputs": dict(row.inputs),
             }
-            for row in rows(rebuilds, now=now)
+            for row in images
         ],
     }
 
@@ -92,6 +101,8 @@ def _row(state: Rebuild, now: float) -> Row:
         new=state.previous if state.status is Status.UNCHANGED else state.promoted or state.candidate,
         run=state.run,
         inputs=state.inputs,
+        began_at=began,
+        updated_at=state.updated_at,
     )
 
 

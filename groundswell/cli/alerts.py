@@ -26,7 +26,7 @@ def alerts(
     Example: groundswell alerts
     """
     from groundswell.cascade.view import short, when
-    from groundswell.wiring import app as product
+    from groundswell.cli.chosen import own_store as product
 
     found = [alert for alert, _ in product().alerts.all() if every or alert.open]
     if as_json:
@@ -75,7 +75,7 @@ def rebuild(
 
     Example: groundswell rebuild shop/base --reason "CVE-2026-1234 has a fix"
     """
-    from groundswell.wiring import app as product
+    from groundswell.cli.chosen import own_store as product
 
     cascade = product().anew.begin(image, who=who(), why=reason)
     if as_json:

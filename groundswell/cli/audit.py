@@ -6,17 +6,20 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from groundswell.cli import told
 from groundswell.cli.common import Json, cell, console, print_json
 
 
 def audit(
     limit: Annotated[int, typer.Option(help="How many, newest first.", min=1, max=1000)] = 20, as_json: Json = False
 ) -> None:
-    """The audit trail, newest first."""
-    from groundswell.audit import entries
-    from groundswell.wiring import app as product
+    """List the audit trail, newest first.
 
-    found = list(entries(product().store, limit=limit))
+    Example: groundswell audit --limit 50
+    """
+    from groundswell.cli.chosen import client
+
+    found = told.timed(client().pages("/audit", "entries", limit=limit))
     if as_json:
         print_json(found)
         return

@@ -28,7 +28,7 @@ def backup(
     """
     from groundswell import audit
     from groundswell.cascade.backup import write
-    from groundswell.wiring import app as product
+    from groundswell.cli.chosen import own_store as product
 
     if file.exists():
         raise InputError(f"{file} is there already: name another file")
@@ -63,7 +63,7 @@ def restore(
     """
     from groundswell.cascade.backup import verify
     from groundswell.cascade.restoring import restore as put_back
-    from groundswell.wiring import app as product
+    from groundswell.cli.chosen import own_store as product
 
     with file.open("rb") as opened:
         if check:

@@ -2,17 +2,17 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from itertools import islice
 from typing import Annotated
 
 import typer
 from rich.live import Live
 from rich.table import Table
 
-from groundswell.cascade.kept import Kept
-from groundswell.cascade.model import Rebuild
-from groundswell.cascade.records import Header, Phase, Records
-from groundswell.cascade.view import rows, short, to_json
+from groundswell.cascade.header import Header, Phase
+from groundswell.cascade.view import Row, short, to_json
+from groundswell.cli import told
+from groundswell.cli.client import Client, segment
+from groundswell.cli.client import Json as Document
 from groundswell.cli.common import Json, cell, console, print_json
 from groundswell.cli.progress import frame, print_whole, whole
 
@@ -36,95 +36,103 @@ def cascades(
 
     Example: groundswell cascades 0k3v9xab2c --watch
     """
+    from groundswell.cli.chosen import client
     from groundswell.errors import InputError
-    from groundswell.wiring import app as product
 
-    app = product()
     if cascade is None:
         if watch:
             raise InputError("--watch needs the id of a cascade; `groundswell cascades` lists them")
-        if archived:
-            _list(islice(app.archive.recent(now=app.clock()), limit), _NONE_ARCHIVED, as_json=as_json)
-        else:
-            _list(app.engine.records.recent(limit), _NONE_YET, as_json=as_json)
+        found = client().pages("/cascades", "cascades", limit=limit, archived=archived)
+        _list(map(told.header, found), _NONE_ARCHIVED if archived else _NONE_YET, as_json=as_json)
         return
     if archived or (watch and image):
         raise InputError("--archived lists, --watch follows a whole cascade; leave out what does not go with it")
-    kept = Kept(app.engine.records, app.archive, cascade)
+    api = client()
     if image is not None:
-        _show(kept.rebuild(image), as_json=as_json)
+        path = f"/cascades/{segment(cascade)}/rebuilds/{segment(image)}"
+        _show(told.rebuild(api.get(path)), as_json=as_json)
         return
-    if watch and not kept.archived:
-        follow(app.engine.records, cascade)
-    header, states = kept.header(), list(kept.rebuilds())
+    document, images = _look(api, cascade)
+    old = document["archived"]
+    if watch and not old:
+        follow(lambda: seen(api, cascade))
+        document, images = _look(api, cascade)
+    header = told.header(document)
     if as_json:
-        print_json({**to_json(header, states, now=time.time()), "archived": kept.archived})
-    elif not watch or kept.archived:
-        print_whole(console, header, states, now=time.time())
-        if kept.archived:
+        print_json({**to_json(header, images), "archived": old})
+    elif not watch or old:
+        print_whole(console, header, images, now=time.time())
+        if old:
             console.print("from the archive: nothing more can be done to it", soft_wrap=True)
 
 
-def _show(state: Rebuild, *, as_json: bool) -> None:
-    from groundswell.cascade.evidence import to_json as evidence
+def seen(api: Client, cascade: str) -> tuple[Header, Sequence[Row]]:
+    """A cascade as it is now."""
+    document, images = _look(api, cascade)
+    return told.header(document), images
+
+
+def _look(api: Client, cascade: str) -> tuple[Document, Sequence[Row]]:
+    """The header first: what is settled by it is settled in the images, too."""
+    path = f"/cascades/{segment(cascade)}"
+    document = api.get(path)
+    return document, told.rows(api.pages(f"{path}/rebuilds", "rebuilds"))
+
+
+def _show(document: Document, *, as_json: bool) -> None:
     from groundswell.cli.rebuild import lines
 
     if as_json:
-        print_json(evidence(state, now=time.time()))
+        print_json(document)
         return
-    for line in lines(state):
+    for line in lines(document):
         console.print(cell(line), soft_wrap=True)
 
 
-def ended(header: Header, _: Sequence[Rebuild]) -> bool:
+def ended(header: Header, _: Sequence[Row]) -> bool:
     return header.phase is Phase.ENDED
 
 
 def follow(
-    records: Records,
-    cascade: str,
+    look: Callable[[], tuple[Header, Sequence[Row]]],
     *,
     pause: float = _REFRESH,
     since: float = 0.0,
-    until: Callable[[Header, Sequence[Rebuild]], bool] = ended,
+    until: Callable[[Header, Sequence[Row]], bool] = ended,
 ) -> Header:
     """Show a cascade live until it has ended; on something that is no terminal, a line per move after `since`."""
     if not console.is_terminal:
-        return _follow_by_lines(records, cascade, pause, since, until)
+        return _follow_by_lines(look, pause, since, until)
     with Live(console=console, refresh_per_second=4, transient=False) as live:
         while True:
-            header, states = records.header(cascade).value, list(records.rebuilds(cascade))
+            header, images = look()
             width, height = console.size
-            if until(header, states):  # this one stays, and may scroll
-                live.update(whole(header, states, now=time.time(), width=width))
+            if until(header, images):  # this one stays, and may scroll
+                live.update(whole(header, images, now=time.time(), width=width))
                 return header
-            live.update(frame(header, states, now=time.time(), width=width, height=height))
+            live.update(frame(header, images, now=time.time(), width=width, height=height))
             time.sleep(pause)
 
 
 def _follow_by_lines(
-    records: Records,
-    cascade: str,
+    look: Callable[[], tuple[Header, Sequence[Row]]],
     pause: float,
     since: float,
-    until: Callable[[Header, Sequence[Rebuild]], bool],
+    until: Callable[[Header, Sequence[Row]], bool],
 ) -> Header:
     shown: dict[str, tuple[str, int]] = {}
     while True:
-        header, states = records.header(cascade).value, list(records.rebuilds(cascade))
-        for row, state in sorted(
-            ((row, state) for row in rows(states, now=time.time()) for state in states if state.image == row.image),
-            key=lambda pair: pair[1].updated_at,
-        ):
-            if state.updated_at >= since and shown.get(row.image) != (row.state, row.attempt):
+        header, images = look()
+        settled = sum(row.settled for row in images)
+        for row in sorted(images, key=lambda row: row.updated_at):
+            if row.updated_at >= since and shown.get(row.image) != (row.state, row.attempt):
                 shown[row.image] = (row.state, row.attempt)
-                settled = sum(item.status.settled for item in states)
-                at = state.updated_at - header.started_at
+                at = row.updated_at - header.started_at
                 console.print(
                     cell(f"{at:6.1f}s  {settled:3}/{header.total}  {row.image:28} {row.state:16} {row.why}"[:200]),
                     soft_wrap=True,
                 )
-        if until(header, states):
+        if until(header, images):
             return header
         time.sleep(pause)
 

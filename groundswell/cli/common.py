@@ -1,7 +1,6 @@
 """What the commands share: the console, how text and JSON are printed, who is asking."""
 
 import getpass
-import json
 import os
 from typing import Annotated, Any
 
@@ -10,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from groundswell import printable
+from groundswell.cli.output import render
 
 _PAPER = 140
 
@@ -28,8 +28,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a tabl
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on stdout, as it is: no colours, no wrapping."""
-    typer.echo(json.dumps(value, indent=2, sort_keys=False, default=str))
+    """One document on stdout, JSON or as `--output` says: no colours, no wrapping."""
+    typer.echo(render(value))
 
 
 def cell(value: object, style: str = "") -> Text:

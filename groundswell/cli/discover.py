@@ -44,8 +44,8 @@ def discover(
 
     Example: groundswell lineage discover example.azurecr.io --repository 'team/*' --tags 5
     """
+    from groundswell.cli.chosen import own_store as product
     from groundswell.lineage.discovery import discover as survey
-    from groundswell.wiring import app as product
 
     with progress() as bar:
         report = survey(

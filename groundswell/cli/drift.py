@@ -28,7 +28,7 @@ def show(
     Example: groundswell drift list --look
     """
     from groundswell.cascade.view import when
-    from groundswell.wiring import app as product
+    from groundswell.cli.chosen import own_store as product
 
     known = list(_looked() if look else (each for each in product().workloads.all() if each.drift))
     if as_json:
@@ -71,7 +71,7 @@ def release(
 
     Example: groundswell drift release "production/shop/deployment/web[web]" --reason "the fix is in the image"
     """
-    from groundswell.wiring import app as product
+    from groundswell.cli.chosen import own_store as product
 
     known = product().workloads.release(workload, who=who(), why=reason)
     if as_json:
@@ -85,9 +85,9 @@ def _looked() -> "Iterator[Known]":
     from dataclasses import replace
 
     from groundswell.cascade.workloads import Drift, is_drift
+    from groundswell.cli.chosen import own_store as product
     from groundswell.deploy.port import parse
     from groundswell.errors import GroundswellError
-    from groundswell.wiring import app as product
 
     product_ = product()
     for known in product_.workloads.all():

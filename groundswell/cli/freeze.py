@@ -1,16 +1,18 @@
 """groundswell freeze: when nothing may be rolled out to an environment."""
 
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from groundswell.cli.common import Json, cell, console, print_json, who
+from groundswell.cli import told
+from groundswell.cli.client import Json as Document
+from groundswell.cli.client import segment
+from groundswell.cli.common import Json, cell, console, print_json
 from groundswell.cli.replay import Reason
-
-if TYPE_CHECKING:
-    from groundswell.cascade.freezes import Freeze
+from groundswell.errors import ConflictError, InputError
 
 app = typer.Typer(help="Freeze windows: when nothing is rolled out to an environment.", no_args_is_help=True)
 
@@ -42,8 +44,8 @@ def add(
     Example: groundswell freeze add nights --environment prod-* --zone Europe/Berlin --days mon-fri
     --from 18:00 --until 06:00 --reason "nobody is on call"
     """
-    from groundswell.cascade.freezes import from_json
-    from groundswell.wiring import app as product
+    from groundswell.cascade.freezes import from_json, to_json
+    from groundswell.cli.chosen import client
 
     freeze = from_json(
         {
@@ -56,8 +58,16 @@ def add(
             "why": reason,
         }
     )
-    product().freezes.add(freeze, who=who())
-    _print(freeze, as_json=as_json)
+    wanted = to_json(freeze)
+    del wanted["name"]
+    try:
+        document = client().put(f"/freezes/{segment(name)}", wanted, new=True)
+    except ConflictError as exc:
+        raise InputError(f"there is a freeze {name} already; remove it first, or take another name") from exc
+    if as_json:
+        print_json(_json(document))
+        return
+    console.print(cell(f"{name}: {environment}, {_when(document)}: {_now(document)}"), soft_wrap=True)
 
 
 @app.command("list")
@@ -67,73 +77,70 @@ def show(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List the freezes: which are in force now, and until when."""
+    """List the freezes: which are in force now, and until when.
+
+    Example: groundswell freeze list --environment production
+    """
     from fnmatch import fnmatchcase
 
-    from groundswell.cascade.freezes import told
-    from groundswell.wiring import app as product
+    from groundswell.cli.chosen import client
 
-    rules = product().freezes.rules()
+    rules = client().get("/freezes")["freezes"]
     if environment is not None:
-        rules = tuple(freeze for freeze in rules if fnmatchcase(environment, freeze.environment))
-    now = time.time()
+        rules = [rule for rule in rules if fnmatchcase(environment, rule["environment"])]
     if as_json:
-        print_json([_json(freeze, now) for freeze in rules])
+        print_json(list(map(_json, rules)))
         return
     if rules:
         table = Table(box=None, pad_edge=False)
         for heading in ("freeze", "environment", "when", "now", "why"):
             table.add_column(heading, overflow="fold")
-        for freeze in rules:
-            table.add_row(
-                *map(cell, (freeze.name, freeze.environment, _when(freeze), _now(freeze, now), freeze.why))
-            )
+        for rule in rules:
+            table.add_row(*map(cell, (rule["name"], rule["environment"], _when(rule), _now(rule), rule["why"])))
         console.print(table)
     if environment is not None:
-        console.print(cell(told(rules, environment, now) or f"{environment} is not frozen now"), soft_wrap=True)
+        console.print(cell(_frozen(rules, environment)), soft_wrap=True)
     elif not rules:
         console.print("no freezes: what is promoted is rolled out at any time")
 
 
 @app.command("remove")
 def remove(name: Name, *, reason: Reason, as_json: Json = False) -> None:
-    """Remove a freeze; what it held goes on within a minute, unless something else holds it."""
-    from groundswell.wiring import app as product
+    """Remove a freeze; what it held goes on within a minute, unless something else holds it.
 
-    product().freezes.remove(name, who=who(), why=reason)
+    Example: groundswell freeze remove nights --reason "somebody is on call"
+    """
+    from groundswell.cli.chosen import client
+
+    client().delete(f"/freezes/{segment(name)}", reason=reason)
     if as_json:
         print_json({"name": name, "removed": True})
         return
     console.print(cell(f"{name}: removed"))
 
 
-def _print(freeze: "Freeze", *, as_json: bool) -> None:
-    now = time.time()
-    if as_json:
-        print_json(_json(freeze, now))
-        return
-    console.print(
-        cell(f"{freeze.name}: {freeze.environment}, {_when(freeze)}: {_now(freeze, now)}"), soft_wrap=True
-    )
+def _json(rule: Document) -> Document:
+    return {**rule, "ends_at": told.seconds(rule["ends_at"])}
 
 
-def _json(freeze: "Freeze", now: float) -> dict[str, Any]:
-    from groundswell.cascade.freezes import to_json
+def _frozen(rules: Sequence[Document], environment: str) -> str:
+    """Until when an environment is frozen, and by what."""
+    from groundswell.cascade import freezes
 
-    until = freeze.until(now)
-    return {**to_json(freeze), "in_force": until is not None, "ends_at": until}
-
-
-def _when(freeze: "Freeze") -> str:
-    from groundswell.cascade.freezes import to_json
-
-    written = to_json(freeze)
-    days = f"{','.join(written['days'])} " if written["days"] else ""
-    return f"{days}{written['from']} to {written['until']} {written['zone']}"
+    said = freezes.told(tuple(map(freezes.from_json, rules)), environment, time.time())
+    return said or f"{environment} is not frozen now"
 
 
-def _now(freeze: "Freeze", now: float) -> str:
+def _when(rule: Document) -> str:
+    days = f"{','.join(rule['days'])} " if rule["days"] else ""
+    return f"{days}{rule['from']} to {rule['until']} {rule['zone']}"
+
+
+def _now(rule: Document) -> str:
+    """By the service's clock."""
+    from zoneinfo import ZoneInfo
+
     from groundswell.cascade.freezes import local
 
-    until = freeze.until(now)
-    return "not in force" if until is None else f"in force until {local(until, freeze.zone)}"
+    until = told.seconds(rule["ends_at"])
+    return "not in force" if until is None else f"in force until {local(until, ZoneInfo(rule['zone']))}"

@@ -1,15 +1,13 @@
 """groundswell hold, release and approve: what stops a rebuild at its next checkpoint, and what lets it go on."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from groundswell.cli.common import Json, cell, console, print_json, who
-from groundswell.cli.replay import Cascade, Image, Reason, report
+from groundswell.cli.client import Json as Document
+from groundswell.cli.common import Json, cell, console, print_json
+from groundswell.cli.replay import Cascade, Image, Reason, act, report
 from groundswell.errors import InputError
-
-if TYPE_CHECKING:
-    from groundswell.cascade.model import Rebuild
 
 
 def hold(cascade: Cascade, image: Image = None, *, reason: Reason, as_json: Json = False) -> None:
@@ -19,13 +17,11 @@ def hold(cascade: Cascade, image: Image = None, *, reason: Reason, as_json: Json
 
     Example: groundswell hold 0k3v9xab2c --reason "the new base breaks TLS"
     """
-    from groundswell.wiring import app as product
-
-    operator = product().operator
+    bulk = act(cascade, "hold", {"reason": reason} | ({"image": image} if image else {"all": True}))
     if image is None:
-        report(operator.hold_all(cascade, who=who(), why=reason), "held", "hold", as_json=as_json)
+        report(bulk, "held", "hold", as_json=as_json)
         return
-    _show(operator.hold(cascade, image, who=who(), why=reason), as_json=as_json)
+    _show(bulk, as_json=as_json)
 
 
 def release(cascade: Cascade, image: Image = None, *, reason: Reason, as_json: Json = False) -> None:
@@ -35,13 +31,11 @@ def release(cascade: Cascade, image: Image = None, *, reason: Reason, as_json: J
 
     Example: groundswell release 0k3v9xab2c shop/web --reason "it was our own proxy"
     """
-    from groundswell.wiring import app as product
-
-    operator = product().operator
+    bulk = act(cascade, "release", {"reason": reason} | ({"image": image} if image else {"all": True}))
     if image is None:
-        report(operator.release_all(cascade, who=who(), why=reason), "released", "release", as_json=as_json)
+        report(bulk, "released", "release", as_json=as_json)
         return
-    _show(operator.release(cascade, image, who=who(), why=reason), as_json=as_json)
+    _show(bulk, as_json=as_json)
 
 
 def approve(
@@ -61,21 +55,19 @@ def approve(
 
     Example: groundswell approve 0k3v9xab2c shop/web --despite-freeze --reason "CVE-2026-1 is exploited"
     """
-    from groundswell.wiring import app as product
-
     if bool(images) == everything:
         raise InputError("approve what? name IMAGEs of the cascade, or give --all")
-    bulk = product().operator.approve(cascade, images or (), who=who(), why=reason, despite_freeze=despite_freeze)
+    asked: Document = {"reason": reason, "despite_freeze": despite_freeze}
+    bulk = act(cascade, "approve", asked | ({"images": images} if images else {"all": True}))
     report(bulk, "approved", "approval", as_json=as_json)
-    if images and bulk.left:  # it was asked for by name
+    if images and bulk["left"]:  # it was asked for by name
         raise typer.Exit(1)
 
 
-def _show(state: "Rebuild", *, as_json: bool) -> None:
-    from groundswell.cascade.holds import marked
-
-    why = "; ".join(filter(None, (state.reason, marked(state))))
+def _show(bulk: Document, *, as_json: bool) -> None:
+    (done,) = bulk["done"]
     if as_json:
-        print_json({"cascade": state.cascade, "image": state.image, "status": state.status, "reason": why})
+        document = {"cascade": bulk["cascade"], "image": done["image"], "status": done["status"]}
+        print_json({**document, "reason": done["why"]})
         return
-    console.print(cell(f"{state.image}: {state.status}: {why}"), soft_wrap=True)
+    console.print(cell(f"{done['image']}: {done['status']}: {done['why']}"), soft_wrap=True)

@@ -1,11 +1,13 @@
 """groundswell impact: what a push would do, asked before anybody pushes."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
+from groundswell.cli.client import Json as Document
 from groundswell.cli.common import Json, console, print_json
 
 
@@ -17,47 +19,55 @@ def impact(
 
     Example: groundswell impact docker.io/library/debian:12
     """
-    from groundswell.cascade.preview import preview, to_json
-    from groundswell.wiring import app as product
+    from groundswell.cli.chosen import client
 
-    app = product()
-    found = preview(reference, catalog=app.catalog, durations=app.durations, slots=app.settings.slots)
+    found = client().get("/impact", reference=reference)
     if as_json:
-        print_json(to_json(found))
+        print_json(found)
         return
-    if not found.lines:
-        console.print(Text(f"no registered image stands on {found.base}"))
-        _frontend(found.base, found.frontend_of)
+    base = found["base"]
+    if not found["images"]:
+        console.print(Text(f"no registered image stands on {base}"))
+        _frontend(base, found["frontend_of"])
         return
     table = Table(box=None, pad_edge=False)
     for heading in ("image", "depth", "edge", "seconds", "waits for"):
         table.add_column(heading, justify="right" if heading in ("depth", "seconds") else "left")
-    rebuilt = [line for line in found.lines if not line.held]
+    rebuilt = [line for line in found["images"] if not line["pinned"]]
     for line in rebuilt:
         table.add_row(
-            Text(line.image),
-            str(line.depth),
-            line.kind.value,
-            f"{line.seconds:.1f}",
-            Text(", ".join(line.waits_for)),
+            Text(line["image"]),
+            str(line["depth"]),
+            line["edge"],
+            f"{line['estimated_seconds']:.1f}",
+            Text(", ".join(line["waits_for"])),
         )
-    for line in found.lines:
-        if line.held:
-            table.add_row(Text(line.image), "", line.kind.value, "", Text(f"held by {line.held}", style="yellow"))
+    for line in found["images"]:
+        if line["pinned"]:
+            held = Text(f"held by {line['held_by']}", style="yellow")
+            table.add_row(Text(line["image"]), "", line["edge"], "", held)
     console.print(table)
     console.print(
         Text(
-            f"a push of {found.base} rebuilds {len(rebuilt)} images in about {found.seconds:.0f} s "
-            f"and rolls out {len(found.rolls)} workloads"
+            f"a push of {base} rebuilds {len(rebuilt)} images in about "
+            f"{found['estimated_makespan_seconds']:.0f} s and rolls out {len(found['workloads'])} workloads"
         )
     )
-    if found.critical_path:
-        console.print(Text(f"longest path: {' -> '.join(found.critical_path)}"))
-    for image, workload in found.rolls:
-        console.print(Text(f"  {workload} runs {image}"))
-    _frontend(found.base, found.frontend_of)
+    if found["critical_path"]:
+        console.print(Text(f"longest path: {' -> '.join(found['critical_path'])}"))
+    for each in found["workloads"]:
+        console.print(Text(f"  {_workload(each)} runs {each['image']}"))
+    _frontend(base, found["frontend_of"])
 
 
-def _frontend(base: str, images: tuple[str, ...]) -> None:
+def _workload(each: Document) -> str:
+    """As rollouts name it."""
+    from groundswell.deploy.port import Kind, Workload
+
+    fields = {key: each[key] for key in ("cluster", "namespace", "name", "container")}
+    return str(Workload(**fields, kind=Kind(each["kind"])))
+
+
+def _frontend(base: str, images: Sequence[str]) -> None:
     if images:
         console.print(Text(f"{base} reads the Dockerfile of {', '.join(images)}: nothing of it is in them"))

@@ -1,7 +1,7 @@
 """groundswell lineage: register images, and look at what is registered."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,11 +11,16 @@ from rich.table import Table
 from rich.text import Text
 
 from groundswell import printable
+from groundswell.cli import told
+from groundswell.cli.client import Client, segment
+from groundswell.cli.client import Json as Document
 from groundswell.cli.common import Json, cell, console, print_json, who
 from groundswell.cli.discover import discover
+from groundswell.errors import InputError, NotFoundError
 
 if TYPE_CHECKING:
     from graph.formats import Form as Drawing
+    from graph.lineage import Lineage
     from groundswell.lineage.catalog import Change
     from groundswell.lineage.model import Registration
 
@@ -62,9 +67,8 @@ def register(
     --git https://git.example.com/shop.git --tag 1.4
     """
     from groundswell.cascade.reconcile import seed
-    from groundswell.errors import InputError
+    from groundswell.cli.chosen import own_store as product
     from groundswell.lineage.checkout import read
-    from groundswell.wiring import app as product
 
     registrations: Sequence[Registration]
     skipped: Sequence[str] = ()
@@ -135,20 +139,24 @@ def unregister(
 
     Example: groundswell lineage unregister shop/old --reason "retired"
     """
-    from groundswell.wiring import app as product
+    from groundswell.cli.chosen import client
 
-    catalog = product().catalog
-    with catalog.lineage() as lineage:
-        left = {name: sorted(set(lineage.followers(name)) - set(images)) for name in images if name in lineage}
-    changes = catalog.unregister(images, who=who(), why=reason)
+    api = client()
+    gone = sorted(set(images))
+    known = {item["name"]: item for item in _stored(api)}
+    _check_registered(gone, known)
+    lineage = _lineage(known.values())
+    left = {name: sorted(set(lineage.followers(name)) - set(images)) for name in gone}
+    for name in gone:
+        api.delete(f"/lineage/images/{segment(name)}", reason=reason)
     if as_json:
-        print_json({"unregistered": [change.name for change in changes], "left_standing": left})
+        print_json({"unregistered": gone, "left_standing": left})
         return
-    for change in changes:
-        console.print(Text(f"- {change.name}"))
-        if left[change.name]:
-            console.print(Text(f"    note: {', '.join(left[change.name])} still stand on its tags"), style="yellow")
-    console.print(f"{len(changes)} unregistered")
+    for name in gone:
+        console.print(Text(f"- {name}"))
+        if left[name]:
+            console.print(Text(f"    note: {', '.join(left[name])} still stand on its tags"), style="yellow")
+    console.print(f"{len(gone)} unregistered")
 
 
 @app.command()
@@ -167,25 +175,24 @@ def show(
 
     Example: groundswell lineage show --format mermaid --owner shop
     """
-    from groundswell.errors import NotFoundError
-    from groundswell.wiring import app as product
+    from groundswell.cli.chosen import client
 
-    catalog = product().catalog
-    found = catalog.registrations(images or None)
-    if missing := set(images or ()) - {item.name for item in found}:
-        raise NotFoundError(f"no image {min(missing)} is registered; `groundswell lineage show` lists them")
-    chosen = [item for item in found if (not owner or item.owner == owner) and _labelled(item, label or ())]
+    found = {item["name"]: item for item in _stored(client())}
+    if images:
+        _check_registered(images, found)
+    chosen = [
+        item
+        for name, item in found.items()
+        if (not images or name in images) and (not owner or item["owner"] == owner) and _labelled(item, label or ())
+    ]
     if as_json or form is Form.JSON:
-        from groundswell.lineage.model import to_json
-
-        print_json([to_json(registration) for registration in chosen])
+        print_json(chosen)
     elif form is Form.TABLE:
         _table(chosen)
     else:
         from groundswell.lineage.drawing import drawn
 
-        with catalog.lineage() as lineage:
-            graph = drawn(lineage, [item.name for item in chosen])
+        graph = drawn(_lineage(found.values()), [item["name"] for item in chosen])
         if form is Form.TREE:
             _tree(graph)
         else:
@@ -194,11 +201,34 @@ def show(
             typer.echo(render(graph, _DRAWN[form]), nl=False)
 
 
-def _labelled(item: "Registration", wanted: Sequence[str]) -> bool:
-    return all(item.labels.get(key) == value for key, _, value in (pair.partition("=") for pair in wanted))
+def _stored(api: Client) -> Iterator[Document]:
+    """All registrations by name, as they are stored: the API has the source in the words of lineage.yaml."""
+    for item in api.pages("/lineage/images", "images"):
+        yield {**item, "source": _source(item["source"])}
 
 
-def _table(registrations: Sequence["Registration"]) -> None:
+def _source(document: Document) -> Document:
+    path = document["path"]
+    return {"location": document["git"], "ref": document["ref"], "path": "" if path == "." else path}
+
+
+def _lineage(documents: Iterable[Document]) -> "Lineage":
+    from graph.lineage import Lineage
+    from groundswell.lineage.model import node
+
+    return Lineage(map(node, documents))
+
+
+def _check_registered(names: Iterable[str], known: Mapping[str, Document]) -> None:
+    if missing := set(names) - known.keys():
+        raise NotFoundError(f"no image {min(missing)} is registered; `groundswell lineage show` lists them")
+
+
+def _labelled(item: Document, wanted: Sequence[str]) -> bool:
+    return all(item["labels"].get(key) == value for key, _, value in (pair.partition("=") for pair in wanted))
+
+
+def _table(registrations: Sequence[Document]) -> None:
     if not registrations:
         console.print("nothing registered: `groundswell lineage register DIR` reads DIR/lineage.yaml")
         return
@@ -206,8 +236,8 @@ def _table(registrations: Sequence["Registration"]) -> None:
     for heading in ("image", "tags", "runs on", "built with", "owner"):
         table.add_column(heading)
     for item in registrations:
-        tags = ", ".join((*item.tags, *item.tag_patterns))
-        cells = (item.name, tags, item.runtime or "scratch", "\n".join(item.build), item.owner)
+        tags = ", ".join((*item["tags"], *item["tag_patterns"]))
+        cells = (item["name"], tags, item["runtime"] or "scratch", "\n".join(item["build"]), item["owner"])
         table.add_row(*(Text(printable.lines(text)) for text in cells))
     console.print(table)
 
@@ -235,12 +265,10 @@ def history(
 
     Example: groundswell lineage history shop/web
     """
-    from groundswell.errors import NotFoundError
-    from groundswell.wiring import app as product
+    from groundswell.cli.chosen import client
 
-    lines = list(product().catalog.history(image, limit=limit))
-    if not lines:
-        raise NotFoundError(f"no image {image} was ever registered; see `groundswell lineage show`")
+    answer = client().get(f"/lineage/images/{segment(image)}/history", limit=limit)
+    lines = [{**line, "fields": _fields(line["fields"])} for line in told.timed(answer["history"])]
     if as_json:
         print_json(lines)
         return
@@ -253,9 +281,20 @@ def history(
                 console.print(cell(f"    {name}: {old} -> {new}"))
 
 
+def _fields(fields: Document) -> Document:
+    """What changed, from and to."""
+    return {
+        name: [_source(value) if name == "source" and value else value for value in (pair["before"], pair["after"])]
+        for name, pair in fields.items()
+    }
+
+
 @app.command()
 def schema() -> None:
-    """Print the JSON Schema of lineage.yaml, for editors."""
+    """Print the JSON Schema of lineage.yaml, for editors.
+
+    Example: groundswell lineage schema > lineage.schema.json
+    """
     from groundswell.lineage.document import schema as document_schema
 
     print_json(document_schema())

@@ -1,39 +1,16 @@
-"""The `groundswell` command: parse, call the product, print. Exit codes are in `EXIT_CODES`."""
+"""The `groundswell` command: parse, ask the API, print. Exit codes are in `EXIT_CODES`."""
 
 import errno
 import os
 import sys
 from collections.abc import Mapping
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
 from groundswell import printable
-from groundswell.cli import (
-    alerts,
-    audit,
-    backup,
-    capacity,
-    cascades,
-    drift,
-    freeze,
-    hold,
-    impact,
-    lineage,
-    notices,
-    policy,
-    push,
-    pushes,
-    replay,
-    runs,
-    scan,
-    stale,
-    token,
-    verify,
-    wait,
-    why,
-)
+from groundswell.access.principal import ForbiddenError, UnauthenticatedError
+from groundswell.cli.commands import LazyGroup
 from groundswell.errors import ConflictError, GroundswellError, InputError, NotFoundError, TemporaryError
 
 EXIT_CODES: Mapping[type[GroundswellError], int] = {
@@ -41,65 +18,62 @@ EXIT_CODES: Mapping[type[GroundswellError], int] = {
     NotFoundError: 3,
     ConflictError: 4,
     TemporaryError: 5,
+    UnauthenticatedError: 8,
+    ForbiddenError: 8,
     GroundswellError: 1,
 }
-"""By the most special class: 2 wrong input, 3 not found, 4 somebody was faster, 5 try again later, 1 other.
+"""By the most special class: 2 wrong input, 3 not found, 4 somebody was faster, 5 try again later, 8 not allowed,
+1 other.
 
 `wait` has two of its own: 6, it ended, but not as it was waited for; 7, the same, and only because of the gate.
 """
 
 _UNWRITTEN = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
+_HELP = """\
+When a base image is updated, everything that stands on it is rebuilt, scanned, promoted and rolled out.
+
+Exit codes: 0 done, 1 it failed, 2 wrong input, 3 not found, 4 somebody was faster, 5 try again later,
+8 not allowed; `wait` also ends with 6 (not as asked) and 7 (the gate alone refused).
+
+Example: groundswell cascades --output name
+"""
+
 app = typer.Typer(
     name="groundswell",
-    help="When a base image is updated, everything that stands on it is rebuilt, scanned, promoted and rolled out.",
+    cls=LazyGroup,
+    help=_HELP,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["--help", "-h"]},
 )
-app.add_typer(lineage.app, name="lineage")
-app.add_typer(policy.app, name="policy")
-app.add_typer(runs.app, name="runs")
-app.add_typer(freeze.app, name="freeze")
-app.add_typer(drift.app, name="drift")
-app.add_typer(token.app, name="token")
-app.add_typer(notices.app, name="notices")
-app.command("cascades")(cascades.cascades)
-app.command("replay")(replay.replay)
-app.command("cancel")(replay.cancel)
-app.command("hold")(hold.hold)
-app.command("release")(hold.release)
-app.command("approve")(hold.approve)
-app.command("push")(push.push)
-app.command("pushes")(pushes.pushes)
-app.command("alerts")(alerts.alerts)
-app.command("rebuild")(alerts.rebuild)
-app.command("audit")(audit.audit)
-app.command("scan")(scan.scan)
-app.command("impact")(impact.impact)
-app.command("stale")(stale.stale)
-app.command("wait")(wait.wait)
-app.command("why")(why.why)
-app.command("verify")(verify.verify)
-app.command("key")(verify.key)
-app.command("capacity")(capacity.capacity)
-app.command("backup")(backup.backup)
-app.command("restore")(backup.restore)
 
 
 def _version(asked: bool) -> None:
     if asked:
+        from importlib.metadata import version
+
         typer.echo(f"groundswell {version('groundswell')}")
         raise typer.Exit
 
 
 @app.callback()
 def _root(
+    ctx: typer.Context,
     *,
     _: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
     ] = False,
+    context: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="The service to speak to (`groundswell context list`), or `local`."),
+    ] = "",
 ) -> None:
-    """What stands before a command."""
+    from groundswell.cli import chosen
+
+    chosen.ask_for(context)
+    ctx.call_on_close(chosen.close)
 
 
 def main() -> None:

@@ -30,7 +30,7 @@ def show(
     """
     from groundswell.cascade.view import when
     from groundswell.notify.delivery import State
-    from groundswell.wiring import app as product
+    from groundswell.cli.chosen import own_store as product
 
     if state and state not in tuple(State):
         raise InputError(f"--state must be one of {', '.join(State)}, not {state!r}")
@@ -70,7 +70,7 @@ def resend(
 
     Example: groundswell notices resend n17955168150008d3c1a1f9b20 on-call --reason "the receiver is back"
     """
-    from groundswell.wiring import app as product
+    from groundswell.cli.chosen import own_store as product
 
     sent = product().notices.resend(notice, channel, who=who(), why=reason)
     _said(sent, as_json=as_json)
@@ -87,7 +87,7 @@ def try_channel(
 
     Example: groundswell notices test on-call --reason "newly set up"
     """
-    from groundswell.wiring import app as product
+    from groundswell.cli.chosen import own_store as product
 
     sent = product().notices.test(channel, who=who(), why=reason)
     _said(sent, as_json=as_json)

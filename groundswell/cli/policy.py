@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from groundswell.cli.common import Json, cell, console, print_json, who
+from groundswell.cli.client import segment
+from groundswell.cli.common import Json, cell, console, print_json
 
 app = typer.Typer(no_args_is_help=True, help="The policy of the gate: for every image, for a team, in force.")
 
@@ -21,11 +22,13 @@ def set_(
 
     Example: groundswell policy set policy.yaml --reason "log4j is banned"
     """
+    from groundswell.cli.chosen import client
     from groundswell.lineage.policy_document import parse
-    from groundswell.wiring import app as product
 
     document = parse(_read(file), str(file), lambda named: _read_beside(file, named))
-    changed = product().policies.set(document, who=who(), why=reason)
+    api = client()
+    before = api.get("/policy")
+    changed = api.put("/policy", document, reason=reason) != before
     console.print("in force within half a minute" if changed else "nothing to change: it is in force already")
 
 
@@ -38,15 +41,12 @@ def show(
 
     Example: groundswell policy show --image shop/web
     """
-    from groundswell.wiring import app as product
+    from groundswell.cli.chosen import client
 
-    policies = product().policies
     if image is None:
-        _show(policies.stored(), as_json=as_json)
+        _show(client().get("/policy"), as_json=as_json)
         return
-    merged = policies.merged(product().catalog.registration(image))
-    rows = {key: {"value": value, "from": ["default"]} for key, value in _defaults().items()}
-    rows |= {key: {"value": value, "from": list(merged.sources[key])} for key, value in merged.gate.items()}
+    rows = client().get(f"/policy/images/{segment(image)}")["gate"]
     if as_json:
         print_json({"image": image, "gate": rows})
         return
@@ -60,7 +60,10 @@ def show(
 
 @app.command("schema")
 def schema_() -> None:
-    """Print the JSON Schema of the policy file, for your editor."""
+    """Print the JSON Schema of the policy file, for your editor.
+
+    Example: groundswell policy schema > policy.schema.json
+    """
     from groundswell.lineage.policy_document import schema
 
     print_json(schema())
@@ -78,13 +81,6 @@ def _show(document: Any, *, as_json: bool) -> None:
     shown = {key: value for key, value in document.items() if value}
     shown["vex"] = [{key: each[key] for key in ("file", "expires")} for each in document["vex"]]
     typer.echo(yaml.safe_dump(shown, sort_keys=False, allow_unicode=False), nl=False)
-
-
-def _defaults() -> dict[str, Any]:
-    from groundswell.lineage.document import schema
-
-    gate = schema()["$defs"]["gate"]["properties"]
-    return {key: entry["default"] for key, entry in gate.items() if "default" in entry}
 
 
 def _brief(key: str, value: Any) -> str:

@@ -9,9 +9,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Column, Table
 from rich.text import Text
 
-from groundswell.cascade.model import Rebuild, Status
-from groundswell.cascade.records import Header
-from groundswell.cascade.view import rows, short
+from groundswell.cascade.header import Header
+from groundswell.cascade.model import Status
+from groundswell.cascade.view import Row, short
 from groundswell.cli.common import cell
 
 _COLOURS = {
@@ -42,34 +42,34 @@ class _Line(NamedTuple):
     why: str
 
 
-def print_whole(console: Console, header: Header, states: Sequence[Rebuild], *, now: float) -> None:
+def print_whole(console: Console, header: Header, rows: Sequence[Row], *, now: float) -> None:
     """Print the cascade with every reason in full."""
-    console.print(whole(header, states, now=now, width=console.width))
+    console.print(whole(header, rows, now=now, width=console.width))
 
 
-def whole(header: Header, states: Sequence[Rebuild], *, now: float, width: int) -> RenderableType:
+def whole(header: Header, rows: Sequence[Row], *, now: float, width: int) -> RenderableType:
     """A cascade as a table with a progress bar over it: every image, every reason in full."""
-    table = _table(_lines(header, states, now), width, fold=True)
-    return Group(_bar(header, states, now, width), table)
+    table = _table(_lines(header, rows), width, fold=True)
+    return Group(_bar(header, rows, now, width), table)
 
 
-def frame(header: Header, states: Sequence[Rebuild], *, now: float, width: int, height: int) -> RenderableType:
+def frame(header: Header, rows: Sequence[Row], *, now: float, width: int, height: int) -> RenderableType:
     """The same for a terminal, to be drawn again and again: a line an image, and never more lines than there are.
 
     Where they are too many, what is under way and what failed comes first, and the rest is counted.
     """
-    lines = _lines(header, states, now)
+    lines = _lines(header, rows)
     room = max(2, height - 3)  # the bar, the heading, and the line of the cursor
     if len(lines) <= room:
-        return Group(_bar(header, states, now, width), _table(lines, width, fold=False))
+        return Group(_bar(header, rows, now, width), _table(lines, width, fold=False))
     lines.sort(key=lambda line: line.rank)
     left = Counter(line.status for line in lines[room - 1 :])
     more = Text(f"… and {left.total()} more: {', '.join(f'{count} {status}' for status, count in left.items())}")
     more.truncate(width, overflow="ellipsis")
-    return Group(_bar(header, states, now, width), _table(lines[: room - 1], width, fold=False), more)
+    return Group(_bar(header, rows, now, width), _table(lines[: room - 1], width, fold=False), more)
 
 
-def _bar(header: Header, states: Sequence[Rebuild], now: float, width: int) -> Progress:
+def _bar(header: Header, rows: Sequence[Row], now: float, width: int) -> Progress:
     progress = Progress(
         TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
         BarColumn(bar_width=30 if width >= _WIDE else 8),
@@ -80,16 +80,15 @@ def _bar(header: Header, states: Sequence[Rebuild], now: float, width: int) -> P
     progress.add_task(
         f"cascade {header.id}  {base} -> {short(header.bases[header.base])}  {took:.1f} s",
         total=header.total,
-        completed=sum(state.status.settled for state in states),
+        completed=sum(row.settled for row in rows),
     )
     return progress
 
 
-def _lines(header: Header, states: Sequence[Rebuild], now: float) -> list[_Line]:
-    by_image = {state.image: state.status for state in states}
+def _lines(header: Header, rows: Sequence[Row]) -> list[_Line]:
     lines = [
         _Line(
-            rank=_rank(status := by_image[row.image]),
+            rank=_rank(status := Status(row.status)),
             image=row.image,
             status=row.status,
             state=Text(row.state, style=_COLOURS.get(status, "blue")),
@@ -98,7 +97,7 @@ def _lines(header: Header, states: Sequence[Rebuild], now: float) -> list[_Line]
             new=short(row.new),
             why=row.why,
         )
-        for row in rows(states, now=now)
+        for row in rows
     ]
     for image, reference in header.pinned:
         why = f"stale: pinned to {short(reference.partition('@')[2])}; change its Dockerfile"

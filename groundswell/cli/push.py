@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from groundswell.cli.common import Json, console, print_json, who
+from groundswell.cli.common import Json, console, print_json
 
 
 def push(
@@ -27,12 +27,11 @@ def push(
 
     Example: groundswell push example.azurecr.io/mirror/debian:12 --urgent --reason "CVE-2026-1234"
     """
-    from groundswell.cascade.announce import announce
-    from groundswell.wiring import app as product
+    from groundswell.cli.chosen import client
 
-    app = product()
-    told = announce(app.store, reference, urgent=urgent, force=force, who=who(), why=reason, clock=app.clock)
+    asked = {"reference": reference, "reason": reason, "urgent": urgent, "force": force}
+    told = client().post("/pushes", asked)
     if as_json:
-        print_json({"push": told.id, "urgent": told.urgent, "forced": told.force})
+        print_json(told)
         return
-    console.print(Text(f"queued as {told.id}; `groundswell pushes` will say what became of it"))
+    console.print(Text(f"queued as {told['push']}; `groundswell pushes` will say what became of it"))

@@ -7,16 +7,20 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from groundswell.cli import told
 from groundswell.cli.common import Json, cell, console, print_json
 
 
 def pushes(
     limit: Annotated[int, typer.Option(help="How many, newest first.", min=1, max=1000)] = 20, as_json: Json = False
 ) -> None:
-    """The pushes seen, newest first, and what became of each."""
-    from groundswell.wiring import app as product
+    """List the pushes seen, newest first, and what became of each.
 
-    entries = product().intake.log(limit)
+    Example: groundswell pushes --limit 5
+    """
+    from groundswell.cli.chosen import client
+
+    entries = [told.push(each) for each in client().pages("/pushes", "pushes", limit=limit)]
     if as_json:
         print_json(entries)
         return

@@ -1,27 +1,44 @@
 """One rebuild as text: how it is, how it moved, on what it is proven, where it runs. Digests are in full."""
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from groundswell.cli import findings
-
-if TYPE_CHECKING:
-    from groundswell.cascade.model import Rebuild
+from groundswell.cli.client import Json
 
 
-def lines(state: "Rebuild") -> Iterator[str]:
+def lines(document: Json) -> Iterator[str]:
     """The sentence, then what is behind it, a heading a part."""
-    from groundswell.cascade.evidence import outcome
     from groundswell.cascade.view import when
 
-    yield outcome(state)
-    yield from part("moves", [f"{when(m.at)}  {m.status:10} {m.reason}".rstrip() for m in state.history])
-    yield from part("inputs", list(inputs(state.inputs)))
-    yield from part("proof", list(proof(state.proof)))
-    yield from part("scan", list(scan(state.verdict)))
-    yield from part("tags", list(_tags(state)))
-    yield from part("rings", list(_rings(state)))
-    yield from part("rollouts", list(_rollouts(state)))
+    yield _outcome(document)
+    moves = [f"{when(m['at'])}  {m['status']:10} {m['reason']}".rstrip() for m in document["moves"]]
+    yield from part("moves", moves)
+    yield from part("inputs", list(inputs(document["inputs"])))
+    yield from part("proof", list(proof(_proof(document["proof"]))))
+    yield from part("scan", list(scan(document["scan"] or {})))
+    yield from part("tags", list(_tags(document)))
+    yield from part("rings", list(_rings(document)))
+    yield from part("rollouts", list(_rollouts(document)))
+
+
+def _outcome(document: Json) -> str:
+    """How it is, in one sentence."""
+    where = f" at {document['stage']}" if document["stage"] else ""
+    why = f": {document['why']}" if document["why"] else ""
+    attempt = f"attempt {document['attempt']}"
+    return f"{document['image']} is {document['status']}{where} in cascade {document['cascade']}, {attempt}{why}"
+
+
+def _proof(document: Json | None) -> Json:
+    """A proof as the records have it."""
+    if document is None:
+        return {}
+    found = {key: document[key] for key in ("run", "digest", "build")}
+    if runtime := document["runtime"]:
+        layers = {key: runtime[key] for key in ("proven", "platforms", "reasons")}
+        found |= {"base": runtime["base"], "base_digest": runtime["digest"], "layers": layers}
+    return found
 
 
 def part(heading: str, entries: list[str]) -> Iterator[str]:
@@ -71,27 +88,26 @@ def scan(verdict: Mapping[str, Any]) -> Iterator[str]:
     yield from findings.lines(verdict)
 
 
-def _rings(state: "Rebuild") -> Iterator[str]:
+def _rings(document: Json) -> Iterator[str]:
     """Only what is named: of one ring without a name the rollouts say it all."""
-    from groundswell.cascade.rings import standing
-
-    for ring, stands in standing(state):
-        if ring.name:
-            wishes = [f"{ring.bake:.0f} s bake" if ring.bake else "", "approval" if ring.approval else ""]
+    for ring in document["rings"]:
+        if ring["ring"]:
+            bake = f"{ring['bake_seconds']:.0f} s bake" if ring["bake_seconds"] else ""
+            wishes = [bake, "approval" if ring["approval"] else ""]
             asked = f" ({', '.join(filter(None, wishes))})" if any(wishes) else ""
-            yield f"{ring.name}{asked}: {stands}"
+            yield f"{ring['ring']}{asked}: {ring['state']}"
 
 
-def _rollouts(state: "Rebuild") -> Iterator[str]:
-    for each in state.rollouts:
-        why = f" ({each.why})" if each.why else ""
-        yield f"{each.workload}: {each.former} -> {each.image}: {each.move}{why}"
+def _rollouts(document: Json) -> Iterator[str]:
+    for each in document["rollouts"]:
+        why = f" ({each['why']})" if each["why"] else ""
+        yield f"{each['workload']}: {each['former']} -> {each['image']}: {each['state']}{why}"
 
 
-def _tags(state: "Rebuild") -> Iterator[str]:
-    if state.candidate:
-        yield f"candidate {state.candidate_tag} is {state.candidate}"
-    if state.previous:
-        yield f"stable tags were at {state.previous}"
-    if state.promoted:
-        yield f"promoted {state.promoted}"
+def _tags(document: Json) -> Iterator[str]:
+    if candidate := document["candidate"]:
+        yield f"candidate {candidate['tag']} is {candidate['digest']}"
+    if document["previous"]:
+        yield f"stable tags were at {document['previous']}"
+    if document["promoted"]:
+        yield f"promoted {document['promoted']}"

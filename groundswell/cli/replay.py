@@ -1,17 +1,16 @@
 """groundswell replay and cancel: what an operator does to a rebuild, or to a whole cascade, with a reason."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.table import Table
 
 from groundswell.cascade.model import Stage
-from groundswell.cli.common import Json, cell, console, print_json, who
+from groundswell.cli.client import Json as Document
+from groundswell.cli.client import segment
+from groundswell.cli.common import Json, cell, console, print_json
 from groundswell.errors import InputError
-
-if TYPE_CHECKING:
-    from groundswell.cascade.operate import Bulk, Item
 
 _SHOWN = 20
 """Images of a whole cascade that are listed of each kind; `--json` lists all."""
@@ -53,26 +52,23 @@ def replay(
 
     Example: groundswell replay --failed 0k3v9xab2c --from scan --reason "CVE-2026-1 accepted"
     """
-    from groundswell.wiring import app as product
-
     if [image is not None, failed, everything].count(True) != 1:
         raise InputError("replay what? name an IMAGE of the cascade, or give --failed, or --all")
     if everything and stage is None and not force:
         raise InputError("--all needs the stage to begin with: --from build, verify, scan, promote or deploy")
-    operator = product().operator
+    asked: Document = {"reason": reason} | (
+        {"image": image} if image else {"all" if everything else "failed": True}
+    )
+    asked |= ({"from": stage.value} if stage else {}) | ({"force": True} if force else {})
+    bulk = act(cascade, "replay", asked)
     if image is None:
-        bulk = (
-            operator.replay_all(cascade, stage=stage, force=force, who=who(), why=reason)
-            if everything
-            else operator.replay_failed(cascade, stage=stage, force=force, who=who(), why=reason)
-        )
         report(bulk, "replayed", "replay", as_json=as_json)
         return
-    state = operator.replay(cascade, image, stage=stage, force=force, who=who(), why=reason)
+    (done,) = bulk["done"]
     if as_json:
-        print_json({"cascade": cascade, "image": image, "status": state.status, "reason": state.reason})
+        print_json({"cascade": cascade, "image": image, "status": done["status"], "reason": done["why"]})
         return
-    console.print(cell(f"{image}: {state.status}; follow it with `groundswell cascades {cascade} --watch`"))
+    console.print(cell(f"{image}: {done['status']}; follow it with `groundswell cascades {cascade} --watch`"))
 
 
 def cancel(
@@ -90,43 +86,51 @@ def cancel(
 
     Example: groundswell cancel 0k3v9xab2c --all --reason "the base was withdrawn"
     """
-    from groundswell.wiring import app as product
-
     if (image is not None) == everything:
         raise InputError("cancel what? name an IMAGE of the cascade, or give --all")
-    operator = product().operator
+    bulk = act(cascade, "cancel", {"reason": reason} | ({"image": image} if image else {"all": True}))
     if image is None:
-        report(operator.cancel_all(cascade, who=who(), why=reason), "cancelled", "cancel", as_json=as_json)
+        report(bulk, "cancelled", "cancel", as_json=as_json)
         return
-    state = operator.cancel(cascade, image, who=who(), why=reason)
+    (done,) = bulk["done"]
     if as_json:
-        print_json({"cascade": cascade, "image": image, "status": state.status, "reason": state.reason})
+        print_json({"cascade": cascade, "image": image, "status": done["status"], "reason": done["why"]})
         return
-    console.print(cell(f"{image}: {state.status}"))
+    console.print(cell(f"{image}: {done['status']}"))
 
 
-def report(bulk: "Bulk", done: str, action: str, *, as_json: bool) -> None:
+def act(cascade: str, deed: str, asked: Document) -> Document:
+    """Ask for something to be done to a cascade; what became of each image."""
+    from groundswell.cli.chosen import client
+
+    outcome: Document = client().post(f"/cascades/{segment(cascade)}/{deed}", asked)
+    return outcome
+
+
+def report(bulk: Document, done: str, action: str, *, as_json: bool) -> None:
     """Everything is told; a rebuild that should have been touched and was not makes the exit code 1."""
     if as_json:
-        print_json(bulk.to_json())
+        print_json(bulk)
     else:
         table = Table(box=None, pad_edge=False)
         for heading in ("", "image", "state", "from", "why"):
             table.add_column(heading, overflow="fold")
-        for word, items in ((done, bulk.done), ("left alone", bulk.left), ("not done", bulk.failed)):
+        for word, items in ((done, bulk["done"]), ("left alone", bulk["left"]), ("not done", bulk["failed"])):
             _add(table, word, items)
         if table.row_count:
             console.print(table)
-        counts = f"{len(bulk.done)} {done}, {len(bulk.left)} left alone, {len(bulk.failed)} not done"
-        console.print(cell(f"{counts}; `groundswell cascades {bulk.cascade}` shows where they are"))
-        if bulk.failed:
-            console.print(cell(f"the {action} of {len(bulk.failed)} failed: run it again, it is safe"), style="red")
-    if bulk.failed:
+        counts = f"{len(bulk['done'])} {done}, {len(bulk['left'])} left alone, {len(bulk['failed'])} not done"
+        console.print(cell(f"{counts}; `groundswell cascades {bulk['cascade']}` shows where they are"))
+        if bulk["failed"]:
+            console.print(
+                cell(f"the {action} of {len(bulk['failed'])} failed: run it again, it is safe"), style="red"
+            )
+    if bulk["failed"]:
         raise typer.Exit(1)
 
 
-def _add(table: Table, word: str, items: "Sequence[Item]") -> None:
+def _add(table: Table, word: str, items: Sequence[Document]) -> None:
     for item in items[:_SHOWN]:
-        table.add_row(word, cell(item.image), item.status, item.stage or "", cell(item.why))
+        table.add_row(word, cell(item["image"]), item["status"], item["stage"] or "", cell(item["why"]))
     if len(items) > _SHOWN:
         table.add_row(word, cell(f"and {len(items) - _SHOWN} more (--json lists all)"), "", "", "")

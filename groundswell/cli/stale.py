@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from groundswell.cli import told
+from groundswell.cli.client import Json as Document
 from groundswell.cli.common import Json, cell, console, print_json
 
 
@@ -22,55 +24,50 @@ def stale(
 
     Example: groundswell stale --registry example.azurecr.io
     """
-    from dataclasses import replace
-
-    from groundswell.cascade.stale import survey
     from groundswell.cascade.view import short
-    from groundswell.wiring import app as product
+    from groundswell.cli.chosen import client
 
-    app = product()
-    report = survey(
-        catalog=app.catalog,
-        bases=app.bases,
-        records=app.engine.records,
-        registry=app.registry,
-        deployer=lambda: app.deployer,
-    )
+    found = client().get("/stale", owner=owner)
+    images = told.timed(found["images"], "since")
+    workloads = told.timed(found["workloads"], "since")
     if registry:
-        from graph.lineage import Lineage
-        from groundswell.cascade.stale import unregistered
-        from groundswell.cli.discover import progress
-        from groundswell.lineage.discovery import discover
-
-        lineage = Lineage(item.node for item in app.catalog.registrations())
-        with progress() as bar:
-            strangers = unregistered(discover(app.registry, registry, lineage, progress=bar), lineage, app.bases)
-        report = replace(report, images=(*report.images, *strangers))
-    if owner:
-        owned = {item.name for item in app.catalog.registrations() if item.owner == owner}
-        report = replace(
-            report,
-            images=tuple(item for item in report.images if item.image in owned),
-            workloads=tuple(item for item in report.workloads if item.image in owned),
-        )
+        images += [each for each in _strangers(registry) if not owner or each["owner"] == owner]
     if as_json:
-        print_json(report.to_json())
+        print_json({"images": images, "workloads": workloads, "unread": found["unread"]})
         return
     table = Table(box=None, pad_edge=False)
     for heading in ("stale", "stands on", "since", "why"):
         table.add_column(heading, overflow="fold")
     now = time.time()
-    for image in report.images:
-        base = f"{image.base.partition('@')[0]} {short(image.stands_on)}".strip()
-        table.add_row(cell(image.image), cell(base), _age(image.since, now), cell(f"{image.cause}: {image.detail}"))
-    for item in report.workloads:
-        runs = f"{item.image} {short(item.runs)}"
-        table.add_row(cell(item.workload), cell(runs), _age(item.since, now), cell(f"{item.cause}: {item.detail}"))
+    for image in images:
+        base = f"{image['base'].partition('@')[0]} {short(image['stands_on'] or '')}".strip()
+        why = cell(f"{image['why']}: {image['detail']}")
+        table.add_row(cell(image["image"]), cell(base), _age(image["since"], now), why)
+    for item in workloads:
+        runs = f"{item['image']} {short(item['runs'] or '')}"
+        why = cell(f"{item['why']}: {item['detail']}")
+        table.add_row(cell(item["workload"]), cell(runs), _age(item["since"], now), why)
     if table.row_count:
         console.print(table)
-    for line in report.unread:
+    for line in found["unread"]:
         console.print(cell(f"not looked at: {line}"), style="yellow")
-    console.print(f"{len(report.images)} images and {len(report.workloads)} workloads are stale")
+    console.print(f"{len(images)} images and {len(workloads)} workloads are stale")
+
+
+def _strangers(registry: str) -> list[Document]:
+    """Stale images in a registry that nobody registered."""
+    from graph.lineage import Lineage
+    from groundswell.cascade.stale import Report, unregistered
+    from groundswell.cli.chosen import own_store as product
+    from groundswell.cli.discover import progress
+    from groundswell.lineage.discovery import discover
+
+    app = product()
+    lineage = Lineage(item.node for item in app.catalog.registrations())
+    with progress() as bar:
+        found = unregistered(discover(app.registry, registry, lineage, progress=bar), lineage, app.bases)
+    images: list[Document] = Report(images=tuple(found), workloads=(), unread=()).to_json()["images"]
+    return images
 
 
 def _age(since: float | None, now: float) -> str:

@@ -33,7 +33,7 @@ def create(
 
     Example: groundswell token create "shop pipeline" --role registrar --team shop --reason "registers its images"
     """
-    from groundswell.wiring import app as product
+    from groundswell.cli.chosen import own_store as product
 
     token, text = product().tokens.create(
         name, roles=role, teams=team or (), seconds=days * 86_400.0, who=who(), why=reason
@@ -47,10 +47,13 @@ def create(
 
 @app.command("list")
 def show(as_json: Json = False) -> None:
-    """List the tokens, those included that are no longer valid."""
+    """List the tokens, those included that are no longer valid.
+
+    Example: groundswell token list
+    """
     import time
 
-    from groundswell.wiring import app as product
+    from groundswell.cli.chosen import own_store as product
 
     tokens = sorted(product().tokens.each(), key=lambda token: (token.created_at, token.id))
     now = time.time()
@@ -80,7 +83,7 @@ def revoke(
 
     Example: groundswell token revoke 5f0c1d2e3a4b --reason "the pipeline is gone"
     """
-    from groundswell.wiring import app as product
+    from groundswell.cli.chosen import own_store as product
 
     ended = product().tokens.revoke(token, who=who(), why=reason)
     if as_json:

@@ -31,7 +31,7 @@ def verify(
     Example: groundswell verify contoso.azurecr.io/shop/web:1.4 --key groundswell.pub
     """
     from groundswell.attest.check import look, sound
-    from groundswell.wiring import app as product
+    from groundswell.cli.chosen import own_store as product
 
     app = product()
     subject = _subject(app, reference)
@@ -67,8 +67,8 @@ def key() -> None:
 
     Example: groundswell key > groundswell.pub
     """
+    from groundswell.cli.chosen import own_store as product
     from groundswell.errors import InputError
-    from groundswell.wiring import app as product
 
     signer = product().signer
     if signer is None:

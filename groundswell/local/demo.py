@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from rich.text import Text
 from graph.impact import remaining_paths
 from groundswell.cascade.model import Hold, Move, Rebuild, Status
 from groundswell.cascade.records import Header, Phase
-from groundswell.cascade.view import short
+from groundswell.cascade.view import Row, rows, short
 from groundswell.cli.cascades import follow
 from groundswell.cli.common import make_console
 from groundswell.cli.progress import print_whole
@@ -87,7 +87,7 @@ def run(stack: Stack) -> int:
     note(f"{scenario.BASE} -> {short(fixed)}")
     header = wait_until("the cascade", lambda: next(iter(app.engine.records.recent(1)), None), seconds=30)
     say("4. How every image ends, or what it waits for")
-    header = follow(app.engine.records, header.id, pause=0.25, until=at_rest)
+    header = watch(app, header.id)
     seconds = time.time() - pushed_at
     states = list(app.engine.records.rebuilds(header.id))
     table(header, states)
@@ -151,6 +151,25 @@ def at_rest(header: Header, states: Sequence[Rebuild]) -> bool:
     )
 
 
+def ended(header: Header, _: Sequence[Rebuild]) -> bool:
+    return header.phase is Phase.ENDED
+
+
+def watch(
+    app: App, cascade: str, *, since: float = 0.0, until: Callable[[Header, Sequence[Rebuild]], bool] = at_rest
+) -> Header:
+    """Show a cascade live, from its records."""
+    records = app.engine.records
+    states: list[Rebuild] = []
+
+    def look() -> tuple[Header, Sequence[Row]]:
+        header = records.header(cascade).value
+        states[:] = records.rebuilds(cascade)
+        return header, rows(states, now=time.time())
+
+    return follow(look, pause=0.25, since=since, until=lambda header, _: until(header, states))
+
+
 def explain(stack: Stack, header: Header) -> None:
     """What the product itself says of the image that was refused, of one that was not, and of what went back."""
     say("5. Why: one is refused, one is no worse than what runs, one does not start")
@@ -169,7 +188,7 @@ def approve(stack: Stack, app: App, header: Header) -> int:
     command(stack, "why", scenario.APPROVED, part="waits for")
     began = time.time()
     command(stack, "approve", header.id, scenario.APPROVED, "--reason", "staging looks right")
-    follow(app.engine.records, header.id, pause=0.25, since=began)
+    watch(app, header.id, since=began, until=ended)
     return 1
 
 
@@ -185,7 +204,7 @@ def repair(stack: Stack, company: Company, app: App, header: Header) -> int:
     note(f"repaired: {scenario.REPAIR[0]}")
     began = time.time()
     command(stack, "replay", header.id, scenario.FAILS, "--from", "build", "--reason", "source repaired")
-    follow(app.engine.records, header.id, pause=0.25, since=began, until=at_rest)
+    watch(app, header.id, since=began)
     return 1
 
 
@@ -243,7 +262,7 @@ def _lasted(state: Rebuild, until: Status) -> float:
 def table(header: Header, states: list[Rebuild]) -> None:
     """How the images ended; on a terminal the live table already says it."""
     if not console.is_terminal:
-        print_whole(console, header, states, now=time.time())
+        print_whole(console, header, rows(states, now=time.time()), now=time.time())
 
 
 def say(text: str) -> None:

@@ -91,6 +91,8 @@ def show(stack: Stack, link: Path) -> None:
     say(f"settings                {os.path.relpath(link)} (found by `groundswell` in this folder)")
     say(f"registry login          admin, password: {stack.admin_password}")
     say(f"API token               {stack.api_token} (Authorization: Bearer ...)")
+    url = stack.addresses["functions"]
+    say(f"commands over HTTP      export GROUNDSWELL_URL={url} GROUNDSWELL_TOKEN={stack.api_token}")
     say(f"registry certificate    {authority}")
     say(f"log of the product      {os.path.relpath(stack.folder / 'host.log')}")
     say("")

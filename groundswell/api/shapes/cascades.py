@@ -55,9 +55,10 @@ _ROW: Json = {
     "old_digest": _OLD,
     "new_digest": "",
     "run": "cf4",
-    "inputs": {},
+    "inputs": {"key": _OLD, "revision": "5b2f", "bases": {_BASE: _DIGEST}},
     "holds": {},
     "ring": None,
+    "began_at": _AT,
     "updated_at": _AT,
 }
 _REBUILD: Json = {
@@ -172,6 +173,7 @@ def shapes() -> dict[str, Shape]:
         run=TEXT,
         inputs=told(ANYTHING, "What it is built from, or why that is not known."),
         **stands,
+        began_at=told(MAYBE_TIME, "When this attempt's build began."),
         updated_at=TIME,
     )
     cascade = fields(

@@ -28,6 +28,9 @@ def shapes() -> dict[str, Shape]:
     me = fields(
         id=TEXT, name=TEXT, roles=array(roles), teams=array(TEXT, "Whose images may be registered, as a registrar.")
     )
+    tenant = "0f1e2d3c-0000-4000-8000-4a5b6c7d8e9f"
+    login = fields(authority=TEXT, tenant=TEXT, audience=told(TEXT, "What access tokens must be for."))
+    entra = {"oneOf": [login, {"type": "null"}], "description": "Whose access tokens are taken, too."}
     return {
         "Audit": Shape(
             schema=fields(entries=array(entry), next_cursor=NEXT),
@@ -36,6 +39,16 @@ def shapes() -> dict[str, Shape]:
         "Me": Shape(
             schema=me,
             example={"id": "token:5f0c1d2e3a4b", "name": "ci", "roles": ["registrar"], "teams": ["shop"]},
+        ),
+        "Login": Shape(
+            schema=fields(entra=entra),
+            example={
+                "entra": {
+                    "authority": "https://login.microsoftonline.com",
+                    "tenant": tenant,
+                    "audience": "api://groundswell",
+                }
+            },
         ),
         "Health": Shape(schema=fields(status={"const": "ok"}), example={"status": "ok"}),
     }

@@ -50,7 +50,7 @@ def test_what_is_not_in_the_table_nobody_may() -> None:
     with pytest.raises(ForbiddenError, match="nobody"):
         check(principal(Role.ADMIN), "unheard_of")
     assert not is_open("unheard_of")
-    assert [name for name in PERMISSIONS if is_open(name)] == ["show_health"]
+    assert [name for name in PERMISSIONS if is_open(name)] == ["show_health", "show_login"]
 
 
 def test_who_may_not_is_told_what_it_takes() -> None:

@@ -30,6 +30,7 @@ def test_all_four_proofs_are_kept_and_told(make_world: MakeWorld) -> None:
             "digest": pushed,
             "proven": True,
             "platforms": [{"platform": "linux/amd64", "proven": True, "layers": 1, "reason": ""}],
+            "reasons": [],
         },
         "build": [],
     }

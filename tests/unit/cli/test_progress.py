@@ -2,12 +2,14 @@
 
 import io
 import re
+from collections.abc import Sequence
 
 import pytest
 from rich.console import Console, RenderableType
 
 from groundswell.cascade.model import Moment, Rebuild, Stage, Status
 from groundswell.cascade.records import Header, Phase
+from groundswell.cascade.view import Row, rows
 from groundswell.cli import cascades
 from groundswell.cli.common import make_console
 from groundswell.cli.progress import frame, print_whole, whole
@@ -33,7 +35,7 @@ def rebuild(image: str, status: Status, *, reason: str = "", began: float = 1.0)
     )
 
 
-def header(states: list[Rebuild], pinned: int = 1) -> Header:
+def header(states: Sequence[Row], pinned: int = 1) -> Header:
     return Header(
         id="0tyq0aff2b",
         base="contoso.azurecr.io/mirror/debian:12",
@@ -46,14 +48,20 @@ def header(states: list[Rebuild], pinned: int = 1) -> Header:
     )
 
 
-def company(size: int) -> list[Rebuild]:
+def looked(world: World) -> tuple[Header, Sequence[Row]]:
+    records = world.app.engine.records
+    header = records.header(world.cascade).value
+    return header, rows(list(records.rebuilds(world.cascade)), now=world.time)
+
+
+def company(size: int) -> Sequence[Row]:
     """Most are done or waiting; the last ones in the table's own order fail, are rejected, or under way."""
     states = [rebuild(f"shop/done-{n:03}", Status.DONE, reason="promoted", began=n) for n in range(size)]
     states += [rebuild(f"shop/wait-{n:03}", Status.WAITING, reason="waits for 3") for n in range(size)]
     states.append(rebuild("backoffice/reports", Status.FAILED, reason=REASON, began=1000))
     states.append(rebuild("backoffice/invoices", Status.REJECTED, reason=REASON, began=1001))
     states.append(rebuild("frameworks/web", Status.SCANNING, reason="candidate scanned", began=1002))
-    return states
+    return rows(states, now=2000.0)
 
 
 def lines(shown: RenderableType, width: int, height: int = 25) -> list[str]:
@@ -115,7 +123,8 @@ def test_where_there_is_no_terminal_the_whole_is_wide(
 
 
 def test_a_reason_does_not_act_on_the_terminal() -> None:
-    states = [rebuild("app", Status.FAILED, reason="red \x1b[31malert\nsecond [bold]line[/]")]
+    failed = rebuild("app", Status.FAILED, reason="red \x1b[31malert\nsecond [bold]line[/]")
+    states = rows([failed], now=9.0)
     for shown in (
         frame(header(states), states, now=9.0, width=160, height=24),
         whole(header(states), states, now=9.0, width=160),
@@ -135,7 +144,7 @@ def test_following_on_a_terminal_ends_with_the_whole(
     world.drive()
     console = Console(file=io.StringIO(), width=80, height=6, force_terminal=True)
     monkeypatch.setattr(cascades, "console", console)
-    cascades.follow(world.app.engine.records, world.cascade)
+    cascades.follow(lambda: looked(world))
     world.close()
     assert isinstance(console.file, io.StringIO)
     assert all(f"a{n} " in console.file.getvalue() for n in range(9))
@@ -151,7 +160,6 @@ def test_following_may_end_before_the_cascade_does(
     world.drive()
     console = Console(file=io.StringIO(), width=80, height=6, force_terminal=terminal)
     monkeypatch.setattr(cascades, "console", console)
-    records = world.app.engine.records
-    found = cascades.follow(records, world.cascade, until=lambda _, states: states[0].status is Status.HELD)
+    found = cascades.follow(lambda: looked(world), until=lambda _, rows: rows[0].status == Status.HELD)
     world.close()
     assert found.phase is Phase.RUNNING

@@ -1,0 +1,174 @@
+"""A client of the API: JSON in and out, pages as one list, errors as the product's own.
+
+What failed for a while is asked again: reading always, changing where it cannot be done twice (a POST has an
+Idempotency-Key, so the service does it once).
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+from urllib.parse import quote, urlencode
+from uuid import uuid4
+
+from groundswell.access.principal import ForbiddenError, ThrottledError, UnauthenticatedError
+from groundswell.cli.transport import Reply, Transport, UnreachableError
+from groundswell.errors import (
+    ConflictError,
+    GroundswellError,
+    InputError,
+    NotFoundError,
+    PermanentError,
+    TemporaryError,
+)
+
+type Json = dict[str, Any]
+
+_PREFIX = "/api/v1"
+_ATTEMPTS = 4
+_LONGEST_WAIT = 15.0
+_PAGE = 200
+_LATER = (429, 502, 503, 504)
+_UNDER_WAY = "under-way"
+_NOT_NOW = ("refused", "contradiction")
+"""Problems of the status 409 that no other try solves: the input is wrong for what is there."""
+
+
+class Client:
+    def __init__(self, transport: Transport, *, sleep: Callable[[float], None] | None = None) -> None:
+        self._transport = transport
+        self._sleep = sleep or time.sleep
+
+    @property
+    def place(self) -> str:
+        return self._transport.place
+
+    def get(self, path: str, **query: Any) -> Any:
+        return self._ask("GET", path, query)
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        return self._ask("POST", path, {}, body, {"Idempotency-Key": uuid4().hex})
+
+    def put(self, path: str, body: Mapping[str, Any], *, new: bool = False, **query: Any) -> Any:
+        """`new` says that there must be nothing yet: else it is a ConflictError."""
+        return self._ask("PUT", path, query, body, {"If-None-Match": "*"} if new else {})
+
+    def delete(self, path: str, **query: Any) -> None:
+        self._ask("DELETE", path, query)
+
+    def pages(self, path: str, key: str, *, limit: int | None = None, **query: Any) -> Iterator[Json]:
+        """All items of a list, or the first `limit`, asked for as they are needed."""
+        left, cursor = limit, ""
+        while left is None or left > 0:
+            asked = _PAGE if left is None else min(left, _PAGE)
+            page = self.get(path, limit=asked, cursor=cursor, **query)
+            yield from page[key]
+            left = None if left is None else left - len(page[key])
+            cursor = page["next_cursor"]
+            if not cursor:
+                return
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, Any],
+        body: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        asked = {name: _spelled(value) for name, value in query.items() if value not in (None, "", False, [], ())}
+        target = f"{_PREFIX}{path}" + (f"?{urlencode(asked, doseq=True)}" if asked else "")
+        data = b"" if body is None else json.dumps(body).encode()
+        sent = {"Accept": "application/json", **(headers or {})}
+        if body is not None:
+            sent["Content-Type"] = "application/json"
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                reply = self._transport.send(method, target, sent, data)
+            except UnreachableError as exc:
+                if attempt == _ATTEMPTS or (exc.sent and method == "DELETE"):
+                    raise
+                self._sleep(_pause(attempt))
+                continue
+            if reply.status < 300:
+                return _json(reply, self.place) if reply.body else None
+            problem = _problem(reply)
+            wait = _wait(reply, problem, attempt)
+            if wait is None or attempt == _ATTEMPTS:
+                raise _error(reply, problem, self.place)
+            self._sleep(wait)
+        raise AssertionError  # the last attempt returns or raises
+
+
+def segment(text: str) -> str:
+    """An id or a name as a part of a path; slashes stand as they are."""
+    return quote(text, safe="/")
+
+
+def _spelled(value: Any) -> Any:
+    return "true" if value is True else value
+
+
+def _json(reply: Reply, place: str) -> Any:
+    try:
+        return json.loads(reply.body)
+    except ValueError as exc:
+        raise PermanentError(f"{place} does not answer as Groundswell does: no JSON") from exc
+
+
+def _problem(reply: Reply) -> Json:
+    """The problem+json of an answer; of one that has none, what its status says."""
+    try:
+        found = json.loads(reply.body)
+    except ValueError:
+        found = None
+    return found if isinstance(found, dict) and "status" in found else {}
+
+
+def _kind(problem: Json) -> str:
+    return str(problem.get("type", "")).rpartition("/")[2]
+
+
+def _wait(reply: Reply, problem: Json, attempt: int) -> float | None:
+    """Seconds until the next try; None when there is none to make."""
+    if reply.status not in _LATER and _kind(problem) != _UNDER_WAY:
+        return None
+    told = reply.headers.get("retry-after", "")
+    if told.isdecimal():
+        return float(told) if float(told) <= _LONGEST_WAIT else None
+    return _pause(attempt)
+
+
+def _pause(attempt: int) -> float:
+    return 0.25 * 2.0**attempt
+
+
+def _error(reply: Reply, problem: Json, place: str) -> GroundswellError:
+    said = _said(problem) or f"{place} answers with status {reply.status}"
+    kind, status = _kind(problem), reply.status
+    if status == 404 and kind == "about:blank":
+        return PermanentError(f"{place} has no such operation: it is older than this command, or no Groundswell")
+    if status == 401:
+        return UnauthenticatedError(f"{said}; `groundswell login`, or set GROUNDSWELL_TOKEN")
+    if status == 403:
+        return ForbiddenError(said)
+    if status == 404:
+        return NotFoundError(said)
+    if status == 429:
+        return ThrottledError(said)
+    if status in _LATER:
+        return TemporaryError(said)
+    if status in (400, 413, 422) or (status == 409 and kind in _NOT_NOW):
+        return InputError(said)
+    if status in (409, 412):
+        return ConflictError(said)
+    if status >= 500 and problem:
+        return PermanentError(f"{place}: {said} ({problem.get('instance', '')})")
+    return PermanentError(said)
+
+
+def _said(problem: Json) -> str:
+    """What is wrong; of input every complaint, at its place where that says more than the complaint."""
+    errors = problem.get("errors", ())
+    told = [f"{str(e.get('pointer') or e.get('parameter', '')).removeprefix('#/')}: {e['detail']}" for e in errors]
+    return "; ".join(told) or str(problem.get("detail") or problem.get("title") or "")
