@@ -29,8 +29,8 @@ def show(
     Example: groundswell notices list --state dead
     """
     from groundswell.cascade.view import when
-    from groundswell.notify.delivery import State
     from groundswell.cli.chosen import own_store as product
+    from groundswell.notify.delivery import State
 
     if state and state not in tuple(State):
         raise InputError(f"--state must be one of {', '.join(State)}, not {state!r}")

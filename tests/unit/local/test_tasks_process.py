@@ -14,6 +14,9 @@ from tests.support.processes import alive
 
 pytestmark = pytest.mark.stack  # the namespaces need root
 
+MINE = os.getpid()
+"""In what is slept, so that nothing of another clone's tests is taken for it."""
+
 
 def wait(*, for_alive: bool, mark: str) -> None:
     deadline = time.monotonic() + 10
@@ -44,12 +47,17 @@ def test_our_environment_stays_ours(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_cancelled_command_leaves_nothing_behind_even_in_a_session_of_its_own() -> None:
     async def cancelled() -> None:
         task = asyncio.create_task(
-            stream(["sh", "-c", "setsid sleep 9801.1 & sleep 9801.2"], sink=lambda _: None, env=environment())
+            stream(
+                ["sh", "-c", f"setsid sleep 9801.1{MINE} & sleep 9801.2{MINE}"],
+                sink=lambda _: None,
+                env=environment(),
+            )
         )
-        await asyncio.to_thread(wait, for_alive=True, mark="9801.1")
+        await asyncio.to_thread(wait, for_alive=True, mark=f"9801.1{MINE}")
         task.cancel()
         await asyncio.wait([task])
-        assert not alive("9801.")
+        assert not alive(f"9801.1{MINE}")
+        assert not alive(f"9801.2{MINE}")
 
     asyncio.run(cancelled())
 
@@ -57,10 +65,10 @@ def test_a_cancelled_command_leaves_nothing_behind_even_in_a_session_of_its_own(
 def test_when_the_stack_is_killed_its_commands_end() -> None:
     script = (
         "import asyncio; from groundswell.local.tasks.process import *; "
-        "asyncio.run(stream(['sleep', '9802.1'], sink=print, env=environment()))"
+        f"asyncio.run(stream(['sleep', '9802.{MINE}'], sink=print, env=environment()))"
     )
     stack = subprocess.Popen([sys.executable, "-c", script])
-    wait(for_alive=True, mark="sleep\x009802.1")
+    wait(for_alive=True, mark=f"sleep\x009802.{MINE}")
     os.kill(stack.pid, signal.SIGKILL)
     stack.wait(10)
-    wait(for_alive=False, mark="sleep\x009802.1")
+    wait(for_alive=False, mark=f"sleep\x009802.{MINE}")
