@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from graph.reference import Reference
+from groundswell.api.telling import rebuild_told
 from groundswell.cascade.decide import decide
 from groundswell.cascade.goodbook import Good, GoodBook
 from groundswell.cascade.model import (
@@ -22,7 +23,8 @@ from groundswell.cascade.model import (
     Superseded,
     Wait,
 )
-from groundswell.cli import rebuild as told
+from groundswell.cli.rebuild import lines as told_lines
+from groundswell.cli.told import rebuild
 from groundswell.errors import PermanentError, TemporaryError
 from groundswell.lineage.model import REBASE, REBASE_THEN_REBUILD, REBUILD, Registration
 from groundswell.registry.inherit import NotRebasableError
@@ -376,6 +378,6 @@ def test_one_image_tells_how_it_came_to_be(make_world: MakeWorld) -> None:
     before, old = world.registry.tags[ref("top")], world.registry.tags[BASE]
     pushed(world, "sha256:base2")
     state = world.states()["top"]
-    lines = [line.strip() for line in told.lines(state)]
+    lines = [line.strip() for line in told_lines(rebuild(rebuild_told(state, world.time)))]
     assert f"rebased from {before}, which stood on {old}; not built" in lines
     assert f"proof      rebased, without a run: {state.candidate}" in lines
