@@ -25,3 +25,11 @@ def test_a_reader_is_offered_nothing(reader: Page, server: Server) -> None:
     expect(reader.get_by_role("region", name="What it waits for")).to_contain_text("held by ben")
     expect(reader.get_by_role("region", name="What can be done")).to_have_count(0)
     expect(reader.locator("main form")).to_have_count(0)
+
+
+def test_the_timeline(reader: Page, server: Server) -> None:
+    reader.goto(f"/ui/cascades/{server.company.done}")
+    reader.get_by_role("link", name="Timeline").click()
+    expect(reader.get_by_role("table", name="Images of the critical path")).to_contain_text("platform/runtime")
+    expect(reader.locator("svg.row").first).to_be_visible()
+    look_over(reader, "timeline")
