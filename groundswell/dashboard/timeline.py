@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pydantic import Field
 from starlette.responses import Response
 
 from groundswell.api.parameters import Parameters
@@ -27,7 +26,7 @@ _TICKS = 5
 
 
 class Which(Parameters):
-    page: int = Field(1, ge=1, le=10**6)
+    page: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +48,7 @@ def show(asked: Asked) -> Response:
     states = asked.part(RebuildShelf).rebuilds(kept, header)
     known = timeline(states, start=header.started_at, now=now, kept=_ARCHIVED if kept.archived else HISTORY)
     rows, most = ordered(known), max(1, -(-len(known.rows) // ROWS))
-    page = min(query.page, most)
+    page = min(max(query.page, 1), most)
     scale = Scale(known)
     return asked.render(
         "timeline.html",

@@ -55,7 +55,9 @@ def test_of_many_images_a_page_is_shown(reader: Browser, world: World) -> None:
     assert "shop/w62" in shown[0][:2]
 
 
-@pytest.mark.parametrize(("query", "status"), [("?page=0", 422), ("?page=9", 200), ("?strange=1", 422)])
+@pytest.mark.parametrize(
+    ("query", "status"), [("?page=x", 422), ("?page=0", 200), ("?page=9", 200), ("?strange=1", 422)]
+)
 def test_addresses(reader: Browser, world: World, query: str, status: int) -> None:
     world.register(registration("shop/web", BASE))
     world.push_base()
