@@ -4,7 +4,7 @@
 said, and where only so many records were looked at, that is said too.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from graphlib import TopologicalSorter
 from itertools import islice
@@ -179,7 +179,12 @@ def _newest(records: Records, image: str) -> Header | None:
 
 def _rebuilds(records: Records, cascade: str) -> dict[tuple[str, str], Rebuild]:
     """A cascade's rebuilds, and of older cascades those that they wait for, with what those wait for in turn."""
-    found = {(cascade, state.image): state for state in records.rebuilds(cascade)}
+    return with_older(records, cascade, records.rebuilds(cascade))
+
+
+def with_older(records: Records, cascade: str, states: Iterable[Rebuild]) -> dict[tuple[str, str], Rebuild]:
+    """The rebuilds of a cascade, and of others those that they wait for, by (cascade, image)."""
+    found = {(cascade, state.image): state for state in states}
     stack = list(found.values())
     while stack:
         state = stack.pop()

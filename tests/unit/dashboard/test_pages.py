@@ -129,7 +129,7 @@ def test_lists_go_on_in_pages(reader: Browser, world: World) -> None:
 
 
 def images(text: str) -> list[str]:
-    return re.findall(r'data-label="Image"><span class="reference">([^<]+)<', text)
+    return re.findall(r'data-label="Image"><a class="reference" [^>]*>([^<]+)<', text)
 
 
 def test_a_cascade_is_searched_and_paged(reader: Browser, world: World) -> None:

@@ -27,7 +27,7 @@ NOTICE = Notice(
     count=1,
     teams=("shop",),
     cascade="0k3v9xab2c",
-    link="https://groundswell.contoso.example/api/v1/cascades/0k3v9xab2c/rebuilds/shop/web",
+    link="https://groundswell.contoso.example/ui/cascades/0k3v9xab2c/images/shop/web",
 )
 
 
@@ -173,15 +173,15 @@ def test_all_keep_to_the_limits(title: str, text: str, kind: Kind) -> None:
 @pytest.mark.parametrize(
     ("changes", "wanted"),
     [
-        ({}, "/cascades/0k3v9xab2c/rebuilds/shop/web"),
-        ({"count": 2}, "/cascades/0k3v9xab2c/rebuilds"),
+        ({}, "/cascades/0k3v9xab2c/images/shop/web"),
+        ({"count": 2}, "/cascades/0k3v9xab2c"),
         ({"kind": Kind.ENDED}, "/cascades/0k3v9xab2c"),
-        ({"kind": Kind.HEALED, "was": Kind.REJECTED}, "/cascades/0k3v9xab2c/rebuilds/shop/web"),
-        ({"subjects": ("a b",)}, "/cascades/0k3v9xab2c/rebuilds/a%20b"),
+        ({"kind": Kind.HEALED, "was": Kind.REJECTED}, "/cascades/0k3v9xab2c/images/shop/web"),
+        ({"subjects": ("a b",)}, "/cascades/0k3v9xab2c/images/a%20b"),
     ],
 )
 def test_links(changes: dict[str, Any], wanted: str) -> None:
-    assert link("https://g.example", like(**changes)) == f"https://g.example/api/v1{wanted}"
+    assert link("https://g.example", like(**changes)) == f"https://g.example/ui{wanted}"
     assert link("", like(**changes)) == ""
     assert link("https://g.example", like(**changes, cascade="")) == ""
 
