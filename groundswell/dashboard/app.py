@@ -1,17 +1,20 @@
 """The dashboard of a product: a Starlette application, mounted in the Function app by `functions/http.py`."""
 
+import time
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from groundswell.dashboard import assets, audit, cascades, now, signin
+from groundswell.api.logs import LogShelf
+from groundswell.dashboard import assets, audit, cascades, now, oncall, signin
 from groundswell.dashboard.guard import Guard, framework
 from groundswell.dashboard.shelf import RebuildShelf
 from groundswell.dashboard.tally import Tallies
 from groundswell.wiring import App
 
-_SUBJECTS = (signin.pages, now.pages, cascades.pages, audit.pages)
+_SUBJECTS = (signin.pages, now.pages, oncall.pages, cascades.pages, audit.pages)
 """A new subject is a module with its `pages`, named here."""
 
 
@@ -28,5 +31,9 @@ def create(product: App) -> Starlette:
     )
     app.router.redirect_slashes = False
     app.state.product = product
-    app.state.parts = {Tallies: Tallies(product), RebuildShelf: RebuildShelf()}
+    app.state.parts = {
+        Tallies: Tallies(product),
+        RebuildShelf: RebuildShelf(),
+        LogShelf: LogShelf(product, time.monotonic),
+    }
     return app
