@@ -7,17 +7,17 @@ when somebody unfolds them.
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
-from pydantic import Field
 from starlette.responses import Response
 
+from groundswell.api.failures import Listing
 from groundswell.api.logs import LogShelf, registry_of
-from groundswell.api.parameters import Parameters
 from groundswell.api.problems import InvalidError
 from groundswell.cascade.failures import SHOWN, grouped
 from groundswell.cascade.freezes import local
 from groundswell.cascade.kept import Kept
 from groundswell.cascade.model import Hold, Rebuild, Stage, Status
 from groundswell.cascade.operate import Bulk, Item, Seen
+from groundswell.dashboard.beside import everything
 from groundswell.dashboard.differences import parts
 from groundswell.dashboard.pressed import once, outcome, reason, told
 from groundswell.dashboard.routing import Asked, Pages
@@ -33,18 +33,19 @@ _HELD = 50
 _TAIL, _WIDE = 20, 500
 
 
-class Looking(Parameters):
-    """`owner` as the API's list of failures has it; `cause` alone; `told` is what a form did."""
+class Looking(Listing):
+    """As the API's list of failures, and `cause` alone, a `page` of the causes, what a form did (`told`)."""
 
-    owner: str = Field("", max_length=200)
-    cause: str = Field("", pattern="^[0-9a-f]{16}$|^$")
-    page: int = Field(1, ge=1, le=10_000)
-    told: str = Field("", pattern="^[0-9a-f]{32}$|^$")
+    cause: str = ""
+    page: int = 1
+    told: str = ""
 
 
 @pages.page("/on-call", "list_failures")
 def show(asked: Asked) -> Response:
     query, product = asked.read(Looking), asked.product
+    if query.page < 1:
+        raise InvalidError([{"parameter": "page", "detail": "1 is the first"}])
     found = product.failures.now()
     groups = grouped(found.failures, found.together, owner=query.owner)
     if query.cause:
@@ -97,6 +98,11 @@ def compare(asked: Asked) -> Response:
     cascade, image = asked.path["cascade"], asked.path["image"]
     found = asked.product.comparer.compare(cascade, image, partial(asked.part(LogShelf).text, ended=True))
     return asked.render("on-call-compare.html", told=found, parts=parts(found))
+
+
+@pages.page("/on-call/beside", "list_alerts")
+def beside(asked: Asked) -> Response:
+    return asked.render("on-call-beside.html", found=everything(asked.product, asked.read(Listing).owner))
 
 
 @pages.act("/on-call/replay", "replay")

@@ -62,9 +62,12 @@ def _seed(world: World) -> dict[Role, str]:
     world.push_base()
     world.builder.log_text = "step 1\nall is built\n"
     world.drive()
+    world.app.operator.approve(world.cascade, who="ann", why="seen")
+    world.drive()
+    world.app.sweep.cascades()
     world.time += 600.0
     world.broken = {"shop/cart", "shop/checkout", "shop/storefront"}
-    world.unhealthy = {"invoices"}
+    world.on_old_base = {"platform/python"}
     world.vulnerable = {"search/query"}
     world.builder.log_text = "Step 4/9 : RUN apt-get update\nE: The repository is not signed.\nexit code: 100\n"
     world.push_base("sha256:base2")
@@ -116,15 +119,15 @@ def test_some_and_then_all_of_a_cause_by_keyboard(operator: Page) -> None:
     _open(operator)
     cause = operator.get_by_role("article", name="The build failed")
     button = cause.locator("form.bulk button")
-    expect(button).to_have_text("Replay all 3")
+    expect(button).to_have_text("Replay all 3 from build")
     cause.get_by_role("checkbox", name="shop/cart").focus()
     operator.keyboard.press("Space")
-    expect(button).to_have_text("Replay 1 checked")
+    expect(button).to_have_text("Replay 1 checked from build")
     cause.locator("form.bulk").get_by_label("Reason").focus()
     operator.keyboard.type("the mirror is back")
     operator.keyboard.press("Enter")
     expect(operator.get_by_role("heading", name="Replayed: 1 image")).to_be_visible()
-    expect(button).to_have_text("Replay all 2")
+    expect(button).to_have_text("Replay all 2 from build")
     summary = cause.locator("details.replay summary").first
     summary.focus()
     operator.keyboard.press("Enter")

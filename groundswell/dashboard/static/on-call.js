@@ -9,7 +9,8 @@
     const button = form.querySelector("[data-all]");
     if (!button) return;
     const checked = document.querySelectorAll(`input[name=failure][form="${form.id}"]:checked`).length;
-    button.textContent = checked ? `Replay ${checked} checked` : `Replay all ${button.dataset.all}`;
+    const { all, begin } = button.dataset;
+    button.textContent = checked ? `Replay ${checked} checked ${begin}` : `Replay all ${all} ${begin}`;
   };
   document.querySelectorAll("form.bulk").forEach(tell);
   document.addEventListener("change", (event) => { if (event.target.form?.matches(".bulk")) tell(event.target.form); });

@@ -6,10 +6,14 @@ import pytest
 
 from groundswell import audit
 from groundswell.access.principal import Role
+from groundswell.cascade import unreadable
+from groundswell.cascade.alerts import Alert, Remedy
 from groundswell.cascade.comparing import Side, compared
 from groundswell.cascade.freezes import from_json
 from groundswell.dashboard.differences import parts
-from groundswell.errors import TemporaryError
+from groundswell.errors import PermanentError, TemporaryError
+from groundswell.scan.verdict import Line
+from tests.support.notices import deliver, listen
 from tests.support.pages import Browser
 from tests.support.world import BASE, HOST, World, ref, registration, workload
 from tests.unit.dashboard.test_pages import EVIL, unsafe
@@ -289,7 +293,9 @@ def test_hostile_text_stays_text(operator: Browser, world: World) -> None:
     told = follow(operator, operator.send(f"{PLACE}/replay", reason=EVIL + "\x1b[31m", failure=picks(page)[0]))
     assert ("&lt;script&gt;" in told, "\x1b" in told, unsafe(told)) == (True, False, [])
     assert unsafe(operator.get(f"{PLACE}?owner={EVIL}").text) == []
-    assert operator.get(f"{PLACE}?told={EVIL}").status_code == 422
+    assert unsafe(operator.get(f"{PLACE}?told={EVIL}").text) == []
+    for wrong in ("page=0", "page=x", "nonsense=1"):
+        assert operator.get(f"{PLACE}?{wrong}").status_code == 422
 
 
 def test_what_waits_for_an_approval_is_approved_here(operator: Browser, world: World) -> None:
@@ -332,3 +338,38 @@ def test_what_a_person_holds_is_released_here_and_freezes_are_told(operator: Bro
     (held,) = re.findall(r'name="held" value="([^"]+)"', page)
     assert "Released: 1 image" in follow(operator, operator.send(f"{PLACE}/release", reason="over", held=held))
     assert "Held by a person" not in operator.get(PLACE).text
+
+
+def test_what_stands_wrong_beside_cascades(reader: Browser, world: World) -> None:
+    assert "nothing is known to be bad" in reader.get(f"{PLACE}/beside").text
+    world.register(registration("top", BASE, owner="shop", deployments=[workload("web")]))
+    world.push_base()
+    world.drive()
+    state = world.states()["top"]
+    world.app.workloads.drifted(state, state.rollouts[0], EVIL)
+    line = Line(id="CVE-9", package="p", installed="1", fixed="2", severity="critical", refused=True)
+    remedy = Remedy(image="top", why="a newer base has it")
+    alert = Alert(image="top", digest="sha256:1", reference="r", findings=(line,), first_seen=1.0, remedy=remedy)
+    world.app.alerts.put(alert, None)
+    unreadable.record(world.app.store, "x", what="a push", why=ValueError("no JSON"), clock=lambda: world.time)
+    page = reader.get(f"{PLACE}/beside").text
+    for said in (
+        "CVE-9 in p; a newer base has it",
+        "groundswell rebuild top --reason TEXT",
+        "groundswell drift release c/n/deployment/web[app] --reason TEXT",
+        "no JSON",
+    ):
+        assert said in page
+    assert unsafe(page) == []
+    assert "CVE-9" in reader.get(f"{PLACE}/beside?owner=shop").text
+    assert "CVE-9" not in reader.get(f"{PLACE}/beside?owner=other").text
+
+
+def test_a_notice_that_did_not_arrive(reader: Browser, world: World) -> None:
+    sender = listen(world)
+    sender.down["https://hooks.example/x"] = PermanentError("404: no such hook")
+    sent = world.app.notices.test("all", who="ann", why="try")
+    deliver(world.app)
+    page = reader.get(f"{PLACE}/beside").text
+    assert "404: no such hook" in page
+    assert f"groundswell notices resend {sent.notice.id} all --reason TEXT" in page
