@@ -66,8 +66,7 @@ def _seed(world: World) -> dict[Role, str]:
     world.drive()
     world.app.sweep.cascades()
     world.time += 600.0
-    world.broken = {"shop/cart", "shop/checkout", "shop/storefront"}
-    world.on_old_base = {"platform/python"}
+    world.broken = {"platform/python", "shop/cart", "shop/checkout"}
     world.vulnerable = {"search/query"}
     world.builder.log_text = "Step 4/9 : RUN apt-get update\nE: The repository is not signed.\nexit code: 100\n"
     world.push_base("sha256:base2")

@@ -373,3 +373,18 @@ def test_a_notice_that_did_not_arrive(reader: Browser, world: World) -> None:
     page = reader.get(f"{PLACE}/beside").text
     assert "404: no such hook" in page
     assert f"groundswell notices resend {sent.notice.id} all --reason TEXT" in page
+
+
+def test_of_those_that_block_alike_the_urgent_one_comes_first(reader: Browser, world: World) -> None:
+    world.register(registration("older", BASE), registration("urgent", OTHER))
+    world.vulnerable = {"older"}
+    world.push_base()
+    world.drive()
+    world.broken = {"urgent"}
+    world.app.anew.begin("urgent", who="ann", why="a leak")
+    world.drive()
+    for _ in range(2):  # as it is open, and as the book of failures has it
+        first, second = reader.get(PLACE).text.split("<article")[1:]
+        assert ("The build failed" in first, ">urgent</span>" in first) == (True, True)
+        assert ">urgent</span>" not in second
+        world.app.sweep.cascades()
