@@ -79,6 +79,17 @@ class AnswerBook:
             raise UnderWayError("this very request is being answered", delay=1.0) from exc
         return None
 
+    def find(self, principal: str, key: str) -> Answer | None:
+        """What was answered under a key, None when nothing was, or long ago. Raises UnderWayError as `claim`."""
+        record = self._store.get(_TABLE, _PARTITION, Asked(principal=principal, key=key, print="").row)
+        if record is None or self._clock() - record.value["at"] >= KEPT:
+            return None
+        if (answer := record.value["answer"]) is not None:
+            return Answer(**answer)
+        if self._clock() - record.value["at"] < CLAIMED:
+            raise UnderWayError("this very request is being answered", delay=1.0)
+        return None
+
     def keep(self, asked: Asked, answer: Answer) -> None:
         given = {"status": answer.status, "body": answer.body, "headers": dict(answer.headers)}
         value = {"at": self._clock(), "print": asked.print, "answer": given}

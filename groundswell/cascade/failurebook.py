@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from groundswell.cascade.failures import Failure, failure, failures, healed, success, troubled
-from groundswell.cascade.model import Rebuild
+from groundswell.cascade.model import Rebuild, Status
 from groundswell.cascade.records import Header, Records, index_row
 from groundswell.clock import Clock, inverted
 from groundswell.errors import NotFoundError
@@ -29,11 +29,14 @@ class Found:
     """What stands still now.
 
     By cascade, `together` says how many rebuilds a replay of all that failed would touch, `bases` what was pushed.
+    `urgent` are cascades that go before others, `held` the rebuilds that something holds.
     """
 
     failures: tuple[Failure, ...]
     together: Mapping[str, int]
     bases: Mapping[str, tuple[str, ...]]
+    urgent: frozenset[str]
+    held: tuple[Rebuild, ...]
 
     def of(self, base: str) -> tuple[Failure, ...]:
         """Those that follow from a push of `base`."""
@@ -64,6 +67,7 @@ class FailureBook:
                 "v": _VERSION,
                 "cascade": header.id,
                 "bases": list(header.bases),
+                "urgent": header.urgent,
                 "together": together,
                 "failures": entries,
             }
@@ -111,24 +115,32 @@ class FailureBook:
         together: dict[str, int] = {}
         bases: dict[str, tuple[str, ...]] = {}
         succeeded: dict[str, float] = {}
+        urgent: set[str] = set()
+        held: list[Rebuild] = []
         for cascade in opened:
             try:
-                bases[cascade] = tuple(self._records.header(cascade).value.bases)
+                header = self._records.header(cascade).value
             except NotFoundError:
                 continue  # it is about to be planned
+            bases[cascade] = tuple(header.bases)
+            if header.urgent:
+                urgent.add(cascade)
             states = list(self._records.rebuilds(cascade))
             for image, at in _succeeded(states).items():
                 succeeded[image] = max(at, succeeded.get(image, 0.0))
             failed, blocked, together[cascade] = troubled(states)
             told += self._told(failed, blocked)
+            held += (state for state in states if state.status is Status.HELD)
         told = [each for each in told if not self._healed_since(each, but=opened)]
         for record in self._recent():
             if record.value["cascade"] not in opened:
                 told += map(failure, record.value["failures"])
                 together[record.value["cascade"]] = record.value["together"]
                 bases[record.value["cascade"]] = tuple(record.value["bases"])
+                if record.value.get("urgent"):
+                    urgent.add(record.value["cascade"])
         left = tuple(each for each in told if not healed(each, succeeded))
-        return Found(failures=left, together=together, bases=bases)
+        return Found(failures=left, together=together, bases=bases, urgent=frozenset(urgent), held=tuple(held))
 
     def _recent(self) -> Iterator[Record]:
         """The newest cascades first, those that are not too old."""

@@ -36,6 +36,8 @@ from groundswell.store.port import Documents
 _FAILED = (Status.FAILED, Status.REJECTED, Status.CANCELLED)
 _ENDED = (*_FAILED, Status.DONE, Status.UNCHANGED)
 _TOO_LATE = (Status.PROMOTING, Status.DEPLOYING)
+_SAME = 0.001
+"""Seconds: a time that went through a page is as exact as this."""
 _BEGUN = (Status.BUILDING, Status.VERIFYING, Status.SCANNING)
 
 type Act = Replayed | Cancelled | Held | Released | Approved
@@ -59,6 +61,14 @@ class Item:
     status: Status
     stage: Stage | None = None
     why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A failure as a person was shown it: where to begin again, and when it had come to its end."""
+
+    begin: Stage
+    at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +129,32 @@ class Operator:
     ) -> Bulk:
         """Replay everything that has ended, from `stage`; else as `replay_failed`."""
         return self._replay(cascade, _ENDED, stage, force=force, who=who, why=why)
+
+    def replay_seen(self, cascade: str, seen: Mapping[str, Seen], *, who: str, why: str) -> Bulk:
+        """Replay failures by image that a person was shown, each from its stage, the bases first.
+
+        One that is not as it was shown any more is left alone: somebody replayed it, and it is under way, or ended
+        once more, and is to be looked at again. Raises as `replay_failed`, and NotFoundError for an unknown image.
+        """
+        _need_reason("a replay", why)
+        states = self._load(cascade)
+        for image in sorted(seen.keys() - states.keys()):
+            raise NotFoundError(f"no image {image} in cascade {cascade}")
+        changed = {image: why_not for image in seen if (why_not := _since_seen(states[image], seen[image]))}
+        busy = self._busy(cascade, seen.keys() - changed.keys())
+        if seen.keys() - changed.keys() - busy.keys():
+            self._enlist(cascade)
+        book = _Book(self._apply)
+        for state in _bases_first(states):
+            image = state.image
+            if image in changed:
+                book.leave(state, changed[image])
+            elif image in busy:
+                book.leave(state, _elsewhere(busy[image]))
+            elif image in seen:
+                begin, note = restart(state, seen[image].begin)
+                book.attempt(state, Replayed(at=self._clock(), stage=begin, who=who, why=why), note)
+        return book.close(cascade)
 
     def _replay(
         self, cascade: str, wanted: tuple[Status, ...], stage: Stage | None, *, force: bool, who: str, why: str
@@ -335,6 +371,15 @@ class _Book:
 def _bases_first(states: Mapping[str, Rebuild]) -> Iterator[Rebuild]:
     waits = {image: [base for base in state.waits if base in states] for image, state in states.items()}
     return (states[image] for image in TopologicalSorter(waits).static_order())
+
+
+def _since_seen(state: Rebuild, seen: Seen) -> str:
+    """What became of a failure since a person was shown it; empty when nothing did."""
+    if state.status not in (Status.FAILED, Status.REJECTED):
+        return _why_not_replayed(state) if state.status not in _ENDED else f"is {state.status} by now"
+    if abs(state.updated_at - seen.at) > _SAME:
+        return f"{state.status} once more since it was shown: look at it again"
+    return ""
 
 
 def _why_not_replayed(state: Rebuild) -> str:

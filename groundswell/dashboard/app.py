@@ -8,13 +8,13 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from groundswell.api.logs import LogShelf
-from groundswell.dashboard import assets, audit, cascades, image, log, now, signin, timeline
+from groundswell.dashboard import assets, audit, cascades, image, log, now, oncall, signin, timeline
 from groundswell.dashboard.guard import Guard, framework
 from groundswell.dashboard.shelf import RebuildShelf
 from groundswell.dashboard.tally import Tallies
 from groundswell.wiring import App
 
-_SUBJECTS = (signin.pages, now.pages, cascades.pages, image.pages, log.pages, timeline.pages, audit.pages)
+_SUBJECTS = (signin.pages, now.pages, oncall.pages, cascades.pages, image.pages, log.pages, timeline.pages, audit.pages)
 """A new subject is a module with its `pages`, named here."""
 
 

@@ -99,3 +99,15 @@ def test_one_that_is_claimed_again_meanwhile_is_left(books: Books) -> None:
     vars(books.store)["commit"] = late
     assert books.book.forget() == 0
     assert books.book.forget() == 1
+
+
+def test_an_answer_is_found_by_whose_it_is(books: Books) -> None:
+    assert books.book.find("token:1", "k") is None
+    books.book.claim(ASKED)
+    with pytest.raises(UnderWayError):
+        books.book.find("token:1", "k")
+    books.book.keep(ASKED, GIVEN)
+    assert books.book.find("token:1", "k") == GIVEN
+    assert books.book.find("token:2", "k") is None
+    books.time += KEPT
+    assert books.book.find("token:1", "k") is None
