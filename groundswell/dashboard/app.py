@@ -1,17 +1,31 @@
 """The dashboard of a product: a Starlette application, mounted in the Function app by `functions/http.py`."""
 
+import time
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from groundswell.dashboard import assets, audit, cascades, image, lineage, now, signin
+from groundswell.api.surveys import Surveys
+from groundswell.dashboard import assets, audit, cascades, image, impact, lineage, now, signin, stale
+from groundswell.dashboard.foresight import Foresight
 from groundswell.dashboard.guard import Guard, framework
 from groundswell.dashboard.shelf import RebuildShelf
+from groundswell.dashboard.stale_shelf import StaleShelf
 from groundswell.dashboard.tally import Tallies
 from groundswell.wiring import App
 
-_SUBJECTS = (signin.pages, now.pages, cascades.pages, lineage.pages, image.pages, audit.pages)
+_SUBJECTS = (
+    signin.pages,
+    now.pages,
+    cascades.pages,
+    lineage.pages,
+    image.pages,
+    impact.pages,
+    stale.pages,
+    audit.pages,
+)
 """A new subject is a module with its `pages`, named here."""
 
 
@@ -28,5 +42,11 @@ def create(product: App) -> Starlette:
     )
     app.router.redirect_slashes = False
     app.state.product = product
-    app.state.parts = {Tallies: Tallies(product), RebuildShelf: RebuildShelf()}
+    surveys = Surveys(product, time.monotonic)
+    app.state.parts = {
+        Tallies: Tallies(product),
+        RebuildShelf: RebuildShelf(),
+        Foresight: Foresight(product),
+        StaleShelf: StaleShelf(lambda: surveys.stale(""), product.clock),
+    }
     return app
