@@ -8,7 +8,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from groundswell.api.surveys import Surveys
-from groundswell.dashboard import assets, audit, cascades, image, impact, lineage, now, signin, stale
+from groundswell.dashboard import assets, audit, cascades, image, impact, lineage, now, register, signin, stale
 from groundswell.dashboard.foresight import Foresight
 from groundswell.dashboard.guard import Guard, framework
 from groundswell.dashboard.shelf import RebuildShelf
@@ -23,6 +23,7 @@ _SUBJECTS = (
     lineage.pages,
     image.pages,
     impact.pages,
+    register.pages,
     stale.pages,
     audit.pages,
 )

@@ -32,6 +32,7 @@ def show(asked: Asked) -> Response:
     query = asked.read(Shown, limit="50")
     look = asked.part(StaleShelf).look()
     report = look.found.report if look.found else Report(images=(), workloads=(), unread=())
+    everything: list[Row] = [*report.images, *report.workloads]
     briefs = asked.product.catalog.briefs()
     of_kind: Sequence[Row] = report.workloads if query.kind == "workloads" else report.images
     owned = [each for each in of_kind if query.owner in ("", _owner(each, briefs))]
@@ -51,7 +52,7 @@ def show(asked: Asked) -> Response:
         workloads=sum(query.owner in ("", _owner(each, briefs)) for each in report.workloads),
         unread=report.unread[:_UNREAD],
         more_unread=len(report.unread) - _UNREAD,
-        owners=sorted({_owner(each, briefs) for each in (*report.images, *report.workloads)} - {""}),
+        owners=sorted({_owner(each, briefs) for each in everything} - {""}),
     )
 
 
