@@ -9,13 +9,14 @@ import pytest
 from groundswell.access.principal import Role
 from groundswell.dashboard import fields
 from groundswell.dashboard.fields import DOCKERFILE, FIELDS, MORE
+from groundswell.lineage.model import Registration
 from tests.support.pages import Browser
 from tests.support.world import BASE, HOST, World, ref, registration, workload
 from tests.unit.dashboard.test_lineage import words
 from tests.unit.dashboard.test_pages import EVIL, unsafe
 
 GIT = "https://git.example.com/company.git"
-GOOD = {
+GOOD: dict[str, Any] = {
     "name": "shop/web",
     "owner": "shop",
     "registry": HOST,
@@ -43,8 +44,13 @@ def faults(text: str) -> dict[str, str]:
     for name, said in re.findall(r'class="fault" id="e-([a-z_]+)">(.*?)</span></span>', text, re.DOTALL):
         found[name] = unescape(words(said)).strip()
         assert f'id="f-{name}"' in text
-        assert re.search(rf'id="f-{name}"[^>]* aria-invalid="true"[^>]* aria-describedby="e-{name} ', text)
+        assert re.search(rf'id="f-{name}"[^>]* aria-invalid="true"[^>]* aria-describedby="e-{name}"', text)
     return found
+
+
+def typed_as(image: Registration) -> dict[str, Any]:
+    """As somebody leaves the form of an image."""
+    return fields.of(image)
 
 
 def etag(text: str) -> str:
@@ -96,7 +102,7 @@ def test_an_image_is_registered_and_what_happened_is_said(registrar: Browser, wo
     ],
 )
 def test_what_is_wrong_is_said_at_its_field_and_what_was_typed_is_kept(
-    registrar: Browser, world: World, changed: dict[str, str], where: str, said: str
+    registrar: Browser, world: World, changed: dict[str, Any], where: str, said: str
 ) -> None:
     answer = registrar.send("/ui/register", **{**GOOD, **changed}, do="save")
     assert answer.status_code == 422
@@ -125,7 +131,13 @@ def test_it_is_looked_at_before_it_is_saved(registrar: Browser, world: World) ->
     assert not world.app.catalog.briefs()
     world.app.catalog.register([registration("shop/web", BASE, owner="shop")], who="ann")
     page = registrar.get("/ui/register?image=shop/web").text
-    change = {**GOOD, "tags": "1", "dockerfile_content": "", "path": "shop/web", MORE: "labels: {tier: gold}"}
+    change: dict[str, Any] = {
+        **GOOD,
+        "tags": "1",
+        "dockerfile_content": "",
+        "path": "shop/web",
+        MORE: "labels: {tier: gold}",
+    }
     answer = registrar.send("/ui/register", **change, etag=etag(page))
     assert "It would be changed" in words(answer.text)
     assert "labels tier=gold" in words(answer.text)
@@ -147,7 +159,11 @@ def test_a_change_without_the_dockerfile_keeps_what_it_stands_on(registrar: Brow
         )
     )
     page = registrar.get("/ui/register?image=shop/web").text
-    typed = {**fields.of(world.app.catalog.registration("shop/web")), "etag": etag(page), "do": "save"}
+    typed: dict[str, Any] = {
+        **typed_as(world.app.catalog.registration("shop/web")),
+        "etag": etag(page),
+        "do": "save",
+    }
     assert registrar.send("/ui/register", **{**typed, "tags": "1 2"}).status_code == 303
     image = world.app.catalog.registration("shop/web")
     assert (image.tags, image.runtime, image.build) == (("1", "2"), BASE, ("x.io/y:1",))
@@ -184,14 +200,14 @@ def test_what_the_form_shows_is_what_it_sends(registrar: Browser, world: World, 
     world.register(image)
     page = registrar.get("/ui/register?image=shop/web")
     assert page.status_code == 200
-    answer = registrar.send("/ui/register", **fields.of(image), etag=etag(page.text))
+    answer = registrar.send("/ui/register", **typed_as(image), etag=etag(page.text))
     assert "Nothing would change" in answer.text, words(answer.text)
 
 
 def test_somebody_who_was_faster_is_told_of_and_nothing_is_lost(registrar: Browser, world: World) -> None:
     world.register(registration("shop/web", BASE, owner="shop"))
     page = registrar.get("/ui/register?image=shop/web").text
-    typed = {**fields.of(world.app.catalog.registration("shop/web")), "tags": "1 2", "do": "save"}
+    typed: dict[str, Any] = {**typed_as(world.app.catalog.registration("shop/web")), "tags": "1 2", "do": "save"}
     world.app.catalog.register(
         [registration("shop/web", BASE, owner="shop", labels={"a": "b"})], who="ben", why="new"
     )
@@ -254,7 +270,11 @@ def test_a_registrar_registers_for_the_own_team_only(registrar: Browser, world: 
     assert "shop/web is of team search" in answer.text
     world.register(registration("shop/theirs", BASE, owner="search"))
     page = registrar.get("/ui/register?image=shop/theirs").text
-    typed = {**fields.of(world.app.catalog.registration("shop/theirs")), "owner": "shop", "do": "save"}
+    typed: dict[str, Any] = {
+        **typed_as(world.app.catalog.registration("shop/theirs")),
+        "owner": "shop",
+        "do": "save",
+    }
     answer = registrar.send("/ui/register", **typed, etag=etag(page))
     assert answer.status_code == 403
     assert "shop/theirs is of team search" in answer.text
@@ -263,7 +283,7 @@ def test_a_registrar_registers_for_the_own_team_only(registrar: Browser, world: 
 
 @pytest.mark.parametrize("do", ["preview", "save"])
 def test_a_registrar_does_not_loosen_the_gate(registrar: Browser, world: World, do: str) -> None:
-    answer = registrar.send("/ui/register", **GOOD, **{MORE: "gate: {os: none}"}, do=do)
+    answer = registrar.send("/ui/register", **{**GOOD, MORE: "gate: {os: none}"}, do=do)
     assert answer.status_code == 403
     assert "would be looser than it is held to in os" in answer.text
     assert "gate: {os: none}" in answer.text
@@ -287,7 +307,7 @@ def test_it_needs_a_form_of_this_session(registrar: Browser, world: World) -> No
 
 
 def test_hostile_text_in_a_field_stays_text(registrar: Browser) -> None:
-    typed = {**dict.fromkeys(FIELDS, EVIL), DOCKERFILE: f"</textarea>{EVIL}", "reason": EVIL}
+    typed: dict[str, Any] = {**dict.fromkeys(FIELDS, EVIL), DOCKERFILE: f"</textarea>{EVIL}", "reason": EVIL}
     for field in (*FIELDS, "reason"):
         answer = registrar.send("/ui/register", **{**GOOD, field: typed[field]})
         assert unsafe(answer.text) == []

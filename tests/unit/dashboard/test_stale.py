@@ -115,6 +115,7 @@ def test_workloads_are_told_by_themselves(reader: Browser, world: World, desk: D
     desk.report = replace(desk.report, workloads=(found,))
     reader.get("/ui/stale")
     desk.finish()
+    assert "Nothing is stale of what could be looked at" not in reader.get("/ui/stale").text
     assert images(reader.get("/ui/stale?kind=workloads").text) == ["c/n/deployment/web[app]"]
     assert images(reader.get("/ui/stale").text) == []
 
@@ -157,6 +158,14 @@ def test_it_is_not_looked_up_again_while_it_is_new_or_under_way(world: World, de
     world.time += 2
     assert desk.shelf.look().under_way
     assert desk.shelf.look().found is not None
+
+
+def test_what_could_not_be_looked_at_is_not_called_up_to_date(reader: Browser, desk: Desk) -> None:
+    desk.report = replace(desk.report, unread=("r/x:1: no answer",))
+    reader.get("/ui/stale")
+    desk.finish()
+    text = words(reader.get("/ui/stale").text)
+    assert "Nothing is stale of what could be looked at. 1 could not be looked at r/x:1: no answer" in text
 
 
 def test_looking_again_needs_a_form_of_this_session(reader: Browser, desk: Desk) -> None:
