@@ -8,7 +8,19 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from groundswell.api.surveys import Surveys
-from groundswell.dashboard import assets, audit, cascades, image, impact, lineage, now, register, signin, stale
+from groundswell.dashboard import (
+    assets,
+    audit,
+    cascades,
+    image,
+    impact,
+    lineage,
+    now,
+    paste,
+    register,
+    signin,
+    stale,
+)
 from groundswell.dashboard.foresight import Foresight
 from groundswell.dashboard.guard import Guard, framework
 from groundswell.dashboard.shelf import RebuildShelf
@@ -24,6 +36,7 @@ _SUBJECTS = (
     image.pages,
     impact.pages,
     register.pages,
+    paste.pages,
     stale.pages,
     audit.pages,
 )

@@ -82,7 +82,6 @@ def test_an_image_is_registered_by_keyboard_with_a_mistake_corrected(
             page.keyboard.type(typed)
         page.keyboard.press("Tab")
     page.get_by_label("Text of the Dockerfile").fill(f"FROM {DEBIAN}\n")
-    look_over(page, "register")
     page.keyboard.press("Tab")
     page.get_by_label("Reason, for the history").focus()
     page.keyboard.type("vouchers for the winter")
@@ -102,7 +101,31 @@ def test_an_image_is_registered_by_keyboard_with_a_mistake_corrected(
     expect(page.get_by_role("status").first).to_contain_text("shop/vouchers was registered just now")
     page.get_by_role("link", name="shop/vouchers").first.click()
     page.get_by_text("Unregister it").click()
-    look_over(page, "image-own")
     page.get_by_label("Reason").fill("a test")
     page.keyboard.press("Enter")
     expect(page.get_by_role("status").first).to_contain_text("shop/vouchers was unregistered just now")
+
+
+def test_a_file_is_pasted_and_looked_at(page: Page, server: Server, watch: Watch) -> None:
+    watch.allow("status of 422")
+    sign_in(page, server.company.tokens[Role.REGISTRAR])
+    page.goto("/ui/register")
+    page.get_by_role("link", name="Paste a lineage.yaml").click()
+    text = f"""version: 1
+registry: contoso.azurecr.io
+source: {{git: "https://git.example.com/shop.git"}}
+images:
+  - name: shop/gifts
+    owner: shop
+    tags: [latest]
+    dockerfile_content: |
+      FRM {DEBIAN}
+"""
+    page.get_by_label("lineage.yaml").fill(text)
+    page.get_by_role("button", name="Look at it first").click()
+    expect(page.get_by_label("lineage.yaml")).to_be_focused()
+    expect(page.get_by_label("lineage.yaml")).to_have_accessible_description(re.compile("line 8: shop/gifts"))
+    page.get_by_label("lineage.yaml").fill(text.replace("FRM", "FROM"))
+    page.get_by_role("button", name="Look at it first").click()
+    expect(page.get_by_role("region", name="1 of 1 image would change")).to_contain_text("shop/gifts")
+    look_over(page, "paste")
