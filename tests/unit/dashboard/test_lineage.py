@@ -275,3 +275,14 @@ def test_hostile_text_in_a_registration_stays_text(reader: Browser, world: World
 )
 def test_what_is_wrong_in_an_address_is_told(reader: Browser, path: str, status: int) -> None:
     assert reader.get(path).status_code == status
+
+
+def test_who_stands_on_an_image_twice_follows_it_if_one_of_the_two_moves(reader: Browser, world: World) -> None:
+    """And an image that stands on another tag of its own does not stand on itself."""
+    world.register(
+        registration("lib", f"{HOST}/lib:1", owner="platform"),
+        registration("app", f"{ref('lib')}@{PIN}", build=[ref("lib")]),
+    )
+    text = words(reader.get("/ui/lineage/lib").text)
+    assert "1 directly; a promotion rebuilds 1 in all" in text
+    assert "app runtime, build followed" in text
