@@ -285,4 +285,4 @@ def test_who_stands_on_an_image_twice_follows_it_if_one_of_the_two_moves(reader:
     )
     text = words(reader.get("/ui/lineage/lib").text)
     assert "1 directly; a promotion rebuilds 1 in all" in text
-    assert "app runtime, build followed" in text
+    assert "app build, runtime followed" in text
