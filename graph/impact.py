@@ -60,6 +60,11 @@ def impact(lineage: Lineage, *references: str, anew: Collection[str] = ()) -> Im
     return Impact(images=tuple(images), held=tuple(_held(lineage, references, depth)))
 
 
+def carried_by(lineage: Lineage, name: str) -> set[str]:
+    """The images that a promotion of the image `name` leads to the rebuild of, at whatever remove."""
+    return _reached(lineage, lineage.followers(name))
+
+
 def beside(lineage: Lineage, reference: str) -> set[str]:
     """The references whose push rebuilds an image that one of `reference` rebuilds too, itself included.
 

@@ -96,18 +96,22 @@ def resolved(name: str, sent_: Json, at: str = "#") -> Registration:
 
     Raises as `decode`.
     """
+    wanted = _resolved(described(name, sent_, at), sent_[_DOCKERFILE], at)
+    if len(json.dumps(to_json(wanted))) > MAX_REGISTRATION:
+        raise TooLargeError(
+            f"without the text of its Dockerfile, {name} is larger than {MAX_REGISTRATION // 1024} KiB"
+        )
+    return wanted
+
+
+def described(name: str, sent_: Json, at: str = "#") -> Registration:
+    """The same without its edges. Raises InvalidError where it leads out of its repository."""
     document = {key: value for key, value in sent_.items() if key not in (_DOCKERFILE, "name")}
-    text: str = sent_[_DOCKERFILE]
     source: Json = document["source"]
     path: str = source.get("path", ".")
     _confine(f"{at}/source/path", path)
     wanted = registration({**document, "name": name}, document["registry"], source, path)
     _confine(f"{at}/dockerfile", f"{path}/{wanted.dockerfile}")
-    wanted = _resolved(wanted, text, at)
-    if len(json.dumps(to_json(wanted))) > MAX_REGISTRATION:
-        raise TooLargeError(
-            f"without the text of its Dockerfile, {name} is larger than {MAX_REGISTRATION // 1024} KiB"
-        )
     return wanted
 
 

@@ -18,6 +18,7 @@ from groundswell.errors import ConflictError, InputError, PermanentError
 from groundswell.lineage.document import schema as lineage_schema
 from groundswell.lineage.policies import Document
 from groundswell.lineage.policy_document import parse
+from groundswell.scan.policy import Merged
 from groundswell.store.codec import compress, dumps
 from groundswell.store.port import ANY
 
@@ -83,15 +84,20 @@ def put_policy(
 def show_policy_of_image(name: Name, product: Product, query: Annotated[Parameters, Query()]) -> Response:
     """Show what an image is held to: its own values over its team's over the global ones over the defaults."""
     del query
-    merged = product.policies.merged(product.catalog.registration(name))
+    return JSONResponse(
+        {"image": name, "gate": in_force(product.policies.merged(product.catalog.registration(name)))}
+    )
+
+
+def in_force(merged: Merged) -> Json:
+    """What an image is held to, by key of the gate: the value, and where it is said."""
     properties = lineage_schema()["$defs"]["gate"]["properties"]
     gate = {
         key: {"value": entry["default"], "from": ["default"]}
         for key, entry in properties.items()
         if "default" in entry
     }
-    gate |= {key: {"value": value, "from": list(merged.sources[key])} for key, value in merged.gate.items()}
-    return JSONResponse({"image": name, "gate": gate})
+    return gate | {key: {"value": value, "from": list(merged.sources[key])} for key, value in merged.gate.items()}
 
 
 def _document(sent: Json) -> Document:

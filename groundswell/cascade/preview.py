@@ -1,6 +1,7 @@
 """What a push would do, before anybody pushes: the images in the order of their builds, the time, the rollouts."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from graph.impact import critical_path, dependants_of, forecast, impact, remaining_paths
@@ -36,18 +37,30 @@ class Preview:
     frontend_of: tuple[str, ...]
 
 
+type Estimates = Callable[[Iterable[str]], Mapping[str, float]]
+"""How many seconds each of these images takes."""
+
+
 def preview(text: str, *, catalog: Catalog, durations: Durations, slots: int) -> Preview:
     """The preview of a push of the reference `text`, or of the first tag of the registered image of that name.
 
     Raises InputError when `text` is neither.
     """
+    found = foreseen(text, catalog=catalog, estimates=durations.estimates, slots=slots)
+    images = [line.image for line in found.lines if not line.held]
+    rolls = tuple((item.name, target) for item in catalog.registrations(images) for target in item.deployments)
+    return replace(found, rolls=rolls)
+
+
+def foreseen(text: str, *, catalog: Catalog, estimates: Estimates, slots: int) -> Preview:
+    """The preview but for the workloads: of many images, their registrations are most of what is to be read."""
     with catalog.lineage() as lineage:
         node = lineage.node(text)
         base = node.publishes[0] if node else _canonical(text)
         found = impact(lineage, base)
         frontend_of = lineage.built_by(base)
     images = [affected.image for affected in found.images]
-    seconds = durations.estimates([*images, *(edge.image for edge in found.held)])
+    seconds = estimates([*images, *(edge.image for edge in found.held)])
     dependants = dependants_of(found.images)
     paths = remaining_paths(dependants, {image: seconds[image] for image in images})
     expected = forecast(found.images, paths, seconds, slots)
@@ -68,7 +81,7 @@ def preview(text: str, *, catalog: Catalog, durations: Durations, slots: int) ->
         lines=(*rebuilt, *(_held(edge, seconds[edge.image]) for edge in found.held)),
         critical_path=critical_path(dependants, paths),
         seconds=expected.seconds,
-        rolls=tuple((item.name, target) for item in catalog.registrations(images) for target in item.deployments),
+        rolls=(),
         frontend_of=frontend_of,
     )
 

@@ -8,13 +8,47 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from groundswell.api.logs import LogShelf
-from groundswell.dashboard import assets, audit, cascades, image, log, now, oncall, signin, timeline
+from groundswell.api.surveys import Surveys
+from groundswell.dashboard import (
+    assets,
+    audit,
+    cascades,
+    image,
+    impact,
+    lineage,
+    log,
+    now,
+    oncall,
+    paste,
+    register,
+    registered,
+    signin,
+    stale,
+    timeline,
+)
+from groundswell.dashboard.foresight import Foresight
 from groundswell.dashboard.guard import Guard, framework
 from groundswell.dashboard.shelf import RebuildShelf
+from groundswell.dashboard.stale_shelf import StaleShelf
 from groundswell.dashboard.tally import Tallies
 from groundswell.wiring import App
 
-_SUBJECTS = (signin.pages, now.pages, oncall.pages, cascades.pages, image.pages, log.pages, timeline.pages, audit.pages)
+_SUBJECTS = (
+    signin.pages,
+    now.pages,
+    oncall.pages,
+    cascades.pages,
+    image.pages,
+    log.pages,
+    timeline.pages,
+    lineage.pages,
+    registered.pages,
+    impact.pages,
+    register.pages,
+    paste.pages,
+    stale.pages,
+    audit.pages,
+)
 """A new subject is a module with its `pages`, named here."""
 
 
@@ -31,9 +65,12 @@ def create(product: App) -> Starlette:
     )
     app.router.redirect_slashes = False
     app.state.product = product
+    surveys = Surveys(product, time.monotonic)
     app.state.parts = {
         Tallies: Tallies(product),
         RebuildShelf: RebuildShelf(),
         LogShelf: LogShelf(product, time.monotonic),
+        Foresight: Foresight(product),
+        StaleShelf: StaleShelf(lambda: surveys.stale(""), product.clock),
     }
     return app

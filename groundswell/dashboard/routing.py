@@ -100,18 +100,20 @@ class Pages:
         """A GET of `/ui` + `path` for whoever may do `operation`."""
         return self._add(path, "GET", operation)
 
-    def act(self, path: str, operation: str) -> Callable[[Handler], Handler]:
-        """A POST of a form to `/ui` + `path` by whoever may do `operation`."""
-        return self._add(path, "POST", operation)
+    def act(self, path: str, operation: str, *, most: int = _MOST) -> Callable[[Handler], Handler]:
+        """A POST of a form of `most` bytes to `/ui` + `path` by whoever may do `operation`."""
+        return self._add(path, "POST", operation, most)
 
     def open(self, path: str, method: str) -> Callable[[Handler], Handler]:
         """For anybody: to sign in and out."""
         return self._add(path, method, None)
 
-    def _add(self, path: str, method: str, operation: str | None) -> Callable[[Handler], Handler]:
+    def _add(
+        self, path: str, method: str, operation: str | None, most: int = _MOST
+    ) -> Callable[[Handler], Handler]:
         def add(handler: Handler) -> Handler:
             async def endpoint(request: Request) -> Response:
-                form = await _form(request) if method == "POST" else {}
+                form = await _form(request, most) if method == "POST" else {}
                 return await run_in_threadpool(_handle, request, form, operation, handler)
 
             name = f"{method} {path}"
@@ -155,13 +157,13 @@ def _principal(request: Request, product: App, browser: Browser) -> Principal:
     return product.sessions.principal(browser.secret)
 
 
-async def _form(request: Request) -> Mapping[str, Sequence[str]]:
+async def _form(request: Request, most: int) -> Mapping[str, Sequence[str]]:
     kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     body = bytearray()
     async for part in request.stream():
         body += part
-        if len(body) > _MOST:
-            raise TooLargeError(f"the form is larger than {_MOST // 1024} KiB, which is the limit")
+        if len(body) > most:
+            raise TooLargeError(f"the form is larger than {most // 1024} KiB, which is the limit")
     if body and kind != _FORM:
         raise InputError(f"a form is sent as {_FORM}")
     try:

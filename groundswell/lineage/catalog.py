@@ -11,8 +11,8 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import batched
-from sys import intern
 from typing import Any
 
 from graph.lineage import Changes, Lineage, LineageError, Node
@@ -64,19 +64,27 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Brief:
+    """What is at hand of a registration without reading it: its team, and how many workloads run it."""
+
+    owner: str
+    workloads: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Read:
     """What of a registration is kept loaded."""
 
     node: Node
-    owner: str
+    brief: Brief
 
 
 @dataclass(slots=True)
 class _Loaded:
-    """The lineage, and whose each image is, as of a revision; the lock is held by whoever reads or changes it."""
+    """The lineage, and a brief of each image, as of a revision; the lock is held by whoever reads or changes it."""
 
     lineage: Lineage = field(default_factory=Lineage)
-    owners: dict[str, str] = field(default_factory=dict)
+    briefs: dict[str, Brief] = field(default_factory=dict)
     revision: int = 0
     lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -137,8 +145,8 @@ class Catalog:
         Which they are is known once the lineage is loaded: of a small team the others are not read.
         """
         with self._now() as loaded:
-            names = sorted(name for name, whose in loaded.owners.items() if whose == owner and name > after)
-            few = len(names) * _SPARSE < len(loaded.owners)
+            names = sorted(name for name, its in loaded.briefs.items() if its.owner == owner and name > after)
+            few = len(names) * _SPARSE < len(loaded.briefs)
         found = self._one_by_one(names) if few else self.each(after=after)
         yield from (item for item in found if item.owner == owner)
 
@@ -155,6 +163,15 @@ class Catalog:
         """
         with self._now(age=age) as loaded:
             yield loaded.lineage
+
+    def briefs(self, *, age: float = 0.0) -> dict[str, Brief]:
+        """A brief of every image by name, as loaded; `age` as for `lineage`."""
+        with self._now(age=age) as loaded:
+            return dict(loaded.briefs)
+
+    def revision(self) -> int:
+        """A number that grows with every change."""
+        return self._revision()
 
     # Changing.
 
@@ -366,12 +383,12 @@ class Catalog:
             changes = {read.node.name: read for read in map(_read, records)}
             loaded_to = self._catch_up(changes, revision)
             loaded.lineage = Lineage(read.node for read in changes.values() if read is not None)
-            loaded.owners = {}
+            loaded.briefs = {}
         for name, read in changes.items():
             if read is None:
-                loaded.owners.pop(name, None)
+                loaded.briefs.pop(name, None)
             else:
-                loaded.owners[name] = read.owner
+                loaded.briefs[name] = read.brief
         loaded.revision = loaded_to
 
     def _catch_up(self, found: dict[str, _Read | None], since: int) -> int:
@@ -391,7 +408,14 @@ class Catalog:
 
 
 def _read(record: Record) -> _Read:
-    return _Read(node=node(record.value), owner=intern(record.value["owner"]))
+    brief = _brief(record.value["owner"], len(record.value["deployments"]))
+    return _Read(node=node(record.value), brief=brief)
+
+
+@cache
+def _brief(owner: str, workloads: int) -> Brief:
+    """Equal ones are one: few teams have many images."""
+    return Brief(owner=owner, workloads=workloads)
 
 
 def _by_name(registrations: Iterable[Registration]) -> dict[str, Registration]:

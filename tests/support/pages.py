@@ -40,7 +40,7 @@ class Browser(Client):
             self.csrf = found[1]
         return answer
 
-    def send(self, path: str, *, headers: dict[str, str] | None = None, **fields: str) -> httpx.Response:
+    def send(self, path: str, /, *, headers: dict[str, str] | None = None, **fields: str) -> httpx.Response:
         """A form with its token, from a page of ours."""
         sent = {"Content-Type": "application/x-www-form-urlencoded", "Origin": ORIGIN, **(headers or {})}
         content = urlencode({"csrf": self.csrf, **fields})

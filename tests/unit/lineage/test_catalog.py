@@ -8,12 +8,12 @@ import pytest
 
 from groundswell.audit import entries
 from groundswell.errors import ConflictError, InputError, NotFoundError
-from groundswell.lineage.catalog import Catalog
+from groundswell.lineage.catalog import Brief, Catalog
 from groundswell.lineage.checkout import read
 from groundswell.lineage.history import Action
 from groundswell.store.port import Record, Write
 from groundswell.store.sqlite import SqliteStore
-from tests.support.world import BASE, HOST, ref, registration
+from tests.support.world import BASE, HOST, ref, registration, workload
 
 LINEAGE = """\
 version: 1
@@ -352,3 +352,16 @@ def test_a_teams_images_are_known_without_reading_the_others(store: SqliteStore)
     assert [item.name for item in mine.owned("shop")] == ["app05"]
     assert len(list(mine.owned("bank"))) == 38
     assert list(mine.owned("")) == []
+
+
+def test_briefs_follow_what_is_registered_and_the_revision_tells_that_something_changed(store: SqliteStore) -> None:
+    mine, other = Catalog(store, lambda: 1.0), Catalog(store, lambda: 1.0)
+    assert (mine.briefs(), mine.revision()) == ({}, 0)
+    other.register([registration("app", BASE, owner="shop", deployments=[workload("a"), workload("b")])], who="a")
+    assert mine.briefs() == {"app": Brief(owner="shop", workloads=2)}
+    before = mine.revision()
+    other.register([registration("app", BASE, owner="bank")], who="a")
+    assert mine.briefs() == {"app": Brief(owner="bank", workloads=0)}
+    assert mine.revision() > before
+    other.unregister(["app"], who="a", why="gone")
+    assert mine.briefs() == {}
