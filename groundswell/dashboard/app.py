@@ -5,13 +5,13 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from groundswell.dashboard import assets, audit, cascades, now, signin
+from groundswell.dashboard import assets, audit, cascades, history, now, signin
 from groundswell.dashboard.guard import Guard, framework
 from groundswell.dashboard.shelf import RebuildShelf
 from groundswell.dashboard.tally import Tallies
 from groundswell.wiring import App
 
-_SUBJECTS = (signin.pages, now.pages, cascades.pages, audit.pages)
+_SUBJECTS = (signin.pages, now.pages, cascades.pages, history.pages, audit.pages)
 """A new subject is a module with its `pages`, named here."""
 
 

@@ -352,3 +352,4 @@ def test_a_teams_images_are_known_without_reading_the_others(store: SqliteStore)
     assert [item.name for item in mine.owned("shop")] == ["app05"]
     assert len(list(mine.owned("bank"))) == 38
     assert list(mine.owned("")) == []
+    assert mine.owners() == ["bank", "shop"]
