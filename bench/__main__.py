@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import api, cli, engine, graph, imports, ingest, makespan, rebase, scale_out, scan
+from bench import api, cli, engine, graph, imports, ingest, makespan, page, rebase, scale_out, scan
 from bench.result import Result
 
 BENCHMARKS: dict[str, Callable[[], Result]] = {
@@ -35,6 +35,7 @@ BENCHMARKS: dict[str, Callable[[], Result]] = {
     "api": api.answers,
     "cli-help": cli.help_,
     "cli-query": cli.query,
+    "page": page.slowest,
     "import-time": imports.seconds,
     "import-memory": imports.memory,
     "rebase": rebase.rebase,

@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from fastapi import FastAPI
-from starlette.types import Message, Scope
+from starlette.types import ASGIApp, Message, Scope
 
 from bench import lineages
 from bench.result import Result
@@ -37,10 +37,10 @@ type Ask = Callable[[str], Awaitable[int]]
 def answers() -> Result:
     """The 99th percentile of the answers, in seconds, against a route of FastAPI that does nothing."""
     with tempfile.TemporaryDirectory() as folder:
-        world = _world(Path(folder))
+        world = seeded(Path(folder))
         text = world.app.tokens.create("bench", roles=[Role.READER], seconds=86_400, who="bench", why="bench")[1]
         app = create(world.app)
-        value = _p99(_asker(app, text), list(_paths(world)))
+        value = _p99(asker(app, (b"authorization", f"Bearer {text}".encode())), list(_paths(world)))
         world.close()
     return Result(value=value, unit="s", baseline="an empty FastAPI route", baseline_value=_baseline())
 
@@ -52,10 +52,10 @@ def _baseline() -> float:
     def empty() -> dict[str, str]:
         return {}
 
-    return _p99(_asker(app, ""), ["/empty"])
+    return _p99(asker(app), ["/empty"])
 
 
-def _world(folder: Path) -> World:
+def seeded(folder: Path) -> World:
     """10,000 images, and a few cascades that have ended."""
     world = World(folder, slots=32)
     world.registry.on_push = lambda *_: None
@@ -95,8 +95,9 @@ def _paths(world: World) -> Iterator[str]:
         yield _PREFIX + rng.choices(list(asked), list(asked.values()))[0]
 
 
-def _asker(app: FastAPI, token: str) -> Ask:
-    headers = [(b"host", b"bench"), (b"authorization", f"Bearer {token}".encode())]
+def asker(app: ASGIApp, *more: tuple[bytes, bytes]) -> Ask:
+    """Asks for an address and tells the status; `more` are headers."""
+    headers = [(b"host", b"bench"), *more]
 
     async def ask(address: str) -> int:
         path, _, query = address.partition("?")

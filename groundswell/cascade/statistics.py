@@ -170,8 +170,6 @@ def month(name: str, parts: Iterable[Part]) -> Month:
         uncompared += part.uncompared
         for image, seconds in part.slow.items():
             slow.setdefault(image, seconds)
-    good = sum(ended[status] for status in _GOOD)
-    counted = good + sum(ended[status] for status in _BAD)
     rolled_out.sort()
     return Month(
         month=name,
@@ -180,7 +178,7 @@ def month(name: str, parts: Iterable[Part]) -> Month:
         per_image=_times(took),
         images=sum(ended.values()),
         ended={status.value: ended[status] for status in Status if ended[status]},
-        rate=round(good / counted, 4) if counted else None,
+        rate=rate(ended),
         replays=replays,
         slowest=tuple(sorted(slow.items(), key=lambda item: (-item[1], item[0]))[:SLOWEST]),
         fixed={name: fixed[name] for name in (*SEVERITIES, UNSAID) if fixed[name]},
@@ -188,6 +186,13 @@ def month(name: str, parts: Iterable[Part]) -> Month:
         compared=compared,
         uncompared=uncompared,
     )
+
+
+def rate(ended: Mapping[str, int]) -> float | None:
+    """The share of those that ended well among those that ended well or badly; None when there are none."""
+    good = sum(ended.get(status, 0) for status in _GOOD)
+    counted = good + sum(ended.get(status, 0) for status in _BAD)
+    return round(good / counted, 4) if counted else None
 
 
 def _rank(ordered: Sequence[float], share: float) -> float | None:

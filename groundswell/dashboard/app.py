@@ -13,6 +13,7 @@ from groundswell.dashboard import (
     assets,
     audit,
     cascades,
+    history,
     image,
     impact,
     lineage,
@@ -47,6 +48,7 @@ _SUBJECTS = (
     register.pages,
     paste.pages,
     stale.pages,
+    history.pages,
     audit.pages,
 )
 """A new subject is a module with its `pages`, named here."""

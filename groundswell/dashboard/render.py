@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, Response
 from groundswell.api.times import spelled
 from groundswell.cascade.model import Status
 from groundswell.dashboard import assets
-from groundswell.dashboard.words import ago, lasted, query_of, tone
+from groundswell.dashboard.words import ago, lasted, month_name, percent, query_of, tone
 from groundswell.printable import line
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def environment() -> Environment:
     )
     found.globals.update(asset=assets.address, statuses=[status.value for status in Status], query_of=query_of)
     found.filters.update(spelled=spelled, ago=ago, lasted=lasted, tone=tone, line=line)
+    found.filters.update(month_name=month_name, percent=percent)
     return found
 
 

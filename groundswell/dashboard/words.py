@@ -1,5 +1,6 @@
 """How things are said on the pages: how long ago, how long, and which colour goes with a state. Pure."""
 
+import math
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
@@ -27,6 +28,10 @@ TONES: Mapping[str, str] = {
 }
 """Of the states of rebuilds and cascades; the colours themselves are in app.css."""
 
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
@@ -54,6 +59,17 @@ def ago(at: float, now: float) -> str:
         return "just now" if past > -5 else "in " + lasted(-past)
     size, unit = next((size, unit) for size, unit in _UNITS if past >= size)
     return f"{int(past // size)} {unit} ago"
+
+
+def percent(share: float) -> str:
+    """A share of 1, cut to a tenth: only all of it is 100 %."""
+    return f"{math.floor(round(share * 1000, 6)) / 10:g} %"
+
+
+def month_name(month: str) -> str:
+    """Of 2026-11: November 2026."""
+    year, _, number = month.partition("-")
+    return f"{_MONTHS[int(number) - 1]} {year}"
 
 
 def query_of(given: Mapping[str, str], **changes: str | None) -> str:

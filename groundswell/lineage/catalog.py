@@ -150,6 +150,11 @@ class Catalog:
         found = self._one_by_one(names) if few else self.each(after=after)
         yield from (item for item in found if item.owner == owner)
 
+    def owners(self) -> list[str]:
+        """The teams that images are registered of, by name."""
+        with self._now() as loaded:
+            return sorted({brief.owner for brief in loaded.briefs.values() if brief.owner})
+
     def history(self, name: str, *, limit: int = 100) -> Iterator[Json]:
         """What became of one image's registration, the newest change first."""
         for record in self._store.scan(TABLE, PARTITION, prefix=history.prefix(name), limit=limit):

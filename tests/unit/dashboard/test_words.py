@@ -6,7 +6,7 @@ from groundswell.cascade.model import Status
 from groundswell.cascade.records import Phase
 from groundswell.dashboard.returning import HOME, safe, sign_in
 from groundswell.dashboard.tally import tally
-from groundswell.dashboard.words import TONES, ago, lasted, query_of
+from groundswell.dashboard.words import TONES, ago, lasted, month_name, percent, query_of
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,17 @@ def test_how_long(seconds: float | None, told: str) -> None:
 )
 def test_how_long_ago(past: float, told: str) -> None:
     assert ago(1000.0 - past, 1000.0) == told
+
+
+@pytest.mark.parametrize(
+    ("share", "told"), [(0.0, "0 %"), (0.5, "50 %"), (0.9474, "94.7 %"), (0.9999, "99.9 %"), (1.0, "100 %")]
+)
+def test_a_share(share: float, told: str) -> None:
+    assert percent(share) == told
+
+
+def test_a_month() -> None:
+    assert [month_name("2026-01"), month_name("2027-12")] == ["January 2026", "December 2027"]
 
 
 def test_every_state_has_a_tone() -> None:

@@ -352,6 +352,7 @@ def test_a_teams_images_are_known_without_reading_the_others(store: SqliteStore)
     assert [item.name for item in mine.owned("shop")] == ["app05"]
     assert len(list(mine.owned("bank"))) == 38
     assert list(mine.owned("")) == []
+    assert mine.owners() == ["bank", "shop"]
 
 
 def test_briefs_follow_what_is_registered_and_the_revision_tells_that_something_changed(store: SqliteStore) -> None:
