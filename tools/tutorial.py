@@ -174,7 +174,7 @@ def stack(home: Path) -> Iterator[dict[str, str]]:
     timer.start()
     try:
         assert process.stdout
-        lines = []
+        lines: list[str] = []
         for line in process.stdout:
             lines.append(line)
             if "Ctrl-C" in line:
@@ -232,7 +232,7 @@ class Shell:
         assert self._bash.stdout
         self._bash.stdin.write(f"{command}\necho {_MARK} $?\n")
         self._bash.stdin.flush()
-        lines = []
+        lines: list[str] = []
         for line in self._bash.stdout:
             if line.startswith(_MARK):
                 return int(line.split()[1]), "".join(lines)
