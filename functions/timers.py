@@ -16,6 +16,7 @@ def sweep(timer: func.TimerRequest) -> None:
     app().sweep.cascades()
     app().sweep.slots()
     observer().timer("sweep")
+    app().timers.ran("sweep")
     app().look()
 
 
@@ -25,6 +26,7 @@ def watch(timer: func.TimerRequest) -> None:
     """Every minute: what people are to be told of, and notices whose message was lost."""
     del timer
     app().watch.run()
+    app().timers.ran("watch")
 
 
 @blueprint.function_name("reconcile")
@@ -35,6 +37,7 @@ def reconcile(timer: func.TimerRequest) -> None:
     app().reconcile.bases()
     app().lost_webhooks.find()
     observer().timer("reconcile")
+    app().timers.ran("reconcile")
 
 
 @blueprint.function_name("orphans")
@@ -43,6 +46,7 @@ def orphans(timer: func.TimerRequest) -> None:
     """Every hour: runs that nobody waits for any more."""
     del timer
     app().orphans.stop()
+    app().timers.ran("orphans")
 
 
 @blueprint.function_name("stock")
@@ -51,6 +55,7 @@ def stock(timer: func.TimerRequest) -> None:
     """Every hour: which digests run, for the rescan."""
     del timer
     app().rescan.take_stock()
+    app().timers.ran("stock")
 
 
 @blueprint.function_name("rescan")
@@ -59,6 +64,7 @@ def rescan(timer: func.TimerRequest) -> None:
     """Every five minutes: what runs is scanned again, a few at a time, each once a day."""
     del timer
     app().rescan.scan()
+    app().timers.ran("rescan")
 
 
 @blueprint.function_name("cleanup")
@@ -67,6 +73,7 @@ def cleanup(timer: func.TimerRequest) -> None:
     """Every night: tags of ours in the registries that nothing needs any more."""
     del timer
     app().cleanup.run()
+    app().timers.ran("cleanup")
 
 
 @blueprint.function_name("retention")
@@ -78,3 +85,4 @@ def retention(timer: func.TimerRequest) -> None:
     app().answers.forget()
     app().sessions.forget()
     app().notices.forget()
+    app().timers.ran("retention")

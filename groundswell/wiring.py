@@ -6,7 +6,7 @@ store, and the vendor SDKs are slow to import.
 
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING
 
@@ -55,6 +55,7 @@ from groundswell.cascade.scanbook import ScanBook
 from groundswell.cascade.schedule import DEFAULT
 from groundswell.cascade.stages import Stages
 from groundswell.cascade.sweep import Sweep
+from groundswell.cascade.timerbook import TimerBook
 from groundswell.cascade.workloads import WorkloadBook
 from groundswell.cascade.yearbook import Yearbook
 from groundswell.lineage.catalog import Catalog
@@ -74,15 +75,17 @@ if TYPE_CHECKING:
     from groundswell.build.router import Pipeline
     from groundswell.deploy.aks import AksClusters
     from groundswell.deploy.kubernetes import KubernetesDeployer
-    from groundswell.deploy.port import Deployer, Finder
+    from groundswell.deploy.port import Deployer, Finder, Permissions
     from groundswell.notify.box import Box
     from groundswell.notify.post import Post
     from groundswell.notify.send import Sender
     from groundswell.notify.watch import Watch
     from groundswell.registry.acr import AcrRegistry
     from groundswell.registry.artifacts import Artifacts
+    from groundswell.registry.dates import Dates
     from groundswell.registry.deliveries import Deliveries
     from groundswell.registry.port import Registry
+    from groundswell.registry.rights import Rights
     from groundswell.registry.trust import Trust
     from groundswell.scan.port import Scanner
     from groundswell.sign.port import Signer
@@ -156,11 +159,30 @@ class App:
         )
 
     @cached_property
+    def rights(self) -> "Rights":
+        """What we may do in our registries."""
+        from groundswell.registry.login import DockerLogin
+        from groundswell.registry.rights import AcrRights
+
+        return AcrRights(DockerLogin(self.credential, self.trust))
+
+    @cached_property
+    def dates(self) -> "Dates":
+        """What time it is elsewhere."""
+        from groundswell.registry.dates import date_of
+
+        return date_of
+
+    @cached_property
     def builder(self) -> "Builder":
         from groundswell.build.router import RoutedBuilder
 
-        pipelines = {name: partial(self._pipeline, server) for name, server in self.settings.builders.items()}
-        return RoutedBuilder(self.tasks, pipelines)
+        return RoutedBuilder(self.tasks, self.pipelines)
+
+    @cached_property
+    def pipelines(self) -> "Mapping[str, Callable[[], Pipeline]]":
+        """What builds beside ACR Tasks, by name, each made when it is called."""
+        return {name: partial(self._pipeline, server) for name, server in self.settings.builders.items()}
 
     @cached_property
     def tasks(self) -> "AcrTasksBuilder":
@@ -197,11 +219,11 @@ class App:
         """The scanners of the settings; without any, Trivy beside the app."""
         set_up = self.settings.scanners or {"trivy": ScannerSettings(kind=scanners.Kind.BINARY)}
         return Panel(
-            {name: self._scanner(name, each) for name, each in set_up.items()},
+            {name: self.make_scanner(name, each) for name, each in set_up.items()},
             here=[name for name, each in set_up.items() if each.kind is scanners.Kind.BINARY],
         )
 
-    def _scanner(self, name: str, set_up: ScannerSettings) -> "Scanner":
+    def make_scanner(self, name: str, set_up: ScannerSettings) -> "Scanner":
         if set_up.kind is scanners.Kind.BINARY:
             return self.scanner
         if set_up.kind is scanners.Kind.DEFENDER:
@@ -250,6 +272,11 @@ class App:
 
     @cached_property
     def finder(self) -> "Finder":
+        return self._kubernetes
+
+    @cached_property
+    def permissions(self) -> "Permissions":
+        """What we may do in our clusters."""
         return self._kubernetes
 
     @cached_property
@@ -390,6 +417,10 @@ class App:
             owed=Owed(engine=self.engine, operator=self.operator, catalog=self.catalog),
             clock=self.clock,
         )
+
+    @cached_property
+    def timers(self) -> TimerBook:
+        return TimerBook(self.store, self.clock)
 
     @cached_property
     def anew(self) -> Anew:

@@ -10,6 +10,7 @@ PERMISSIONS: Mapping[str, Role | None] = {
     "show_health": None,  # anybody's
     "show_login": None,
     "show_me": _R,
+    "show_doctor": _O,
     "list_images": _R,
     "show_image": _R,
     "show_history": _R,

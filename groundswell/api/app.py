@@ -21,6 +21,7 @@ from groundswell.api import (
     anew,
     audit,
     cascades,
+    doctor,
     drift,
     failures,
     freezes,
@@ -44,6 +45,7 @@ from groundswell.api.logs import LogShelf
 from groundswell.api.parameters import PREFIX
 from groundswell.api.problems import answer
 from groundswell.api.surveys import Surveys
+from groundswell.doctor.doctor import Doctor
 from groundswell.errors import GroundswellError
 from groundswell.wiring import App
 
@@ -68,6 +70,7 @@ _ROUTERS = (
     tokens.router,
     notices.router,
     identity.router,
+    doctor.router,
 )
 
 
@@ -95,6 +98,7 @@ def routed(product: App) -> FastAPI:
     )
     api.state.product = product
     api.state.logs = LogShelf(product, time.monotonic)
+    api.state.doctor = Doctor(product, time.monotonic)
     api.state.surveys = Surveys(product, time.monotonic)
     api.include_router(identity.open_router)
     for router in _ROUTERS:

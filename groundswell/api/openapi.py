@@ -9,6 +9,7 @@ from groundswell.api.shapes import (
     acts,
     cascades,
     discovery,
+    examination,
     gates,
     insight,
     lineage,
@@ -39,6 +40,7 @@ def shapes() -> Mapping[str, Shape]:
         signatures,
         notices,
         tokens,
+        examination,
     ):
         found |= part.shapes()
     return found

@@ -55,6 +55,7 @@ COMMANDS = {
     "capacity": _entry("capacity:capacity", "Print what so many images and pushes ask for."),
     "backup": _entry("backup:backup", "Write all documents of the store into FILE."),
     "restore": _entry("backup:restore", "Put a backup into an empty store."),
+    "doctor": _entry("doctor:doctor", "Check settings, permissions, services, and tell the fix for what is wrong."),
     "context": _entry("context:app", "Which service this command speaks to."),
     "login": _entry("login:login", "Log in to the service of the context."),
     "logout": _entry("login:logout", "Forget the token of a context."),

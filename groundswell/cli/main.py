@@ -52,9 +52,9 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:
     if asked:
-        from importlib.metadata import version
+        from groundswell.version import version
 
-        typer.echo(f"groundswell {version('groundswell')}")
+        typer.echo(f"groundswell {version()}")
         raise typer.Exit
 
 

@@ -18,7 +18,7 @@ from groundswell import clock as clocks
 from groundswell.clock import Clock
 from groundswell.deploy import health
 from groundswell.deploy.following import followers
-from groundswell.deploy.port import Found, Health, Kind, Rollout, Workload
+from groundswell.deploy.port import Act, Found, Health, Kind, Rollout, Workload
 from groundswell.errors import (
     ConflictError,
     GroundswellError,
@@ -148,6 +148,21 @@ class KubernetesDeployer:
             break
         if workload.kind is Kind.STATEFUL_SET:
             self._unblock(workload)
+
+    def may(self, cluster: str, act: Act) -> bool:
+        """See `Permissions.may`: a SelfSubjectAccessReview, of which the server keeps nothing."""
+        from kubernetes import client
+
+        where = Workload(
+            cluster=cluster, namespace=act.namespace or "*", kind=Kind.DEPLOYMENT, name="*", container="*"
+        )
+        attributes = {"verb": act.verb, "resource": act.resource, "group": act.group, "namespace": act.namespace}
+        api = client.AuthorizationV1Api(self._client(cluster))
+        review = {"spec": {"resourceAttributes": attributes}}
+        found = self._ask(
+            where, "create selfsubjectaccessreviews", api.create_self_subject_access_review, body=review
+        )
+        return bool((found.get("status") or {}).get("allowed"))
 
     def _unblock(self, workload: Workload) -> None:
         """Delete pods that wait for an image the stateful set no longer has.

@@ -110,6 +110,27 @@ class Finder(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """What is done in a cluster: `patch` `deployments` of the group `apps` in a namespace ("": in all)."""
+
+    verb: str
+    resource: str
+    group: str
+    namespace: str
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.resource} in {self.namespace or 'all namespaces'}"
+
+
+class Permissions(Protocol):
+    """Raises as Deployer does."""
+
+    def may(self, cluster: str, act: Act) -> bool:
+        """Whether we may do it, asked of the cluster without doing it."""
+        ...
+
+
 class Deployer(Protocol):
     """Raises TemporaryError when the cluster does not answer, PermanentError when it refuses."""
 

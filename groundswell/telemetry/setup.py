@@ -22,6 +22,7 @@ from groundswell.telemetry import correlation
 from groundswell.telemetry.contexts import Ids
 from groundswell.telemetry.names import NAME
 from groundswell.telemetry.observer import Telemetry
+from groundswell.version import version
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -64,21 +65,12 @@ def start(
 
 
 def _resource() -> Resource:
-    ours = {SERVICE_VERSION: _version()}
+    ours = {SERVICE_VERSION: version()}
     if "OTEL_SERVICE_NAME" not in os.environ and "service.name=" not in os.environ.get(
         "OTEL_RESOURCE_ATTRIBUTES", ""
     ):
         ours[SERVICE_NAME] = NAME
     return Resource.create(ours)
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("groundswell")
-    except PackageNotFoundError:  # in Azure it runs from its files
-        return "unknown"
 
 
 def _line(span: object) -> str:

@@ -14,7 +14,7 @@ from kubernetes import client
 from groundswell.deploy import kubernetes
 from groundswell.deploy.following import ENVIRONMENT, FOLLOW
 from groundswell.deploy.kubernetes import CHANGE_CAUSE, KubernetesDeployer
-from groundswell.deploy.port import Deployer, Health, Kind, Rollout, Workload
+from groundswell.deploy.port import Act, Deployer, Health, Kind, Rollout, Workload
 from groundswell.errors import ConflictError, NotFoundError, PermanentError, TemporaryError
 from groundswell.local.certs import Certificates
 from groundswell.settings import Cluster
@@ -371,3 +371,16 @@ def test_a_cluster_that_does_not_answer_or_is_not_trusted(subject: Subject, cert
     no_file = KubernetesDeployer({"c": Cluster(server=subject.cluster.server, token="t", ca_file="/no/such/ca")})
     with pytest.raises(PermanentError, match=r"/no/such/ca"):
         no_file.observe(of)
+
+
+def test_what_may_be_done_is_asked_without_doing_it(subject: Subject) -> None:
+    patch = Act(verb="patch", resource="deployments", group="apps", namespace=subject.place.namespace)
+    if subject.place.name == "run-command":
+        with pytest.raises(PermanentError, match="no call that run-command can make"):
+            subject.deployer.may("c", patch)
+        return
+    reader = KubernetesDeployer({"c": subject.place.reader})
+    assert subject.deployer.may("c", patch)
+    assert not reader.may("c", patch)
+    assert reader.may("c", replace(patch, verb="get"))
+    reader.close()

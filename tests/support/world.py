@@ -27,6 +27,7 @@ from groundswell.store.port import Store
 from groundswell.store.sqlite import SqliteStore
 from groundswell.wiring import App
 from tests.support.artifacts import FakeArtifacts
+from tests.support.outside import FakeDates, FakeDeliveries, FakePermissions, FakeRights
 
 HOST = "acr.example.com"
 BASE = f"{HOST}/mirror/debian:12"
@@ -353,6 +354,10 @@ class World:
         self.scanner = FakeScanner(self)
         self.deployer = FakeDeployer(self)
         self.finder = FakeFinder(self)
+        self.rights = FakeRights()
+        self.permissions = FakePermissions()
+        self.dates = FakeDates(lambda: self.time)
+        self.deliveries = FakeDeliveries()
         self._folder = folder
         self._others: list[App] = []
         self._equip(self.app, store)
@@ -370,6 +375,11 @@ class World:
             scanner=self.scanner,
             deployer=self.deployer,
             finder=self.finder,
+            tasks=self.builder,
+            rights=self.rights,
+            permissions=self.permissions,
+            dates=self.dates,
+            deliveries=self.deliveries,
         )
 
     def another(self) -> App:

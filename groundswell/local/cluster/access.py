@@ -26,9 +26,12 @@ class Access:
             return "groundswell"
         raise ApiError(401, "Unauthorized")
 
+    def may(self, user: str, verb: str) -> bool:
+        return verb in ("get", "list", "watch") or not user.endswith(":reader")
+
     def check(self, user: str, verb: str, target: Target) -> None:
         """ApiError 403 when the caller may not do that."""
-        if verb in ("get", "list", "watch") or not user.endswith(":reader"):
+        if self.may(user, verb):
             return
         kind, name = target.kind, f' "{target.name}"' if target.name else ""
         where = f' in the namespace "{target.namespace}"' if target.namespace else " at the cluster scope"

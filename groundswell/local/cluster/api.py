@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 from aiohttp import web
 
+from groundswell.local.cluster import reviews
 from groundswell.local.cluster.access import Access
 from groundswell.local.cluster.errors import ApiError, NotServedError, invalid
 from groundswell.local.cluster.kinds import KINDS, Target, parse_path
@@ -71,6 +72,8 @@ class Api:
         user = self._access.user(request)
         if known := _discovery(request.path):
             return web.json_response(known)
+        if request.path == reviews.PATH and request.method == "POST":
+            return web.json_response(reviews.review(self._access, user, await _json(request)), status=201)
         target = parse_path(request.path)
         verb = _verb(request, target)
         self._access.check(user, verb, target)

@@ -18,6 +18,7 @@ def test_it_is_served(api: Api) -> None:
     assert document["openapi"].startswith("3.1")
     assert {path.removeprefix("/api/v1"): set(operations) for path, operations in document["paths"].items()} == {
         "/health": {"get"},
+        "/doctor": {"get"},
         "/me": {"get"},
         "/login": {"get"},
         "/lineage/images": {"get"},
