@@ -40,7 +40,7 @@ _APART = 9 * 3600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seed:
-    """`large` is the cascade under way after a push of `base`; `within` is an image of it, `image` one of `ended`."""
+    """`large` is the cascade under way of a push of `base`, `within` an image of it, `image` one of `ended`."""
 
     world: World
     base: str
