@@ -71,7 +71,7 @@ def test_the_figures_are_those_of_the_yearbook(reader: Browser, world: World) ->
         fixed = f"{name}: {month.fixed_per_cascade:g} per cascade, {sum(month.fixed.values())} in all"
         assert fixed in titles(page)
     assert re.findall(r'value="(\d+)" selected', page) == ["12"]
-    slowest = re.findall(r'data-label="Image"><span class="reference">([^<]+)<', page)
+    slowest = re.findall(r'data-label="Image"><a class="reference" href="/ui/lineage/[^"]+">([^<]+)<', page)
     assert slowest == sorted(past.IMAGES, key=lambda image: -past.IMAGES[image])
 
 
@@ -81,7 +81,7 @@ def test_a_team_sees_its_part_and_fewer_months(reader: Browser, world: World) ->
     page = reader.get("/ui/history?months=2&owner=+ml+").text
     assert '<option value="ml">' in page
     assert len(titles(page)) == 2 * 3
-    assert set(re.findall(r'class="reference">(ml|\w+)/', page)) == {"ml"}
+    assert set(re.findall(r'class="reference" href="/ui/lineage/(ml|\w+)/', page)) == {"ml"}
     (now, _) = world.app.yearbook.told(2, owner="ml")
     assert cells(page, month_name(now.month))[1] == str(now.cascades)
     assert 'href="?months=2">Every team' in page
