@@ -100,14 +100,19 @@ class LazyGroup(TyperGroup):
 
 def loaded(name: str, entry: Entry) -> Any:
     """The command itself, its module imported."""
+    from groundswell.cli.completing import add_completion
     from groundswell.cli.output import add_output, formed
 
     found = getattr(import_module(entry.module), entry.name)
     if isinstance(found, typer.Typer):
+        for each in found.registered_commands:
+            if each.callback is not None:
+                add_completion(each.callback)
         add_output(found)
         found.rich_markup_mode = None
         command: Any = typer.main.get_group(found)
     else:
+        add_completion(found)
         app = typer.Typer(add_completion=False, rich_markup_mode=None)
         app.command(name)(formed(found))
         command = typer.main.get_command(app)
