@@ -258,7 +258,7 @@ def test_every_field_is_sent() -> None:
         "image": f"{HOST}/full",
     }
     item = replace(
-        registration("full", BASE, owner="shop", labels={"a": "b"}, gate={"max_severity": "high"}),
+        registration("full", BASE, owner="shop", labels={"a": "b"}, gate={"on_new_finding": "rebuild"}),
         tag_patterns=("1.*",),
         target="app",
         build_args={"A": ""},
@@ -270,6 +270,7 @@ def test_every_field_is_sent() -> None:
         rings=({"environment": "prod-*"},),
     )
     sent = checked(
-        json.dumps({**document_of(item), "dockerfile_content": f"FROM {BASE}\n"}).encode(), sent_many()["items"]
+        json.dumps({**document_of(item), "dockerfile_content": f"FROM {BASE} AS app\n"}).encode(),
+        sent_many()["items"],
     )
     assert resolved("full", sent) == item
