@@ -4,6 +4,8 @@ Whoever can open the store needs no token for it. What goes wrong on our side is
 which somebody else would have to look it up.
 """
 
+import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -16,6 +18,7 @@ from groundswell.access.principal import Principal, Role
 from groundswell.api.app import routed
 from groundswell.api.authorisation import authorised
 from groundswell.api.problems import answer, kind_of
+from groundswell.api.surveys import Surveys
 from groundswell.errors import GroundswellError
 from groundswell.wiring import App
 
@@ -32,6 +35,7 @@ class LocalPerson(Principal):
 def create(product: App, who: Callable[[], str]) -> FastAPI:
     """The API of a product for the person that `who` names. Raises InputError as `groundswell.api.app.create`."""
     api = routed(product)
+    api.state.surveys = Surveys(product, time.monotonic, longest=math.inf)  # nobody ends a request here
 
     def person() -> Principal:
         name = who()

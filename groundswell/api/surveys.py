@@ -35,12 +35,16 @@ class Stale:
 
 
 class Surveys:
-    """`clock` goes on by itself whatever the time of day is; `patience` is in real seconds."""
+    """`clock` goes on by itself whatever the time of day is; `patience` is in real seconds.
 
-    def __init__(self, product: App, clock: Clock, patience: float = _PATIENCE) -> None:
+    `longest` is the seconds that reading a registry may take.
+    """
+
+    def __init__(self, product: App, clock: Clock, patience: float = _PATIENCE, longest: float = LONGEST) -> None:
         self._product = product
         self._clock = clock
         self._patience = patience
+        self._longest = longest
         self._lock = threading.Lock()
         self._stale: dict[str, tuple[float, Stale]] = {}
 
@@ -104,11 +108,11 @@ class Surveys:
         )
 
     def _bounded(self) -> Progress:
-        end = self._clock() + LONGEST
+        end = self._clock() + self._longest
 
         def on(what: str, done: int, total: int) -> None:
             if self._clock() > end:
-                said = f"after {LONGEST:.0f} s only {done} of {total} {what} were read"
+                said = f"after {self._longest:.0f} s only {done} of {total} {what} were read"
                 raise InvalidError([{"parameter": "registry", "detail": f"{said}; ask for less of it"}])
 
         return on

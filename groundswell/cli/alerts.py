@@ -2,16 +2,19 @@
 
 import shlex
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from groundswell.cli.common import Json, cell, console, print_json, who
+from groundswell.cli.client import Json as Document
+from groundswell.cli.common import Json, cell, console, print_json
 from groundswell.cli.replay import Reason
+from groundswell.cli.told import seconds
 
-if TYPE_CHECKING:
-    from groundswell.cascade.alerts import Alert
+_RAISED = ("refused", "unscannable")
+"""Kinds of something that is wrong, or was."""
+_TIMES = ("looked_at", "awaited", "first_seen", "last_seen", "resolved_at")
 
 
 def alerts(
@@ -26,11 +29,11 @@ def alerts(
     Example: groundswell alerts
     """
     from groundswell.cascade.view import short, when
-    from groundswell.cli.chosen import own_store as product
+    from groundswell.cli.chosen import client
 
-    found = [alert for alert, _ in product().alerts.all() if every or alert.open]
+    found = [_told(each) for each in client().pages("/alerts", "alerts", all=every)]
     if as_json:
-        print_json([{"kind": each.kind.value, "open": each.open, **each.to_json()} for each in found])
+        print_json(found)
         return
     if not found:
         console.print("no alerts: of what runs, nothing that was scanned is refused")
@@ -39,16 +42,24 @@ def alerts(
     for heading in ("image", "digest", "kind", "since", "scanned", "runs in", "what is wrong"):
         table.add_column(heading, overflow="fold")
     for each in found:
-        kind = f"{each.kind}, resolved" if each.raised and not each.open else each.kind.value
-        times = [when(at) if at else "" for at in (each.first_seen, each.looked_at)]
-        wrong = [f"{line.id} {line.severity} in {line.package} {line.installed}" for line in each.findings]
-        trouble = [each.trouble] if each.trouble else []
-        told = ("; ".join([*_few(names), *more]) for names, more in ((each.workloads, []), (wrong, trouble)))
-        table.add_row(*map(cell, (each.image, short(each.digest), kind, *times, *told)))
+        raised = each["kind"] in _RAISED
+        kind = f"{each['kind']}, resolved" if raised and not each["open"] else each["kind"]
+        times = [when(at) if at else "" for at in (each["first_seen"], each["looked_at"])]
+        wrong = [
+            f"{line['id']} {line['severity']} in {line['package']} {line['installed']}" for line in each["findings"]
+        ]
+        trouble = [each["trouble"]] if each["trouble"] else []
+        told = ("; ".join([*_few(names), *more]) for names, more in ((each["workloads"], []), (wrong, trouble)))
+        table.add_row(*map(cell, (each["image"], short(each["digest"]), kind, *times, *told)))
     console.print(table)
     for each in found:
-        if each.open and each.remedy.why:
+        if each["open"] and each["remedy"]["why"]:
             console.print(cell(_to_do(each)), soft_wrap=True)
+
+
+def _told(alert: Document) -> Document:
+    """As it is kept: 0 is a time that has not come."""
+    return {**alert, **{name: seconds(alert[name]) or 0.0 for name in _TIMES}}
 
 
 def _few(names: Sequence[str]) -> list[str]:
@@ -56,13 +67,14 @@ def _few(names: Sequence[str]) -> list[str]:
     return [*names[:3], *([f"and {len(names) - 3} more"] if len(names) > 3 else [])]
 
 
-def _to_do(alert: "Alert") -> str:
+def _to_do(alert: Document) -> str:
     """What may mend it, with the command to type, and what was begun by policy."""
-    said = f"{alert.image}: {alert.remedy.why}"
-    if alert.remedy.image:
-        image, reason = shlex.quote(alert.remedy.image), shlex.quote(alert.findings[0].id)
+    remedy = alert["remedy"]
+    said = f"{alert['image']}: {remedy['why']}"
+    if remedy["image"]:
+        image, reason = shlex.quote(remedy["image"]), shlex.quote(alert["findings"][0]["id"])
         said += f": groundswell rebuild {image} --reason {reason}"
-    return f"{said} (cascade {alert.cascade} was begun for it)" if alert.begun else said
+    return f"{said} (cascade {alert['cascade']} was begun for it)" if alert["begun"] else said
 
 
 def rebuild(
@@ -75,10 +87,11 @@ def rebuild(
 
     Example: groundswell rebuild shop/base --reason "CVE-2026-1234 has a fix"
     """
-    from groundswell.cli.chosen import own_store as product
+    from groundswell.cli.chosen import client
 
-    cascade = product().anew.begin(image, who=who(), why=reason)
+    begun = client().post("/rebuilds", {"image": image, "reason": reason})
     if as_json:
-        print_json({"image": image, "cascade": cascade})
+        print_json(begun)
         return
+    cascade = begun["cascade"]
     console.print(cell(f"{image}: begun as cascade {cascade}; `groundswell cascades {cascade}` shows it"))

@@ -60,6 +60,18 @@ def client() -> Client:
     return over_http(found, _token(found))
 
 
+def quick(seconds: float) -> Client | None:
+    """A client that waits for an answer for so long, once; None where the store is not a service's."""
+    from groundswell.cli.over_http import HttpTransport
+
+    found = choice().context
+    if found is None:
+        return None
+    transport = HttpTransport(found.url, token=_token(found), ca=found.ca, timeout=seconds)
+    _open.append(transport)
+    return Client(transport, patience=seconds, attempts=1)
+
+
 def over_http(context: contexts.Context, token: str) -> Client:
     """A client of a service, whose connection is closed by `close`."""
     from groundswell.cli.over_http import HttpTransport

@@ -28,6 +28,10 @@ _PREFIX = "/api/v1"
 _ATTEMPTS = 4
 _LONGEST_WAIT = 15.0
 _PAGE = 200
+PATIENCE = 30.0
+"""Seconds that an answer may take."""
+LONG = 240.0
+"""The same where a registry, clusters or a build service are asked first. App Service ends a request after 230."""
 _LATER = (429, 502, 503, 504)
 _UNDER_WAY = "under-way"
 _NOT_NOW = ("refused", "contradiction")
@@ -35,13 +39,28 @@ _NOT_NOW = ("refused", "contradiction")
 
 
 class Client:
-    def __init__(self, transport: Transport, *, sleep: Callable[[float], None] | None = None) -> None:
+    """`patience` is the seconds that an answer may take, `attempts` how often what fails for a while is asked."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        sleep: Callable[[float], None] | None = None,
+        patience: float = PATIENCE,
+        attempts: int = _ATTEMPTS,
+    ) -> None:
         self._transport = transport
+        self._patience = patience
+        self._attempts = attempts
         self._sleep = sleep or time.sleep
 
     @property
     def place(self) -> str:
         return self._transport.place
+
+    def patient(self) -> "Client":
+        """The same for what takes long: an answer that did not come in time is not asked for again."""
+        return Client(self._transport, sleep=self._sleep, patience=LONG, attempts=self._attempts)
 
     def get(self, path: str, **query: Any) -> Any:
         return self._ask("GET", path, query)
@@ -53,8 +72,8 @@ class Client:
         """`new` says that there must be nothing yet: else it is a ConflictError."""
         return self._ask("PUT", path, query, body, {"If-None-Match": "*"} if new else {})
 
-    def delete(self, path: str, **query: Any) -> None:
-        self._ask("DELETE", path, query)
+    def delete(self, path: str, **query: Any) -> Any:
+        return self._ask("DELETE", path, query)
 
     def pages(self, path: str, key: str, *, limit: int | None = None, **query: Any) -> Iterator[Json]:
         """All items of a list, or the first `limit`, asked for as they are needed."""
@@ -67,6 +86,18 @@ class Client:
             cursor = page["next_cursor"]
             if not cursor:
                 return
+
+    def whole(self, path: str, *keys: str, size: int = _PAGE, **query: Any) -> Json:
+        """All pages as one document, their lists of these keys put together; `size` is that of a page."""
+        found: Json = {key: [] for key in keys}
+        cursor = ""
+        while True:
+            page = self.get(path, limit=size, cursor=cursor, **query)
+            for key in keys:
+                found[key] += page[key]
+            cursor = page["next_cursor"]
+            if not cursor:
+                return found
 
     def _ask(
         self,
@@ -82,11 +113,12 @@ class Client:
         sent = {"Accept": "application/json", **(headers or {})}
         if body is not None:
             sent["Content-Type"] = "application/json"
-        for attempt in range(1, _ATTEMPTS + 1):
+        for attempt in range(1, self._attempts + 1):
             try:
-                reply = self._transport.send(method, target, sent, data)
+                reply = self._transport.send(method, target, sent, data, patience=self._patience)
             except UnreachableError as exc:
-                if attempt == _ATTEMPTS or (exc.sent and method == "DELETE"):
+                again = not exc.sent or method == "POST" or (method != "DELETE" and self._patience < LONG)
+                if attempt == self._attempts or not again:
                     raise
                 self._sleep(_pause(attempt))
                 continue
@@ -94,7 +126,7 @@ class Client:
                 return _json(reply, self.place) if reply.body else None
             problem = _problem(reply)
             wait = _wait(reply, problem, attempt)
-            if wait is None or attempt == _ATTEMPTS:
+            if wait is None or attempt == self._attempts:
                 raise _error(reply, problem, self.place)
             self._sleep(wait)
         raise AssertionError  # the last attempt returns or raises

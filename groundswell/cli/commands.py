@@ -29,6 +29,8 @@ def _entry(place: str, about: str) -> Entry:
 
 COMMANDS = {
     "cascades": _entry("cascades:cascades", "List cascades, or show one, or one image of it."),
+    "failures": _entry("failures:failures", "List what failed or was rejected and was not healed since, by cause."),
+    "compare": _entry("compare:compare", "Compare a rebuild with the last good one of its image."),
     "why": _entry("why:why", "Explain why an image was, or was not, rebuilt, and what it waits for now."),
     "wait": _entry("wait:wait", "Wait until a cascade has ended."),
     "replay": _entry("replay:replay", "Run a rebuild again from a stage."),
@@ -49,6 +51,7 @@ COMMANDS = {
     "freeze": _entry("freeze:app", "Freeze windows: when nothing is rolled out to an environment."),
     "runs": _entry("runs:app", "Look at the runs of ACR Tasks, or of a pipeline that builds."),
     "notices": _entry("notices:app", "What people were told of, and whether it arrived."),
+    "statistics": _entry("statistics:statistics", "Show by month what the cascades came to that have ended."),
     "audit": _entry("audit:audit", "List the audit trail, newest first."),
     "verify": _entry("verify:verify", "Show what is attached to an image, and check that it is signed."),
     "key": _entry("verify:key", "Print the public key that promoted images are signed with."),
@@ -97,14 +100,19 @@ class LazyGroup(TyperGroup):
 
 def loaded(name: str, entry: Entry) -> Any:
     """The command itself, its module imported."""
+    from groundswell.cli.completing import add_completion
     from groundswell.cli.output import add_output, formed
 
     found = getattr(import_module(entry.module), entry.name)
     if isinstance(found, typer.Typer):
+        for each in found.registered_commands:
+            if each.callback is not None:
+                add_completion(each.callback)
         add_output(found)
         found.rich_markup_mode = None
         command: Any = typer.main.get_group(found)
     else:
+        add_completion(found)
         app = typer.Typer(add_completion=False, rich_markup_mode=None)
         app.command(name)(formed(found))
         command = typer.main.get_command(app)

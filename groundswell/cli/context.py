@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from groundswell.cli import chosen, contexts
+from groundswell.cli import chosen, completing, contexts
 from groundswell.cli.common import Json, cell, console, print_json
 from groundswell.cli.over_http import HttpTransport, check_url
 
 app = typer.Typer(help="Which service this command speaks to.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(help="Name of the context.")]
+Name = Annotated[str, typer.Argument(help="Name of the context.", autocompletion=completing.contexts)]
 
 
 @app.command("add")

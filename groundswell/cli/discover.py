@@ -1,25 +1,18 @@
 """groundswell lineage discover: who stands on whom in a registry, as its images tell."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
-from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
-from graph.findings import Finding, Place, Sureness, short
-from graph.lineage import EdgeKind, Lineage
+from graph.findings import Place, Sureness, short
+from graph.lineage import EdgeKind
+from groundswell.cli.client import Json as Document
 from groundswell.cli.common import Json, cell, console, print_json
 
-if TYPE_CHECKING:
-    from groundswell.lineage.discovery import Report
-    from groundswell.lineage.reading import Progress
-
-COLOURS = {
+COLOURS: Mapping[str, str] = {
     Sureness.PROVEN: "green",
     Sureness.PARTIAL: "yellow",
     Sureness.CLAIMED: "cyan",
@@ -44,75 +37,66 @@ def discover(
 
     Example: groundswell lineage discover example.azurecr.io --repository 'team/*' --tags 5
     """
-    from groundswell.cli.chosen import own_store as product
-    from groundswell.lineage.discovery import discover as survey
+    from groundswell.cli.chosen import client
+    from groundswell.cli.waiting import waiting
 
-    with progress() as bar:
-        report = survey(
-            product().registry,
-            registry,
-            Lineage(item.node for item in product().catalog.registrations()),
-            repositories=repository or (),
-            newest=tags,
-            progress=bar,
-        )
+    with waiting(f"reading {registry}"):
+        report = client().patient().get("/discover", registry=registry, repository=repository, tags=tags)
     if as_json:
-        from groundswell.lineage.report import to_json
-
-        print_json(to_json(report))
+        print_json(report)
     else:
         _print(report)
 
 
-def _print(report: "Report") -> None:
-    near = f"{report.registry}/"
-    edges = [finding for image in report.images for finding in report.found[image.reference]]
+def _print(report: Document) -> None:
+    near = f"{report['registry']}/"
+    edges = [{"image": image["image"], **edge} for image in report["images"] for edge in image["stands_on"]]
     if edges:
         console.print(_table(edges, near))
-    roots = sum(not report.found[image.reference] for image in report.images)
-    counts = report.counts
+    roots = sum(not image["stands_on"] for image in report["images"])
+    counts = report["counts"]
     console.print(
-        f"{counts.images} images in {counts.repositories} repositories; {roots} of them stand on nothing known; "
-        f"passed over: {counts.candidates} candidates, {counts.artifacts} other artifacts"
+        f"{counts['images']} images in {counts['repositories']} repositories; {roots} of them stand on nothing "
+        f"known; passed over: {counts['candidates']} candidates, {counts['artifacts']} other artifacts"
     )
-    doubtful = [each for each in report.differences.registered if _doubtful(each)]
+    doubtful = list(filter(_doubtful, report["registered"]))
     if doubtful:
         console.print(Text("\nRegistered, and not proven or not up to date:", style="bold"))
         console.print(_table(doubtful, near))
-    if report.differences.unregistered:
+    if report["unregistered"]:
         console.print(Text("\nNot registered, and standing on something:", style="bold"))
         table = _columns("image", "stands on", "note")
-        for each in report.differences.unregistered:
-            notes = ["reaches a registered base"] if each.reaches else []
-            notes += [f"{each.sibling} is registered with other tags"] if each.sibling else []
-            bases = "\n".join(base.removeprefix(near) for base in each.bases)
-            table.add_row(Text(each.image.removeprefix(near)), Text(bases), Text("; ".join(notes)))
+        for each in report["unregistered"]:
+            notes = ["reaches a registered base"] if each["reaches"] else []
+            notes += [f"{each['sibling']} is registered with other tags"] if each["sibling"] else []
+            bases = Text("\n").join(cell(base.removeprefix(near)) for base in each["bases"])
+            table.add_row(cell(each["image"].removeprefix(near)), bases, cell("; ".join(notes)))
         console.print(table)
-    for name in report.differences.missing:
-        console.print(Text(f"note: {name} is registered, but the registry has none of its tags"), style="yellow")
-    for unread in report.unreadable:
-        console.print(cell(f"not read: {unread.subject}: {unread.error}"), style="yellow")
+    for name in report["missing"]:
+        console.print(cell(f"note: {name} is registered, but the registry has none of its tags"), style="yellow")
+    for unread in report["unreadable"]:
+        console.print(cell(f"not read: {unread['subject']}: {unread['error']}"), style="yellow")
 
 
-def _doubtful(registered: Finding) -> bool:
+def _doubtful(registered: Document) -> bool:
     """Whether somebody should look: layers never prove a build edge, so only its base can be amiss."""
-    if registered.kind is EdgeKind.BUILD:
-        return registered.stale or registered.place is Place.ABSENT
-    return registered.stale or registered.sureness is not Sureness.PROVEN
+    if registered["kind"] == EdgeKind.BUILD:
+        return bool(registered["stale"]) or registered["place"] == Place.ABSENT
+    return bool(registered["stale"]) or registered["sureness"] != Sureness.PROVEN
 
 
-def _table(findings: Sequence[Finding], near: str) -> Table:
+def _table(findings: Sequence[Document], near: str) -> Table:
     table = _columns("image", "stands on", "sure", "why")
     for finding in findings:
-        base = finding.base.removeprefix(near).partition("@")[0]
-        if finding.base_digest and finding.base_digest != finding.current_digest:
-            base += f"@{short(finding.base_digest)}"
-        if finding.kind is EdgeKind.BUILD:
+        base = finding["base"].removeprefix(near).partition("@")[0]
+        if finding["base_digest"] and finding["base_digest"] != finding["current_digest"]:
+            base += f"@{short(finding['base_digest'])}"
+        if finding["kind"] == EdgeKind.BUILD:
             base += " (build)"
-        sure = Text(finding.sureness, style=COLOURS[finding.sureness])
-        if finding.stale:
+        sure = cell(finding["sureness"], style=COLOURS.get(finding["sureness"], ""))
+        if finding["stale"]:
             sure.append(", stale", style="yellow")
-        table.add_row(cell(finding.image.removeprefix(near)), cell(base), sure, cell(finding.why))
+        table.add_row(cell(finding["image"].removeprefix(near)), cell(base), sure, cell(finding["why"]))
     return table
 
 
@@ -121,13 +105,3 @@ def _columns(*headings: str) -> Table:
     for heading in headings:
         table.add_column(heading, overflow="fold")
     return table
-
-
-@contextmanager
-def progress() -> "Iterator[Progress]":
-    """A bar on stderr while it is a terminal."""
-    terminal = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Bar(*columns, console=terminal, transient=True, disable=not terminal.is_terminal) as bar:
-        task = bar.add_task("repositories", total=None)
-        yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)

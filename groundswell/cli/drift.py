@@ -1,16 +1,17 @@
 """groundswell drift: workloads that somebody else changed since we set them, and their release."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from groundswell.cli.common import Json, cell, console, print_json, who
+from groundswell import printable
+from groundswell.cli.common import Json, cell, console, print_json
 from groundswell.cli.replay import Reason
+from groundswell.cli.told import timed
 
-if TYPE_CHECKING:
-    from groundswell.cascade.workloads import Known
+_ASKED = 50
+"""Workloads that the clusters are asked about in one request."""
 
 app = typer.Typer(help="Workloads that somebody else changed: they are left alone.", no_args_is_help=True)
 
@@ -28,24 +29,19 @@ def show(
     Example: groundswell drift list --look
     """
     from groundswell.cascade.view import when
-    from groundswell.cli.chosen import own_store as product
+    from groundswell.cli.chosen import client
+    from groundswell.cli.waiting import waiting
 
-    known = list(_looked() if look else (each for each in product().workloads.all() if each.drift))
+    if look:
+        with waiting("asking the clusters"):
+            answer = client().patient().whole("/drift", "drift", "unread", size=_ASKED, look=True)
+    else:
+        answer = client().whole("/drift", "drift", "unread")
+    for line in answer["unread"]:
+        typer.echo(f"not looked at: {printable.line(line)}", err=True)
+    known = timed(answer["drift"], "seen_at")
     if as_json:
-        print_json(
-            [
-                {
-                    "workload": each.workload,
-                    "image": each.image,
-                    "ours": list(each.ours),
-                    "runs": each.drift.image,
-                    "seen_at": each.drift.at,
-                    "cascade": each.drift.cascade or None,
-                }
-                for each in known
-                if each.drift
-            ]
-        )
+        print_json(known)
         return
     if not known:
         console.print("no drift: every workload that we set runs what we gave it, or its stable tag")
@@ -54,9 +50,8 @@ def show(
     for heading in ("workload", "image", "we set", "it runs", "seen", "cascade"):
         table.add_column(heading, overflow="fold")
     for each in known:
-        if each.drift:
-            seen = (each.ours[-1], each.drift.image, when(each.drift.at), each.drift.cascade)
-            table.add_row(*map(cell, (each.workload, each.image, *seen)))
+        seen = (each["ours"][-1], each["runs"], when(each["seen_at"]), each["cascade"] or "")
+        table.add_row(*map(cell, (each["workload"], each["image"], *seen)))
     console.print(table)
 
 
@@ -71,32 +66,11 @@ def release(
 
     Example: groundswell drift release "production/shop/deployment/web[web]" --reason "the fix is in the image"
     """
-    from groundswell.cli.chosen import own_store as product
+    from groundswell.cli.chosen import client
 
-    known = product().workloads.release(workload, who=who(), why=reason)
+    released = client().post("/drift/release", {"workload": workload, "reason": reason})
     if as_json:
-        print_json({"workload": workload, "image": known.image, "released": True})
+        print_json(released)
         return
-    console.print(cell(f"{workload}: released; the next rollout of {known.image} moves it"), soft_wrap=True)
-
-
-def _looked() -> "Iterator[Known]":
-    """Those that drifted as the clusters are now; one that cannot be looked at is told on stderr."""
-    from dataclasses import replace
-
-    from groundswell.cascade.workloads import Drift, is_drift
-    from groundswell.cli.chosen import own_store as product
-    from groundswell.deploy.port import parse
-    from groundswell.errors import GroundswellError
-
-    product_ = product()
-    for known in product_.workloads.all():
-        try:
-            runs = product_.deployer.observe(parse(known.workload)).image
-            image = product_.catalog.registration(known.image)
-        except GroundswellError as exc:
-            typer.echo(f"not looked at: {exc}", err=True)
-            continue
-        if is_drift(known, runs, image):
-            noted = known.drift.cascade if known.drift else ""
-            yield replace(known, drift=Drift(image=runs, at=product_.clock(), cascade=noted))
+    said = f"{workload}: released; the next rollout of {released['image']} moves it"
+    console.print(cell(said), soft_wrap=True)

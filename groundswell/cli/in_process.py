@@ -25,7 +25,8 @@ class InProcess:
     def __init__(self, app: _App) -> None:
         self._app = app
 
-    def send(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Reply:
+    def send(self, method: str, target: str, headers: Mapping[str, str], body: bytes, *, patience: float) -> Reply:
+        del patience  # what is done here ends when it is done
         return asyncio.run(self._send(method, target, headers, body))
 
     async def _send(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Reply:

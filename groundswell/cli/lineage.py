@@ -3,8 +3,7 @@
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -14,17 +13,17 @@ from groundswell import printable
 from groundswell.cli import told
 from groundswell.cli.client import Client, segment
 from groundswell.cli.client import Json as Document
-from groundswell.cli.common import Json, cell, console, print_json, who
+from groundswell.cli.common import Json, cell, console, print_json
 from groundswell.cli.discover import discover
-from groundswell.errors import InputError, NotFoundError
+from groundswell.cli.register import register
 
 if TYPE_CHECKING:
+    import networkx as nx
+
     from graph.formats import Form as Drawing
-    from graph.lineage import Lineage
-    from groundswell.lineage.catalog import Change
-    from groundswell.lineage.model import Registration
 
 app = typer.Typer(help="Register images and look at what stands on what.", no_args_is_help=True)
+app.command()(register)
 app.command()(discover)
 
 
@@ -41,95 +40,6 @@ _DRAWN: "Mapping[Form, Drawing]" = {Form.DOT: "dot", Form.MERMAID: "mermaid", Fo
 
 
 @app.command()
-def register(
-    *,
-    path: Annotated[
-        Path | None, typer.Argument(help="A lineage.yaml, or the folder that holds one.", show_default=False)
-    ] = None,
-    scan: Annotated[
-        Path | None, typer.Option("--scan", help="Register every Dockerfile under this folder instead.")
-    ] = None,
-    repository_prefix: Annotated[str, typer.Option(help="With --scan: what the repositories begin with.")] = "",
-    registry: Annotated[str, typer.Option(help="With --scan: login server of the images.")] = "",
-    git: Annotated[str, typer.Option(help="With --scan: URL of the git repository that the folder is of.")] = "",
-    ref: Annotated[str, typer.Option(help="With --scan: branch, tag or commit.")] = "main",
-    tag: Annotated[list[str] | None, typer.Option(help="With --scan: a stable tag; may be given again.")] = None,
-    owner: Annotated[str, typer.Option(help="With --scan: the team that answers for the images.")] = "",
-    reason: Annotated[str, typer.Option(help="Why, for the history.")] = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Register the images of a lineage file, or all that a folder builds, with the edges their Dockerfiles draw.
-
-    Example: groundswell lineage register examples/company --dry-run
-
-    Example: groundswell lineage register --scan . --registry example.azurecr.io --repository-prefix shop/
-    --git https://git.example.com/shop.git --tag 1.4
-    """
-    from groundswell.cascade.reconcile import seed
-    from groundswell.cli.chosen import own_store as product
-    from groundswell.lineage.checkout import read
-
-    registrations: Sequence[Registration]
-    skipped: Sequence[str] = ()
-    if scan is not None and path is None:
-        from groundswell.lineage.document import check_git
-        from groundswell.lineage.sources.register import registrations as scanned
-
-        for option, value in (("--registry", registry), ("--git", git)):
-            if not value:
-                raise InputError(
-                    f"--scan needs {option}: images are pushed to a registry and built from a repository"
-                )
-        check_git(git, "--git")
-        registrations, skipped = scanned(
-            scan,
-            registry=registry,
-            repository_prefix=repository_prefix,
-            git=git,
-            ref=ref,
-            tags=tag or ["latest"],
-            owner=owner,
-        )
-    elif path is not None and scan is None:
-        registrations = read(path)
-    else:
-        raise InputError("name a lineage file or its folder, or a folder to --scan: one of the two")
-    catalog = product().catalog
-    changes = catalog.changes(registrations) if dry_run else catalog.register(registrations, who=who(), why=reason)
-    names = [registration.name for registration in registrations]
-    unread = [] if dry_run else seed(product().bases, catalog, product().registry, names)
-    if as_json:
-        print_json(
-            {
-                "dry_run": dry_run,
-                "images": len(registrations),
-                "changes": [_change_json(change) for change in changes],
-                "skipped": list(skipped),
-                "bases_not_read": unread,
-            }
-        )
-        return
-    for change in changes:
-        console.print(cell(f"{'+' if change.new else '~'} {change.name}"))
-        if not change.new:
-            for name, (old, new) in change.fields.items():
-                console.print(cell(f"    {name}: {old} -> {new}"))
-    for line in skipped:
-        console.print(cell(f"left out: {line}"), style="yellow")
-    for line in unread:
-        console.print(cell(f"note: the digest of {line}"), style="yellow")
-    same = len(registrations) - len(changes)
-    verb = "would be registered" if dry_run else "registered"
-    console.print(f"{len(changes)} {verb}, {same} unchanged")
-
-
-def _change_json(change: "Change") -> dict[str, Any]:
-    fields = {name: {"before": old, "after": new} for name, (old, new) in change.fields.items()}
-    return {"image": change.name, "new": change.new, "action": change.action.value, "fields": fields}
-
-
-@app.command()
 def unregister(
     images: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Registered images.")],
     reason: Annotated[str, typer.Option(help="Why, for the history and the audit trail.")],
@@ -141,21 +51,16 @@ def unregister(
     """
     from groundswell.cli.chosen import client
 
-    api = client()
-    gone = sorted(set(images))
-    known = {item["name"]: item for item in _stored(api)}
-    _check_registered(gone, known)
-    lineage = _lineage(known.values())
-    left = {name: sorted(set(lineage.followers(name)) - set(images)) for name in gone}
-    for name in gone:
-        api.delete(f"/lineage/images/{segment(name)}", reason=reason)
+    done = client().post("/lineage/unregister", {"images": sorted(set(images)), "reason": reason})
+    gone: list[str] = done["unregistered"]
+    left: dict[str, list[str]] = done["left_standing"]
     if as_json:
-        print_json({"unregistered": gone, "left_standing": left})
+        print_json(done)
         return
     for name in gone:
-        console.print(Text(f"- {name}"))
+        console.print(cell(f"- {name}"))
         if left[name]:
-            console.print(Text(f"    note: {', '.join(left[name])} still stand on its tags"), style="yellow")
+            console.print(cell(f"    note: {', '.join(left[name])} still stand on its tags"), style="yellow")
     console.print(f"{len(gone)} unregistered")
 
 
@@ -177,55 +82,45 @@ def show(
     """
     from groundswell.cli.chosen import client
 
-    found = {item["name"]: item for item in _stored(client())}
-    if images:
-        _check_registered(images, found)
-    chosen = [
-        item
-        for name, item in found.items()
-        if (not images or name in images) and (not owner or item["owner"] == owner) and _labelled(item, label or ())
-    ]
-    if as_json or form is Form.JSON:
-        print_json(chosen)
-    elif form is Form.TABLE:
-        _table(chosen)
-    else:
-        from groundswell.lineage.drawing import drawn
-
-        graph = drawn(_lineage(found.values()), [item["name"] for item in chosen])
-        if form is Form.TREE:
-            _tree(graph)
+    api = client()
+    if as_json or form in (Form.TABLE, Form.JSON):
+        found = list(_stored(api, sorted(set(images or ())), owner, label or ()))
+        if form is Form.TABLE and not as_json:
+            _table(found)
         else:
-            from graph.formats import render
+            print_json(found)
+        return
+    drawing = api.get("/lineage/graph", image=images, owner=owner, label=label)
+    if form is Form.TREE:
+        _tree(_graph(drawing))
+    else:
+        from graph.formats import render
 
-            typer.echo(render(graph, _DRAWN[form]), nl=False)
-
-
-def _stored(api: Client) -> Iterator[Document]:
-    """All registrations by name, as they are stored: the API has the source in the words of lineage.yaml."""
-    for item in api.pages("/lineage/images", "images"):
-        yield {**item, "source": _source(item["source"])}
-
-
-def _source(document: Document) -> Document:
-    path = document["path"]
-    return {"location": document["git"], "ref": document["ref"], "path": "" if path == "." else path}
+        typer.echo(render(_graph(drawing), _DRAWN[form]), nl=False)
 
 
-def _lineage(documents: Iterable[Document]) -> "Lineage":
-    from graph.lineage import Lineage
-    from groundswell.lineage.model import node
+def _stored(api: Client, names: Sequence[str], owner: str, labels: Sequence[str]) -> Iterator[Document]:
+    """Registrations by name, as they are stored: all that fit, or those of `names` that do."""
+    if names:
+        each = (api.get(f"/lineage/images/{segment(name)}") for name in names)
+        wanted = dict(label.partition("=")[::2] for label in labels)
+        found: Iterable[Document] = (
+            item for item in each if owner in ("", item["owner"]) and wanted.items() <= item["labels"].items()
+        )
+    else:
+        found = api.pages("/lineage/images", "images", owner=owner, label=labels)
+    for item in found:
+        yield {**item, "source": told.stored_source(item["source"])}
 
-    return Lineage(map(node, documents))
 
+def _graph(drawing: Document) -> "nx.DiGraph[str]":
+    import networkx as nx
 
-def _check_registered(names: Iterable[str], known: Mapping[str, Document]) -> None:
-    if missing := set(names) - known.keys():
-        raise NotFoundError(f"no image {min(missing)} is registered; `groundswell lineage show` lists them")
-
-
-def _labelled(item: Document, wanted: Sequence[str]) -> bool:
-    return all(item["labels"].get(key) == value for key, _, value in (pair.partition("=") for pair in wanted))
+    graph: nx.DiGraph[str] = nx.DiGraph()
+    graph.add_nodes_from(drawing["nodes"])
+    for edge in drawing["edges"]:
+        graph.add_edge(edge["base"], edge["image"], kind=edge["kind"], pinned=edge["pinned"])
+    return graph
 
 
 def _table(registrations: Sequence[Document]) -> None:
@@ -242,7 +137,7 @@ def _table(registrations: Sequence[Document]) -> None:
     console.print(table)
 
 
-def _tree(graph: Any) -> None:
+def _tree(graph: "nx.DiGraph[str]") -> None:
     from groundswell.lineage.drawing import tree
 
     for branch in tree(graph):
@@ -283,10 +178,7 @@ def history(
 
 def _fields(fields: Document) -> Document:
     """What changed, from and to."""
-    return {
-        name: [_source(value) if name == "source" and value else value for value in (pair["before"], pair["after"])]
-        for name, pair in fields.items()
-    }
+    return {name: [pair["before"], pair["after"]] for name, pair in told.stored_fields(fields).items()}
 
 
 @app.command()

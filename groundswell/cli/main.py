@@ -10,6 +10,7 @@ import typer
 
 from groundswell import printable
 from groundswell.access.principal import ForbiddenError, UnauthenticatedError
+from groundswell.cli import completing
 from groundswell.cli.commands import LazyGroup
 from groundswell.errors import ConflictError, GroundswellError, InputError, NotFoundError, TemporaryError
 
@@ -67,7 +68,11 @@ def _root(
     ] = False,
     context: Annotated[
         str,
-        typer.Option(metavar="NAME", help="The service to speak to (`groundswell context list`), or `local`."),
+        typer.Option(
+            metavar="NAME",
+            help="The service to speak to (`groundswell context list`), or `local`.",
+            autocompletion=completing.contexts,
+        ),
     ] = "",
 ) -> None:
     from groundswell.cli import chosen

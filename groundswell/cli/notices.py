@@ -1,17 +1,16 @@
 """groundswell notices: what people were told of, sending it again, and trying a channel."""
 
-from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from groundswell.cli.common import Json, cell, console, print_json, who
+from groundswell.cli.client import Json as Document
+from groundswell.cli.common import Json, cell, console, print_json
 from groundswell.cli.replay import Reason
-from groundswell.errors import InputError
+from groundswell.cli.told import seconds
 
-if TYPE_CHECKING:
-    from groundswell.notify.delivery import Delivery
+_TIMES = ("at", "since", "changed_at", "due_at")
 
 app = typer.Typer(help="What people were told of, and whether it arrived.", no_args_is_help=True)
 
@@ -29,32 +28,23 @@ def show(
     Example: groundswell notices list --state dead
     """
     from groundswell.cascade.view import when
-    from groundswell.cli.chosen import own_store as product
-    from groundswell.notify.delivery import State
+    from groundswell.cli.chosen import client
 
-    if state and state not in tuple(State):
-        raise InputError(f"--state must be one of {', '.join(State)}, not {state!r}")
-    fitting = (
-        delivery
-        for _, delivery in product().notices.listed()
-        if channel in ("", delivery.channel) and state in ("", delivery.state)
-    )
-    found = list(islice(fitting, limit))
+    found = [
+        _told(each) for each in client().pages("/notices", "notices", limit=limit, channel=channel, state=state)
+    ]
     if as_json:
-        print_json([_told(each) for each in found])
+        print_json(found)
         return
     if not found:
-        console.print(
-            "no notices" if product().settings.notify else "no notices: GROUNDSWELL_NOTIFY names no channel"
-        )
+        console.print("no notices; none are sent while GROUNDSWELL_NOTIFY names no channel")
         return
     table = Table(box=None, pad_edge=False)
     for heading in ("told", "severity", "what", "channel", "state", "id", "why not"):
         table.add_column(heading, overflow="fold")
     for each in found:
-        notice = each.notice
-        cells = (when(notice.at), notice.severity, notice.title, each.channel, each.state, notice.id, each.error)
-        table.add_row(*map(cell, cells))
+        told = (each[name] for name in ("severity", "title", "channel", "state", "id", "error"))
+        table.add_row(*map(cell, (when(each["at"]), *told)))
     console.print(table)
 
 
@@ -70,10 +60,10 @@ def resend(
 
     Example: groundswell notices resend n17955168150008d3c1a1f9b20 on-call --reason "the receiver is back"
     """
-    from groundswell.cli.chosen import own_store as product
+    from groundswell.cli.chosen import client
 
-    sent = product().notices.resend(notice, channel, who=who(), why=reason)
-    _said(sent, as_json=as_json)
+    wanted = {"notice": notice, "channel": channel, "reason": reason}
+    _said(client().post("/notices/resend", wanted), as_json=as_json)
 
 
 @app.command("test")
@@ -87,34 +77,18 @@ def try_channel(
 
     Example: groundswell notices test on-call --reason "newly set up"
     """
-    from groundswell.cli.chosen import own_store as product
+    from groundswell.cli.chosen import client
 
-    sent = product().notices.test(channel, who=who(), why=reason)
-    _said(sent, as_json=as_json)
+    _said(client().post("/notices/test", {"channel": channel, "reason": reason}), as_json=as_json)
 
 
-def _said(sent: "Delivery", *, as_json: bool) -> None:
+def _said(sent: Document, *, as_json: bool) -> None:
     if as_json:
         print_json(_told(sent))
         return
-    shown = f"groundswell notices list --channel {sent.channel}"
-    console.print(cell(f"{sent.notice.id} is queued for {sent.channel}; `{shown}` shows whether it arrived"))
+    shown = f"groundswell notices list --channel {sent['channel']}"
+    console.print(cell(f"{sent['id']} is queued for {sent['channel']}; `{shown}` shows whether it arrived"))
 
 
-def _told(delivery: "Delivery") -> dict[str, Any]:
-    notice = delivery.notice
-    return {
-        "id": notice.id,
-        "channel": delivery.channel,
-        "state": delivery.state.value,
-        "tries": delivery.tries,
-        "error": delivery.error,
-        "kind": notice.kind.value,
-        "severity": notice.severity.value,
-        "title": notice.title,
-        "text": notice.text,
-        "teams": list(notice.teams),
-        "cascade": notice.cascade,
-        "at": notice.at,
-        "link": notice.link,
-    }
+def _told(notice: Document) -> Document:
+    return {**notice, **{name: seconds(notice[name]) for name in _TIMES}}

@@ -24,7 +24,7 @@ _OPTION = typer.Option(
 )
 _LISTS = {"images": "image", "workloads": "workload", "done": "image", "changes": "image", "unregistered": ""}
 """Where documents that are not lists have what they are about, and what that is called."""
-_NAMES = ("push", "cascade", "id", "name", "image", "workload", "subject")
+_NAMES = ("push", "cascade", "id", "name", "image", "workload", "subject", "cause", "month")
 
 _form = [Form.JSON]
 

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from groundswell.cli.transport import Reply, UnreachableError
 from groundswell.errors import GroundswellError, InputError, PermanentError
 
+_CONNECT = 30.0
+"""Seconds until a connection must stand."""
 _LARGEST = 64 * 1024 * 1024
 """Bytes of an answer that are read."""
 
@@ -19,19 +21,20 @@ _LARGEST = 64 * 1024 * 1024
 class HttpTransport:
     """`token` is "" where none is sent; `ca` is a file with the certificates to trust, "" for the system's."""
 
-    def __init__(self, url: str, *, token: str = "", ca: str = "", timeout: float = 30.0) -> None:
+    def __init__(self, url: str, *, token: str = "", ca: str = "", timeout: float = _CONNECT) -> None:
         self.place = check_url(url)
         parts = urlsplit(self.place)
         self._path = parts.path
         self._token = token
         self._connection = _connection(parts.scheme, parts.hostname or "", parts.port, ca, timeout)
 
-    def send(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Reply:
+    def send(self, method: str, target: str, headers: Mapping[str, str], body: bytes, *, patience: float) -> Reply:
         told = dict(headers) | ({"Authorization": f"Bearer {self._token}"} if self._token else {})
         sent = False
         try:
             if self._connection.sock is None:
                 self._connection.connect()
+            self._connection.sock.settimeout(patience)
             sent = True
             self._connection.request(method, self._path + target, body=body or None, headers=told)
             answer = self._connection.getresponse()

@@ -1,12 +1,12 @@
 """groundswell runs: the build service's runs."""
 
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 
 from groundswell import printable
 from groundswell.cli.client import segment
-from groundswell.errors import InputError
 
 _PAGE = 1024 * 1024
 
@@ -24,27 +24,17 @@ def logs(
     Example: groundswell runs logs 0k3v9xab2c shop/web
     """
     if image is not None:
-        _print(run, image)
-        return
-    from groundswell.build.router import builder_of
-    from groundswell.cli.chosen import own_store as product
-
-    if builder_of(run):
-        typer.echo(printable.lines(product().builder.log(registry, run)))
-        return
-    known = list(product().settings.registries)
-    if not registry and len(known) != 1:
-        raise InputError(f"--registry LOGIN_SERVER is needed: {len(known)} registries are configured")
-    typer.echo(printable.lines(product().builder.log(registry or known[0], run)))
+        _print(f"/cascades/{segment(run)}/logs/{segment(image)}")
+    else:
+        _print(f"/runs/{quote(run, safe='')}/log", registry=registry)
 
 
-def _print(cascade: str, image: str) -> None:
+def _print(path: str, **query: str) -> None:
     """As much as there is by now, page by page."""
     from groundswell.cli.chosen import client
 
-    api, offset = client(), 0
-    path = f"/cascades/{segment(cascade)}/logs/{segment(image)}"
-    while (page := api.get(path, offset=offset, limit=_PAGE))["text"]:
+    api, offset = client().patient(), 0
+    while (page := api.get(path, offset=offset, limit=_PAGE, **query))["text"]:
         typer.echo(printable.lines(page["text"]), nl=False)
         offset = page["next_offset"]
     typer.echo()

@@ -7,7 +7,6 @@ import typer
 from rich.table import Table
 
 from groundswell.cli import told
-from groundswell.cli.client import Json as Document
 from groundswell.cli.common import Json, cell, console, print_json
 
 
@@ -26,12 +25,12 @@ def stale(
     """
     from groundswell.cascade.view import short
     from groundswell.cli.chosen import client
+    from groundswell.cli.waiting import waiting
 
-    found = client().get("/stale", owner=owner)
+    with waiting("looking at registry and clusters"):
+        found = client().patient().whole("/stale", "images", "workloads", "unread", owner=owner, registry=registry)
     images = told.timed(found["images"], "since")
     workloads = told.timed(found["workloads"], "since")
-    if registry:
-        images += [each for each in _strangers(registry) if not owner or each["owner"] == owner]
     if as_json:
         print_json({"images": images, "workloads": workloads, "unread": found["unread"]})
         return
@@ -52,22 +51,6 @@ def stale(
     for line in found["unread"]:
         console.print(cell(f"not looked at: {line}"), style="yellow")
     console.print(f"{len(images)} images and {len(workloads)} workloads are stale")
-
-
-def _strangers(registry: str) -> list[Document]:
-    """Stale images in a registry that nobody registered."""
-    from graph.lineage import Lineage
-    from groundswell.cascade.stale import Report, unregistered
-    from groundswell.cli.chosen import own_store as product
-    from groundswell.cli.discover import progress
-    from groundswell.lineage.discovery import discover
-
-    app = product()
-    lineage = Lineage(item.node for item in app.catalog.registrations())
-    with progress() as bar:
-        found = unregistered(discover(app.registry, registry, lineage, progress=bar), lineage, app.bases)
-    images: list[Document] = Report(images=tuple(found), workloads=(), unread=()).to_json()["images"]
-    return images
 
 
 def _age(since: float | None, now: float) -> str:

@@ -1,16 +1,19 @@
 """groundswell token: API tokens, for machines and for people where there is no Entra ID."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
+from urllib.parse import quote
 
 import typer
 from rich.table import Table
 
 from groundswell.access.principal import Role
-from groundswell.cli.common import Json, cell, console, print_json, who
+from groundswell.cli.client import Json as Document
+from groundswell.cli.common import Json, cell, console, print_json
 from groundswell.cli.replay import Reason
+from groundswell.cli.told import seconds
+from groundswell.errors import PermanentError
 
-if TYPE_CHECKING:
-    from groundswell.access.tokens import Token
+_TIMES = ("created_at", "expires_at", "revoked_at")
 
 app = typer.Typer(help="API tokens: make, list and revoke them.", no_args_is_help=True)
 
@@ -33,16 +36,20 @@ def create(
 
     Example: groundswell token create "shop pipeline" --role registrar --team shop --reason "registers its images"
     """
-    from groundswell.cli.chosen import own_store as product
+    from groundswell.cli.chosen import client
 
-    token, text = product().tokens.create(
-        name, roles=role, teams=team or (), seconds=days * 86_400.0, who=who(), why=reason
-    )
+    wanted = {"name": name, "roles": list(role), "teams": team or [], "days": days, "reason": reason}
+    made = _told(client().post("/tokens", wanted))
+    if made["token"] is None:
+        raise PermanentError(
+            f"the token {made['id']} was made, but the answer with its text was lost: "
+            f"`groundswell token revoke {made['id']} --reason TEXT`, and make another"
+        )
     if as_json:
-        print_json({**token.to_json(), "token": text})
+        print_json(made)
         return
-    typer.echo(text)
-    console.print(cell(f"{token.id}: {_may(token)}, until {_when(token.expires_at)}; it is not shown again"))
+    typer.echo(made["token"])
+    console.print(cell(f"{made['id']}: {_may(made)}, until {_when(made['expires_at'])}; it is not shown again"))
 
 
 @app.command("list")
@@ -51,14 +58,13 @@ def show(as_json: Json = False) -> None:
 
     Example: groundswell token list
     """
-    import time
+    from groundswell.cli.chosen import client
 
-    from groundswell.cli.chosen import own_store as product
-
-    tokens = sorted(product().tokens.each(), key=lambda token: (token.created_at, token.id))
-    now = time.time()
+    tokens = sorted(
+        map(_told, client().pages("/tokens", "tokens")), key=lambda each: (each["created_at"], each["id"])
+    )
     if as_json:
-        print_json([{**token.to_json(), "state": token.state(now)} for token in tokens])
+        print_json(tokens)
         return
     if not tokens:
         console.print("no tokens: `groundswell token create` makes one")
@@ -67,8 +73,8 @@ def show(as_json: Json = False) -> None:
     for heading in ("id", "name", "may", "state", "expires", "made by"):
         table.add_column(heading, overflow="fold")
     for token in tokens:
-        cells = (token.id, token.name, _may(token), token.state(now), _when(token.expires_at), token.created_by)
-        table.add_row(*map(cell, cells))
+        told = (token["id"], token["name"], _may(token), token["state"], _when(token["expires_at"]))
+        table.add_row(*map(cell, (*told, token["created_by"])))
     console.print(table)
 
 
@@ -83,18 +89,22 @@ def revoke(
 
     Example: groundswell token revoke 5f0c1d2e3a4b --reason "the pipeline is gone"
     """
-    from groundswell.cli.chosen import own_store as product
+    from groundswell.cli.chosen import client
 
-    ended = product().tokens.revoke(token, who=who(), why=reason)
+    ended = _told(client().delete(f"/tokens/{quote(token, safe='')}", reason=reason))
     if as_json:
-        print_json(ended.to_json())
+        print_json(ended)
         return
-    console.print(cell(f"{ended.id} ({ended.name}): revoked"))
+    console.print(cell(f"{ended['id']} ({ended['name']}): revoked"))
 
 
-def _may(token: "Token") -> str:
-    of = f" of {', '.join(token.teams)}" if token.teams else ""
-    return f"{', '.join(token.roles)}{of}"
+def _told(token: Document) -> Document:
+    return {**token, **{name: seconds(token[name]) for name in _TIMES}}
+
+
+def _may(token: Document) -> str:
+    of = f" of {', '.join(token['teams'])}" if token["teams"] else ""
+    return f"{', '.join(token['roles'])}{of}"
 
 
 def _when(at: float) -> str:

@@ -23,6 +23,20 @@ def timed(entries: Iterable[Json], key: str = "at") -> list[Json]:
     return [{**each, key: seconds(each[key])} for each in entries]
 
 
+def stored_source(document: Json) -> Json:
+    """A source as it is stored: the API has it in the words of lineage.yaml."""
+    path = document["path"]
+    return {"location": document["git"], "ref": document["ref"], "path": "" if path == "." else path}
+
+
+def stored_fields(fields: Json) -> Json:
+    """What changed of an image, before and after, as it is stored."""
+    return {
+        name: {when: stored_source(value) if name == "source" and value else value for when, value in pair.items()}
+        for name, pair in fields.items()
+    }
+
+
 def header(document: Json) -> "Header":
     from groundswell.cascade.header import Header, Phase, Pushed
 

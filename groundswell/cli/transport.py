@@ -30,6 +30,9 @@ class Transport(Protocol):
         """What is asked, in a few words, for messages."""
         ...
 
-    def send(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Reply:
-        """One request; `target` is path and query. Raises UnreachableError."""
+    def send(self, method: str, target: str, headers: Mapping[str, str], body: bytes, *, patience: float) -> Reply:
+        """One request; `target` is path and query, `patience` the seconds that it may take where that can be said.
+
+        Raises UnreachableError.
+        """
         ...

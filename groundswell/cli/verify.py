@@ -1,19 +1,18 @@
 """groundswell verify: what hangs on an image, and whether it is signed by our key. groundswell key: that key."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.table import Table
 
+from groundswell.cli.client import Json as Document
 from groundswell.cli.common import Json, cell, console, print_json
+from groundswell.errors import InputError
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from graph.reference import Reference
-    from groundswell.attest.check import Found
-    from groundswell.wiring import App
+_MAX_KEY = 4001
+"""One more than the API takes, which says then that it is too long."""
 
 
 def verify(
@@ -30,35 +29,17 @@ def verify(
 
     Example: groundswell verify contoso.azurecr.io/shop/web:1.4 --key groundswell.pub
     """
-    from groundswell.attest.check import look, sound
-    from groundswell.cli.chosen import own_store as product
+    from groundswell.cli.chosen import client
 
-    app = product()
-    subject = _subject(app, reference)
-    found = look(app.artifacts, subject, _key(app, key))
-    passed = sound(found)
+    document = client().patient().get("/verify", reference=reference, key="" if key is None else _text(key))
     if as_json:
-        print_json(
-            {
-                "image": str(subject),
-                "verified": passed,
-                "attached": [
-                    {
-                        "form": each.form,
-                        "kind": each.kind,
-                        "digest": each.digest,
-                        "holds": each.holds,
-                        "why": each.why,
-                    }
-                    for each in found
-                ],
-            }
-        )
+        print_json(document)
     else:
-        console.print(cell(f"{subject}: {'verified' if passed else 'not verified'}"), soft_wrap=True)
-        if found:
-            console.print(_table(found))
-    if not passed:
+        passed = "verified" if document["verified"] else "not verified"
+        console.print(cell(f"{document['image']}: {passed}"), soft_wrap=True)
+        if document["attached"]:
+            console.print(_table(document["attached"]))
+    if not document["verified"]:
         raise typer.Exit(1)
 
 
@@ -67,50 +48,28 @@ def key() -> None:
 
     Example: groundswell key > groundswell.pub
     """
-    from groundswell.cli.chosen import own_store as product
-    from groundswell.errors import InputError
+    from groundswell.cli.chosen import client
 
-    signer = product().signer
-    if signer is None:
-        raise InputError("setting GROUNDSWELL_SIGNING_KEY names no key, so nothing is signed")
-    typer.echo(signer.public_key().decode(), nl=False)
+    typer.echo(client().get("/key")["public_key"], nl=False)
 
 
-def _subject(app: "App", text: str) -> "Reference":
-    """By digest: what is checked must not move meanwhile."""
-    from graph.reference import InvalidReferenceError, Reference
-    from groundswell.errors import InputError, NotFoundError
-
-    try:
-        named = Reference.parse(text)
-    except InvalidReferenceError as exc:
-        raise InputError(f"{text!r} is no reference: {exc}") from exc
-    digest = app.registry.digest(named)
-    if digest is None:
-        raise NotFoundError(f"{named} is not in its registry")
-    return named.with_digest(digest)
-
-
-def _key(app: "App", file: Path | None) -> bytes | None:
-    from groundswell.errors import InputError
-    from groundswell.sign.port import MAX_KEY
-
-    if file is None:
-        return app.signer.public_key() if app.signer else None
+def _text(file: Path) -> str:
     try:
         with file.open("rb") as opened:
-            return opened.read(MAX_KEY)
+            return opened.read(_MAX_KEY).decode("ascii")
     except OSError as exc:
         raise InputError(f"{file} cannot be read: {exc.strerror}") from exc
+    except UnicodeDecodeError as exc:
+        raise InputError(f"{file} is no public key in PEM") from exc
 
 
-def _table(found: "Sequence[Found]") -> Table:
+def _table(attached: Sequence[Document]) -> Table:
     from groundswell.cascade.view import short
 
     table = Table(box=None, pad_edge=False)
     for heading in ("what", "kind", "digest", "signed", "why"):
         table.add_column(heading)
-    for each in found:
-        signed = "" if each.holds is None else "yes" if each.holds else "no"
-        table.add_row(each.form, cell(each.kind), cell(short(each.digest)), signed, cell(each.why))
+    for each in attached:
+        signed = "" if each["holds"] is None else "yes" if each["holds"] else "no"
+        table.add_row(each["form"], cell(each["kind"]), cell(short(each["digest"])), signed, cell(each["why"]))
     return table

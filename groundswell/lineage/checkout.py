@@ -22,6 +22,11 @@ def read(path: Path) -> tuple[Registration, ...]:
     return tuple(_resolved(file, entry) for entry in entries)
 
 
+def folder_of(path: Path) -> Path:
+    """The folder to which a lineage file's paths are relative. Raises InputError as `read`."""
+    return _find(path).resolve().parent
+
+
 def _find(path: Path) -> Path:
     if path.is_dir():
         found = next((path / name for name in NAMES if (path / name).is_file()), None)

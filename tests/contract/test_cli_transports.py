@@ -13,8 +13,9 @@ from groundswell.access.principal import Role
 from groundswell.api.app import create
 from groundswell.cli import chosen, common, main
 from tests.support.served import served
-from tests.support.world import BASE, World, ref, registration, workload
+from tests.support.world import BASE, HOST, World, ref, registration, workload
 
+GIT = "https://git.example.com/shop.git"
 FROZEN = ("--zone", "UTC", "--days", "mon-fri", "--from", "18:00", "--until", "06:00", "--reason", "r")
 
 
@@ -40,6 +41,21 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 def url(world: World) -> Iterator[str]:
     with served(create(world.app)) as address:
         yield address
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout with a lineage file and two Dockerfiles."""
+    root = tmp_path_factory.mktemp("checkout")
+    for name, base in (("web", ref("top")), ("top", BASE)):
+        (root / name).mkdir()
+        (root / name / "Dockerfile").write_text(f"ARG BASE={base}\nFROM $BASE\n")
+    (root / "lineage.yaml").write_text(
+        f"version: 1\nregistry: {HOST}\nsource: {{git: '{GIT}'}}\nimages:\n"
+        "- {name: new/web, path: web, tags: ['1', '2'], owner: shop}\n"
+        "- {name: top, path: top, tags: ['1'], build_args: {A: b}}\n"
+    )
+    return root
 
 
 @pytest.fixture(autouse=True)
@@ -109,17 +125,60 @@ READING = [
     ("release", "CASCADE", "app", "--reason", "r"),
     ("approve", "CASCADE", "top", "--reason", "r"),
     ("push", "UPPER", "--reason", "r"),
+    ("stale", "--registry", "acr.example.com", "--json"),
+    ("stale", "--registry", "no host"),
+    ("lineage", "show", "top", "--json"),
+    ("lineage", "show", "--format", "dot", "--label", "tier=gold"),
+    ("lineage", "discover", "acr.example.com"),
+    ("lineage", "discover", "acr.example.com", "--json"),
+    ("lineage", "discover", "nowhere"),
+    ("lineage", "register", "FOLDER", "--dry-run"),
+    ("lineage", "register", "FOLDER", "--dry-run", "--json"),
+    ("lineage", "register", "--scan", "FOLDER", "--registry", "acr.example.com", "--git", GIT, "--dry-run"),
+    ("failures",),
+    ("failures", "--json", "--limit", "1"),
+    ("failures", "--owner", "nobody"),
+    ("failures", "--base", "UPPER"),
+    ("compare", "CASCADE", "bad"),
+    ("compare", "CASCADE", "top", "--json"),
+    ("compare", "CASCADE", "nope"),
+    ("statistics",),
+    ("statistics", "--json", "--months", "2", "--owner", "shop"),
+    ("alerts",),
+    ("alerts", "--all", "--json"),
+    ("rebuild", "nope", "--reason", "r"),
+    ("rebuild", "top", "--reason", " "),
+    ("drift", "list"),
+    ("drift", "list", "--look", "--json"),
+    ("drift", "release", "nope", "--reason", "r"),
+    ("runs", "logs", "r0"),
+    ("runs", "logs", "no:1"),
+    ("verify", ref("top")),
+    ("verify", ref("top"), "--json"),
+    ("verify", "acr.example.com/nothing:1"),
+    ("key",),
+    ("token", "list"),
+    ("token", "list", "--json"),
+    ("token", "create", "ci", "--role", "registrar", "--reason", "r"),
+    ("token", "revoke", "nope", "--reason", "r"),
+    ("token", "revoke", "000000000000", "--reason", "r"),
+    ("notices", "list"),
+    ("notices", "list", "--state", "lost"),
+    ("notices", "resend", f"n{0:025}", "chat", "--reason", "r"),
+    ("notices", "test", "chat", "--reason", "r"),
 ]
 
 
 @pytest.mark.parametrize("words", READING, ids=" ".join)
 def test_both_ways_are_told_the_same(
-    world: World, url: str, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+    world: World, url: str, folder: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
 ) -> None:
-    asked = tuple(word.replace("CASCADE", world.cascade) for word in words)
+    places = {"CASCADE": world.cascade, "FOLDER": str(folder)}
+    asked = tuple(places.get(word, word) for word in words)
+    token = new_token(world, Role.ADMIN)  # before the first look: the trail and the tokens have it both times
     here = run(asked)
     monkeypatch.setenv("GROUNDSWELL_URL", url)
-    monkeypatch.setenv("GROUNDSWELL_TOKEN", new_token(world, Role.ADMIN))
+    monkeypatch.setenv("GROUNDSWELL_TOKEN", token)
     there = run(asked)
     assert (there[0], told(there[1])) == (here[0], told(here[1]))
     assert here[1].strip()
@@ -136,6 +195,34 @@ def test_changes_over_http_are_the_callers_own(world: World, url: str, monkeypat
     assert "there is a freeze nights already" in run(("freeze", "add", "nights", *FROZEN))[1]
     assert run(("freeze", "remove", "nights", "--reason", "over")) == (0, "nights: removed\n")
     assert "tests (token:" in run(("audit", "--limit", "500"))[1]
+
+
+def test_files_are_registered_with_a_service_as_with_the_store(
+    world: World, url: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command reads them: the service never sees the folder."""
+    monkeypatch.setenv("GROUNDSWELL_URL", url)
+    monkeypatch.setenv("GROUNDSWELL_TOKEN", new_token(world, Role.ADMIN))
+    scan = ("--scan", str(folder), "--repository-prefix", "scanned", "--registry", HOST, "--git", GIT)
+    code, said = run(("lineage", "register", *scan, "--reason", "new"))
+    assert (code, "2 registered, 0 unchanged" in said) == (0, True), said
+    web = world.app.catalog.registration("scanned/web")
+    assert (web.runtime, web.source.path, web.build_args) == (ref("top"), "web", {})
+    assert run(("lineage", "register", *scan))[1].endswith("0 registered, 2 unchanged\n")
+    code, said = run(("lineage", "unregister", "scanned/web", "scanned/top", "--reason", "over"))
+    assert (code, said.splitlines()[-1]) == (0, "2 unregistered")
+
+
+def test_a_token_is_made_and_revoked_over_http(world: World, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GROUNDSWELL_URL", url)
+    monkeypatch.setenv("GROUNDSWELL_TOKEN", new_token(world, Role.ADMIN))
+    code, said = run(("token", "create", "ci", "--role", "reader", "--reason", "r"))
+    text = said.splitlines()[0]
+    made = world.app.tokens.principal(text)
+    assert (code, made.name) == (0, "ci")
+    assert run(("token", "revoke", made.id.removeprefix("token:"), "--reason", "over"))[0] == 0
+    monkeypatch.setenv("GROUNDSWELL_TOKEN", text)
+    assert run(("cascades",))[0] == 8
 
 
 def test_who_may_not_is_told_so(world: World, url: str, monkeypatch: pytest.MonkeyPatch) -> None:

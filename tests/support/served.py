@@ -19,7 +19,7 @@ def served(app: Any) -> Iterator[str]:
 
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            reply = InProcess(app).send(self.command, self.path, dict(self.headers), body)
+            reply = InProcess(app).send(self.command, self.path, dict(self.headers), body, patience=30)
             self.send_response(reply.status)
             for name, text in reply.headers.items():
                 if name != "content-length":

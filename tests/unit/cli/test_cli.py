@@ -22,7 +22,9 @@ from groundswell.errors import (
     PermanentError,
     TemporaryError,
 )
-from tests.support.world import BASE, World, ref, registration
+from groundswell.settings import BuildServer
+from tests.support.world import BASE, HOST, World, ref, registration
+from tests.unit.api.test_every_operation import IDS
 
 
 @pytest.fixture
@@ -194,7 +196,10 @@ def test_logs_without_control_characters(world: World) -> None:
     world.builder.log_text = "ok\x1b]0;title\x07\n"
     result = run("runs", "logs", "r0")
     assert isinstance(result.exception, InputError)  # no registry is configured in this world
-    assert run("runs", "logs", "r0", "--registry", "acr.example.com").output == "ok\n\n"
+    azure = BuildServer(kind="azure-pipelines", url="https://dev.azure.com/x", project="p", pipeline=1, slots=1)
+    world.app.settings = replace(world.app.settings, registries={HOST: IDS}, builders={"azure": azure})
+    assert run("runs", "logs", "r0").output == run("runs", "logs", "r0", "--registry", HOST).output == "ok\n\n"
+    assert "not configured" in str(run("runs", "logs", "r0", "--registry", "acr.example.net").exception)
     world.builder.runs["azure:531"] = world.builder.runs["r0"]
     assert run("runs", "logs", "azure:531").output == "ok\n\n"  # its id says where it is
 

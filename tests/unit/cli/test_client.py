@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from groundswell.access.principal import ForbiddenError, ThrottledError, UnauthenticatedError
-from groundswell.cli.client import Client, segment
+from groundswell.cli.client import LONG, PATIENCE, Client, segment
 from groundswell.cli.main import exit_code
 from groundswell.cli.transport import Reply, UnreachableError
 from groundswell.errors import (
@@ -31,9 +31,11 @@ class Script:
         self.answers: Iterator[Reply | Exception] = iter(answers)
         self.asked: list[tuple[str, str, Mapping[str, str], bytes]] = []
         self.pauses: list[float] = []
+        self.patience: list[float] = []
 
-    def send(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Reply:
+    def send(self, method: str, target: str, headers: Mapping[str, str], body: bytes, *, patience: float) -> Reply:
         self.asked.append((method, target, headers, body))
+        self.patience.append(patience)
         answer = next(self.answers)
         if isinstance(answer, Exception):
             raise answer
@@ -136,6 +138,32 @@ def test_pages_are_one_list_and_no_more_is_asked_for_than_needed() -> None:
     some = Script(page(1, 2, after="c1"), page(3, after="c2"))
     assert len(list(some.client().pages("/x", "items", limit=3))) == 3
     assert [target.partition("?")[2] for _, target, _, _ in some.asked] == ["limit=3", "limit=1&cursor=c1"]
+
+
+def test_pages_are_one_document() -> None:
+    def page(images: list[int], workloads: list[int], after: str | None) -> Reply:
+        return reply(200, {"images": images, "workloads": workloads, "more": 1, "next_cursor": after})
+
+    script = Script(page([1], [], "c1"), page([], [], "c2"), page([2], [3], None))
+    assert script.client().whole("/x", "images", "workloads") == {"images": [1, 2], "workloads": [3]}
+    assert [target.partition("?")[2] for _, target, _, _ in script.asked] == [
+        "limit=200",
+        "limit=200&cursor=c1",
+        "limit=200&cursor=c2",
+    ]
+
+
+def test_what_takes_long_is_waited_for_and_not_begun_again() -> None:
+    lost = UnreachableError("no answer in time", sent=True)
+    script = Script(lost)
+    with pytest.raises(UnreachableError):
+        script.client().patient().get("/x")
+    script = Script(lost, UnreachableError("refused", sent=False), reply(200, {"a": 1}))
+    assert script.client().patient().post("/x", {}) == {"a": 1}  # done once, by its key
+    assert script.patience == [LONG] * 3
+    script = Script(lost, reply(200, {"a": 1}))
+    assert script.client().get("/x") == {"a": 1}
+    assert script.patience == [PATIENCE] * 2
 
 
 def test_every_complaint_is_told_at_its_place() -> None:

@@ -2,14 +2,20 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from groundswell import wiring
+from groundswell.api.bodies import checked
+from groundswell.api.images import resolved, sent_many
 from groundswell.cli import common, main
+from groundswell.cli.register import document_of
 from groundswell.errors import InputError, NotFoundError
+from groundswell.lineage.checkout import read
+from groundswell.lineage.model import git_workload
 from tests.support.world import BASE, HOST, World, image_of, ref, registration, workload
 
 FRONTEND = "docker.io/docker/dockerfile:1"
@@ -234,3 +240,37 @@ def test_stale_finds_what_nobody_registered(world: World) -> None:
     assert lost["stands_on"] not in (None, lost["current"])
     assert lost["since"] is not None
     assert f"{HOST}/apps/lost:1" not in run("stale").output
+
+
+@pytest.mark.parametrize("folder", ["company"])
+def test_what_is_sent_of_a_lineage_file_is_all_that_it_says(folder: str) -> None:
+    root = Path(__file__).parents[3] / "examples" / folder
+    for item in read(root):
+        text = (root / item.source.path / item.dockerfile).read_text()
+        assert resolved(item.name, {**document_of(item), "dockerfile_content": text}) == item
+
+
+def test_every_field_is_sent() -> None:
+    git = {
+        "kind": "git",
+        "repository": "https://git.example.com/team/x",
+        "path": "a/b.yaml",
+        "image": f"{HOST}/full",
+    }
+    item = replace(
+        registration("full", BASE, owner="shop", labels={"a": "b"}, gate={"on_new_finding": "rebuild"}),
+        tag_patterns=("1.*",),
+        target="app",
+        build_args={"A": ""},
+        platforms=("linux/arm64",),
+        agent_pool="big",
+        approval="required",
+        strategy="rebase",
+        deployments=(workload("web"), git_workload(git)),
+        rings=({"environment": "prod-*"},),
+    )
+    sent = checked(
+        json.dumps({**document_of(item), "dockerfile_content": f"FROM {BASE} AS app\n"}).encode(),
+        sent_many()["items"],
+    )
+    assert resolved("full", sent) == item

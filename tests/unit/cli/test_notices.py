@@ -31,7 +31,6 @@ def run(*args: str) -> Result:
 def test_they_are_listed_and_sent_again(world: World) -> None:
     assert "GROUNDSWELL_NOTIFY names no channel" in run("list").output
     sender = listen(world, chat=channel(url="https://chat/hidden"))
-    assert run("list").output == "no notices\n"
     sender.down["https://chat/hidden"] = PermanentError("it answered 404")
     told = run("test", "chat", "--reason", "new").output
     ident = told.split()[0]
@@ -41,7 +40,7 @@ def test_they_are_listed_and_sent_again(world: World) -> None:
     assert ident in listed
     assert "it answered 404" in listed
     assert "hidden" not in listed
-    assert run("list", "--channel", "other").output == "no notices\n"
+    assert run("list", "--channel", "other").output.startswith("no notices")
     sender.down.clear()
     again = json.loads(run("resend", ident, "chat", "--reason", "it is back", "--json").output)
     assert (again["id"], again["state"]) == (ident, "waiting")
@@ -55,4 +54,4 @@ def test_what_is_wrong_is_said(world: World) -> None:
     assert isinstance(run("list", "--state", "lost").exception, InputError)
     assert isinstance(run("test", "other", "--reason", "x").exception, NotFoundError)
     assert isinstance(run("test", "chat", "--reason", " ").exception, InputError)
-    assert isinstance(run("resend", "n1", "chat", "--reason", "x").exception, NotFoundError)
+    assert isinstance(run("resend", f"n{0:025}", "chat", "--reason", "x").exception, NotFoundError)

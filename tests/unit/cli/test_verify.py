@@ -67,14 +67,14 @@ def test_without_a_key_it_shows_what_there_is(world: World) -> None:
     assert shown.exit_code == 1
     assert " yes" not in shown.output
     failed = run("key")
-    assert isinstance(failed.exception, InputError)
+    assert isinstance(failed.exception, NotFoundError)
     assert "GROUNDSWELL_SIGNING_KEY names no key" in str(failed.exception)
 
 
 @pytest.mark.parametrize(
     ("arguments", "error", "says"),
     [
-        (["A B"], InputError, "is no reference"),
+        (["A B"], InputError, "invalid reference format"),
         (["acr.example.com/nothing:1"], NotFoundError, "is not in its registry"),
         ([BASE, "--key", "/nowhere/key.pub"], InputError, "/nowhere/key.pub cannot be read: No such file"),
     ],
