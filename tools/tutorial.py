@@ -78,12 +78,11 @@ git -C shop add .
 git -C shop commit --quiet -m "A shop\"""",
     ),
     Step(
-        prose="What would be registered, then the registration, in the store itself (`--context local`). Its edge "
-        "comes from the Dockerfile:",
-        command="groundswell --context local lineage register shop --dry-run",
+        prose="What would be registered, then the registration. Its edge comes from the Dockerfile:",
+        command="groundswell lineage register shop --dry-run",
         says=("1 would be registered",),
     ),
-    Step(prose="", command="groundswell --context local lineage register shop", says=("1 registered",)),
+    Step(prose="", command="groundswell lineage register shop", says=("1 registered",)),
     Step(
         prose="",
         command="groundswell lineage show --format tree",
@@ -105,7 +104,12 @@ groundswell wait $ID""",
         says=("shop/web is failed", "0 of 1 as asked"),
     ),
     Step(
-        prose="## Why it failed\n\nThe status 6 says: ended, and not as asked. The end of the build's log:",
+        prose="## Why it failed\n\nThe status 6 says: ended, and not as asked. What failed, by cause:",
+        command="groundswell failures",
+        says=("shop/web",),
+    ),
+    Step(
+        prose="The end of the build's log, and how it came to be:",
         command="groundswell runs logs $ID shop/web | tail -n 4",
         says=("no such file or directory",),
     ),
