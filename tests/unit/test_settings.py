@@ -55,6 +55,28 @@ def test_defaults() -> None:
     assert (parsed.archive, parsed.keep_archive_days) == (True, 730)
 
 
+@pytest.mark.parametrize(
+    ("text", "hosts"),
+    [
+        ("", ()),
+        (" , ", ()),
+        ("GitHub.com", ("github.com",)),
+        ("github.com, *.visualstudio.com,git.x:8443", ("github.com", "*.visualstudio.com", "git.x:8443")),
+    ],
+)
+def test_source_hosts(text: str, hosts: tuple[str, ...]) -> None:
+    assert settings.parse({**MINIMAL, "GROUNDSWELL_SOURCE_HOSTS": text}).source_hosts == hosts
+
+
+@pytest.mark.parametrize(
+    "wrong", ["*", "*.", "https://github.com", "github.com/contoso", "a.*.b", ".x", "a b", "x:y"]
+)
+def test_a_source_host_that_is_none(wrong: str) -> None:
+    said = f"setting GROUNDSWELL_SOURCE_HOSTS: {re.escape(repr(wrong))} must be a host such as github.com"
+    with pytest.raises(InputError, match=said):
+        settings.parse({**MINIMAL, "GROUNDSWELL_SOURCE_HOSTS": f"github.com,{wrong}"})
+
+
 def test_identity_based_storage_needs_both_addresses() -> None:
     both = {
         "GROUNDSWELL_STORE__queueServiceUri": "https://a.queue.core.windows.net",

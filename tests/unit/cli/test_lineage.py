@@ -172,6 +172,20 @@ def test_history(world: World, tmp_path: Path) -> None:
     assert isinstance(run("lineage", "history", "never").exception, NotFoundError)
 
 
+def test_a_source_at_a_host_that_is_not_listed(world: World, tmp_path: Path) -> None:
+    world.app.settings = replace(world.app.settings, source_hosts=("github.com",))
+    (tmp_path / "Dockerfile").write_text(f"FROM {BASE}\n")
+    (tmp_path / "lineage.yaml").write_text(
+        f"version: 1\nregistry: {HOST}\nsource: {{git: 'https://g.example.com/x.git'}}\n"
+        "images:\n- {name: new, tags: ['1']}\n"
+    )
+    for more in ((), ("--dry-run",)):
+        done = run("lineage", "register", str(tmp_path), *more)
+        assert isinstance(done.exception, InputError)
+        assert str(done.exception).startswith("new: source.git: g.example.com is none of the hosts")
+    assert "new" not in world.app.catalog.briefs()
+
+
 def test_what_people_wrote_does_not_act_on_the_terminal(world: World, tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text(f"FROM {BASE}\n")
     (tmp_path / "lineage.yaml").write_text(
