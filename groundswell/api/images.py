@@ -84,20 +84,20 @@ def seen() -> Json:
     return {"type": "object", "additionalProperties": False, "required": sorted(fields), "properties": fields}
 
 
-def decode(name: str, body: bytes, hosts: Collection[str]) -> Registration:
+def decode(name: str, body: bytes, *, hosts: Collection[str]) -> Registration:
     """The image `name` as sent, with the edges of its Dockerfile; `hosts` are those that sources may be at.
 
     Raises NotJsonError, TooLargeError, and InvalidError that points at what is wrong.
     """
-    return resolved(name, checked(body, sent()), hosts)
+    return resolved(name, checked(body, sent()), hosts=hosts)
 
 
-def resolved(name: str, sent_: Json, hosts: Collection[str], at: str = "#") -> Registration:
+def resolved(name: str, sent_: Json, at: str = "#", *, hosts: Collection[str]) -> Registration:
     """An image that was held against the schema, with the edges of its Dockerfile; `at` points to it in the body.
 
     Raises as `decode`.
     """
-    wanted = _resolved(described(name, sent_, hosts, at), sent_[_DOCKERFILE], at)
+    wanted = _resolved(described(name, sent_, at, hosts=hosts), sent_[_DOCKERFILE], at)
     if len(json.dumps(to_json(wanted))) > MAX_REGISTRATION:
         raise TooLargeError(
             f"without the text of its Dockerfile, {name} is larger than {MAX_REGISTRATION // 1024} KiB"
@@ -105,7 +105,7 @@ def resolved(name: str, sent_: Json, hosts: Collection[str], at: str = "#") -> R
     return wanted
 
 
-def described(name: str, sent_: Json, hosts: Collection[str], at: str = "#") -> Registration:
+def described(name: str, sent_: Json, at: str = "#", *, hosts: Collection[str]) -> Registration:
     """The same without its edges. Raises InvalidError where it leads out of its repository, or of `hosts`."""
     document = {key: value for key, value in sent_.items() if key not in (_DOCKERFILE, "name")}
     source: Json = document["source"]

@@ -125,7 +125,7 @@ def _named(sent: Sequence[Json], hosts: Collection[str]) -> dict[str, Registrati
         name = each["name"]
         if name in wanted:
             raise InvalidError([{"pointer": f"#/images/{index}/name", "detail": f"{name} is named twice"}])
-        wanted[name] = images.resolved(name, each, hosts, f"#/images/{index}")
+        wanted[name] = images.resolved(name, each, f"#/images/{index}", hosts=hosts)
     return wanted
 
 

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from urllib.parse import urlsplit
 
 from groundswell.build.port import Source
-from groundswell.errors import InputError, PermanentError
+from groundswell.errors import PermanentError
 
 _PLACE = re.compile(r"([a-z0-9.-]+)(?::([0-9]{1,5}))?", re.ASCII)
 _USUAL = {"http": "80", "https": "443"}
@@ -24,12 +24,6 @@ def check_source(source: Source, hosts: Collection[str]) -> None:
     """
     if fault := refused(source.location, hosts):
         raise PermanentError(fault)
-
-
-def check_url(url: str, hosts: Collection[str], where: str) -> None:
-    """Raise InputError, beginning with `where`, for what `check_source` refuses."""
-    if fault := refused(url, hosts):
-        raise InputError(f"{where}: {fault}")
 
 
 def refused(url: str, hosts: Collection[str]) -> str:

@@ -27,7 +27,7 @@ def read(text: str, hosts: Collection[str]) -> dict[str, Registration]:
     for index, image in enumerate(document["images"]):
         name: str = image["name"]
         try:
-            found[name] = images.resolved(name, _sent(document, image, found), hosts)
+            found[name] = images.resolved(name, _sent(document, image, found), hosts=hosts)
         except InvalidError as exc:
             field = str(exc.errors[0].get("pointer", "#/name")).removeprefix("#/").removeprefix("source/")
             line = lines.of(("images", index, *field.split("/")))

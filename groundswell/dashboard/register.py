@@ -121,8 +121,8 @@ def _wanted(texts: Texts, known: Stored | None, hosts: Collection[str]) -> Regis
         if wrong:
             raise _WrongError(wrong)
         if not keeps or known is None:
-            return images.resolved(name, document, hosts)
-        wanted = images.described(name, document, hosts)
+            return images.resolved(name, document, hosts=hosts)
+        wanted = images.described(name, document, hosts=hosts)
     except InvalidError as exc:
         raise _WrongError({**fields.placed(exc.errors), **wrong}) from exc
     now = known.registration

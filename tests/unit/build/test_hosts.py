@@ -3,9 +3,9 @@
 import pytest
 
 from groundswell.build.git_http import GitRevisions
-from groundswell.build.hosts import check_source, check_url, refused
+from groundswell.build.hosts import check_source, refused
 from groundswell.build.port import Source
-from groundswell.errors import InputError, PermanentError
+from groundswell.errors import PermanentError
 
 HOSTS = ("github.com", "*.visualstudio.com", "git.contoso.example:8443")
 
@@ -61,15 +61,13 @@ def test_refused(url: str) -> None:
     assert refused(url, ()) == ""  # no list: whatever else judges them
 
 
-def test_both_errors_say_where_and_what_to_do() -> None:
+def test_the_error_says_where_and_what_to_do() -> None:
     said = (
         r"gitlab.com is none of the hosts in the setting GROUNDSWELL_SOURCE_HOSTS: move the repository, or have "
         r"its host added; now there: \*\.visualstudio\.com, git\.contoso\.example:8443, github\.com"
     )
     with pytest.raises(PermanentError, match=said):
         check_source(Source(location="https://gitlab.com/a.git"), HOSTS)
-    with pytest.raises(InputError, match=f"web: source.git: {said}"):
-        check_url("https://gitlab.com/a.git", HOSTS, "web: source.git")
     assert refused("https://x/a.git", [f"h{number}" for number in range(6)]).endswith("h3, h4 and others")
 
 
