@@ -210,6 +210,7 @@ class Settings:
     git: Mapping[str, GitHost] = field(
         default_factory=dict
     )  # GROUNDSWELL_GIT: JSON, host or host/path -> kind, token, app, installation, private_key, api
+    source_hosts: tuple[str, ...] = ()  # GROUNDSWELL_SOURCE_HOSTS: where sources may be; none: at any host
     scanners: Mapping[str, ScannerSettings] = field(
         default_factory=dict
     )  # GROUNDSWELL_SCANNERS: JSON, name -> kind and what belongs to it; "" is Trivy's binary beside the app
@@ -360,6 +361,20 @@ def _git(values: Mapping[str, str], name: str) -> dict[str, GitHost]:
     return found
 
 
+_SOURCE_HOST = re.compile(r"(?:\*\.)?[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?", re.ASCII)
+
+
+def _source_hosts(values: Mapping[str, str], name: str) -> tuple[str, ...]:
+    hosts = tuple(text for each in values.get(name, "").split(",") if (text := each.strip().lower()))
+    for host in hosts:
+        if not _SOURCE_HOST.fullmatch(host):
+            raise InputError(
+                f"setting {name}: {host!r} must be a host such as github.com, *.visualstudio.com for all below it, "
+                "or git.contoso.example:8443; commas between"
+            )
+    return hosts
+
+
 def _builders(values: Mapping[str, str], name: str) -> dict[str, BuildServer]:
     found = _entries(values, name, BuildServer)
     for builder in found:
@@ -465,6 +480,7 @@ def parse(values: Mapping[str, str]) -> Settings:
         agent_pools=_limits(values, "GROUNDSWELL_AGENT_POOLS"),
         external=_external(values, "GROUNDSWELL_EXTERNAL_REGISTRIES", registries),
         git=_git(values, "GROUNDSWELL_GIT"),
+        source_hosts=_source_hosts(values, "GROUNDSWELL_SOURCE_HOSTS"),
         scanners=_scanners(values, "GROUNDSWELL_SCANNERS", oras_image),
         oras_image=oras_image,
         builders=_builders(values, "GROUNDSWELL_BUILDERS"),

@@ -177,7 +177,7 @@ class App:
     def builder(self) -> "Builder":
         from groundswell.build.router import RoutedBuilder
 
-        return RoutedBuilder(self.tasks, self.pipelines)
+        return RoutedBuilder(self.tasks, self.pipelines, source_hosts=self.settings.source_hosts)
 
     @cached_property
     def pipelines(self) -> "Mapping[str, Callable[[], Pipeline]]":
@@ -203,7 +203,7 @@ class App:
     def revisions(self) -> "Revisions":
         from groundswell.build.git_http import GitRevisions
 
-        return GitRevisions()
+        return GitRevisions(hosts=self.settings.source_hosts)
 
     @cached_property
     def scanner(self) -> "Scanner":

@@ -7,7 +7,7 @@ from a checkout.
 
 import json
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from typing import Any
 
@@ -16,6 +16,7 @@ from groundswell.api.bodies import LONGEST, Json, checked
 from groundswell.api.problems import InvalidError, TooLargeError
 from groundswell.api.shapes.parts import inlined
 from groundswell.api.times import spelled
+from groundswell.build.hosts import refused
 from groundswell.errors import InputError
 from groundswell.lineage.catalog import Change
 from groundswell.lineage.dockerfile import with_edges
@@ -83,20 +84,20 @@ def seen() -> Json:
     return {"type": "object", "additionalProperties": False, "required": sorted(fields), "properties": fields}
 
 
-def decode(name: str, body: bytes) -> Registration:
-    """The image `name` as sent, with the edges of its Dockerfile.
+def decode(name: str, body: bytes, *, hosts: Collection[str]) -> Registration:
+    """The image `name` as sent, with the edges of its Dockerfile; `hosts` are those that sources may be at.
 
     Raises NotJsonError, TooLargeError, and InvalidError that points at what is wrong.
     """
-    return resolved(name, checked(body, sent()))
+    return resolved(name, checked(body, sent()), hosts=hosts)
 
 
-def resolved(name: str, sent_: Json, at: str = "#") -> Registration:
+def resolved(name: str, sent_: Json, at: str = "#", *, hosts: Collection[str]) -> Registration:
     """An image that was held against the schema, with the edges of its Dockerfile; `at` points to it in the body.
 
     Raises as `decode`.
     """
-    wanted = _resolved(described(name, sent_, at), sent_[_DOCKERFILE], at)
+    wanted = _resolved(described(name, sent_, at, hosts=hosts), sent_[_DOCKERFILE], at)
     if len(json.dumps(to_json(wanted))) > MAX_REGISTRATION:
         raise TooLargeError(
             f"without the text of its Dockerfile, {name} is larger than {MAX_REGISTRATION // 1024} KiB"
@@ -104,10 +105,12 @@ def resolved(name: str, sent_: Json, at: str = "#") -> Registration:
     return wanted
 
 
-def described(name: str, sent_: Json, at: str = "#") -> Registration:
-    """The same without its edges. Raises InvalidError where it leads out of its repository."""
+def described(name: str, sent_: Json, at: str = "#", *, hosts: Collection[str]) -> Registration:
+    """The same without its edges. Raises InvalidError where it leads out of its repository, or of `hosts`."""
     document = {key: value for key, value in sent_.items() if key not in (_DOCKERFILE, "name")}
     source: Json = document["source"]
+    if fault := refused(source["git"], hosts):
+        raise InvalidError([{"pointer": f"{at}/source/git", "detail": fault[:LONGEST]}])
     path: str = source.get("path", ".")
     _confine(f"{at}/source/path", path)
     wanted = registration({**document, "name": name}, document["registry"], source, path)

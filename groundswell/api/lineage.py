@@ -115,7 +115,7 @@ def put_image(
 
     The same again changes nothing. Without a condition the last one wins.
     """
-    wanted = images.decode(name, body)
+    wanted = images.decode(name, body, hosts=product.settings.source_hosts)
     if query.dry_run:
         change = would_change(product, asker, wanted, conditions)
         return JSONResponse(_told(change=images.encode_change(change), image=images.encode(wanted), dry_run=True))

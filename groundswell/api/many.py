@@ -1,7 +1,7 @@
 """/lineage: register and unregister several images together, and the graph of what is registered."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
@@ -56,7 +56,7 @@ def register_images(
     """
     del query
     document = checked(body, REGISTER)
-    wanted = _named(document["images"])
+    wanted = _named(document["images"], product.settings.source_hosts)
     if document.get("dry_run", False):
         return JSONResponse(_told(wanted, would_change_all(product, asker, wanted), dry_run=True))
 
@@ -118,14 +118,14 @@ def show_graph(product: Product, query: Annotated[Drawing, Query()]) -> Response
     return JSONResponse({"nodes": sorted(graph), "edges": edges})
 
 
-def _named(sent: Sequence[Json]) -> dict[str, Registration]:
+def _named(sent: Sequence[Json], hosts: Collection[str]) -> dict[str, Registration]:
     """By name. Raises InvalidError that points at what is wrong."""
     wanted: dict[str, Registration] = {}
     for index, each in enumerate(sent):
         name = each["name"]
         if name in wanted:
             raise InvalidError([{"pointer": f"#/images/{index}/name", "detail": f"{name} is named twice"}])
-        wanted[name] = images.resolved(name, each, f"#/images/{index}")
+        wanted[name] = images.resolved(name, each, f"#/images/{index}", hosts=hosts)
     return wanted
 
 

@@ -10,7 +10,7 @@ where a cloud tells machines of themselves.
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future
 from http import HTTPStatus
 from urllib.parse import urljoin, urlsplit
@@ -19,6 +19,7 @@ import requests
 import urllib3
 
 from groundswell.build.address import NotThePlatform
+from groundswell.build.hosts import check_source
 from groundswell.build.ls_refs import COMMIT, names_of, question, told_by_0, told_by_2
 from groundswell.build.port import Source
 from groundswell.errors import PermanentError, TemporaryError, cause
@@ -36,9 +37,12 @@ _SERVICE = "git-upload-pack"
 
 
 class GitRevisions:
-    """The Revisions of sources in git. Safe to share between threads."""
+    """The Revisions of sources in git, at `hosts` when there are any. Safe to share between threads."""
 
-    def __init__(self, *, max_seconds: float = MAX_SECONDS, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(
+        self, *, hosts: Collection[str] = (), max_seconds: float = MAX_SECONDS, max_bytes: int = MAX_BYTES
+    ) -> None:
+        self._hosts = hosts
         self._seconds = max_seconds
         self._bytes = max_bytes
 
@@ -52,6 +56,7 @@ class GitRevisions:
         parts = urlsplit(source.location)
         if parts.scheme not in ("http", "https") or "@" in parts.netloc:
             raise PermanentError("only a git repository at an http or https URL without a user can be asked")
+        check_source(source, self._hosts)
         # Named by its host and path alone in every message; the rest of a URL may hold what is not to be shown.
         shown = f"{parts.hostname}{parts.path}"
         try:

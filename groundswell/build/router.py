@@ -6,10 +6,11 @@ builder by now. Ids of ACR Tasks have no colon, and are as they always were.
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Protocol
 
+from groundswell.build.hosts import check_source
 from groundswell.build.port import Builder, BuildRequest, Run
 from groundswell.errors import PermanentError, TemporaryError
 
@@ -49,15 +50,26 @@ class Pipeline(Protocol):
 
 
 class RoutedBuilder:
-    """The Builder over all; `pipelines` makes each when it is first needed. Safe to share between threads."""
+    """The Builder over all; `pipelines` makes each when it is first needed. Safe to share between threads.
 
-    def __init__(self, tasks: Builder, pipelines: Mapping[str, Callable[[], Pipeline]]) -> None:
+    Nothing is built of a source that is not at one of `source_hosts`, when there are any.
+    """
+
+    def __init__(
+        self,
+        tasks: Builder,
+        pipelines: Mapping[str, Callable[[], Pipeline]],
+        *,
+        source_hosts: Collection[str] = (),
+    ) -> None:
         self._tasks = tasks
+        self._source_hosts = source_hosts
         self._make = pipelines
         self._made: dict[str, Pipeline] = {}
         self._lock = threading.Lock()
 
     def start(self, request: BuildRequest) -> Run:
+        check_source(request.source, self._source_hosts)
         if request.builder is None:
             return self._tasks.start(request)
         return _marked(request.builder, self._pipeline(request.builder).start(request))

@@ -32,7 +32,7 @@ def save(asked: Asked) -> Response:
     text = asked.form.get("text", [""])[-1].replace("\r\n", "\n")
     try:
         reason = read(Writing, {"reason": [asked.field("reason")]}).reason
-        wanted = pasted.read(text)
+        wanted = pasted.read(text, asked.product.settings.source_hosts)
     except InputError as exc:
         return _form(asked, text, wrong=str(exc).splitlines(), status=422)
     try:

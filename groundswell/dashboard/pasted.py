@@ -13,8 +13,8 @@ from groundswell.lineage.model import Registration
 _NAME, _DOCKERFILE = "line", "dockerfile_content"
 
 
-def read(text: str) -> dict[str, Registration]:
-    """The images by name, with the edges of their Dockerfiles.
+def read(text: str, hosts: Collection[str]) -> dict[str, Registration]:
+    """The images by name, with the edges of their Dockerfiles; `hosts` are those that sources may be at.
 
     Raises InputError, a line per complaint, each `line N: what is wrong`.
     """
@@ -27,7 +27,7 @@ def read(text: str) -> dict[str, Registration]:
     for index, image in enumerate(document["images"]):
         name: str = image["name"]
         try:
-            found[name] = images.resolved(name, _sent(document, image, found))
+            found[name] = images.resolved(name, _sent(document, image, found), hosts=hosts)
         except InvalidError as exc:
             field = str(exc.errors[0].get("pointer", "#/name")).removeprefix("#/").removeprefix("source/")
             line = lines.of(("images", index, *field.split("/")))

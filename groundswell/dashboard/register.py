@@ -1,7 +1,7 @@
 """/ui/register: register an image, or change one, by a form; looked at before it is saved."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from urllib.parse import urlencode
@@ -66,7 +66,7 @@ def save(asked: Asked) -> Response:
     known = stored(asked.product.catalog, texts["name"]) if texts["name"] else None
     try:
         reason = read(Writing, {"reason": [asked.field("reason")]}).reason
-        wanted = _wanted(texts, known if seen else None)
+        wanted = _wanted(texts, known if seen else None, asked.product.settings.source_hosts)
     except _WrongError as exc:
         return _form(asked, texts, seen=seen, known=known if seen else None, wrong=exc.wrong, status=422)
     conditions = Conditions(
@@ -103,7 +103,7 @@ def _text(asked: Asked, name: str) -> str:
     return asked.form.get(name, [""])[-1].replace("\r\n", "\n")
 
 
-def _wanted(texts: Texts, known: Stored | None) -> Registration:
+def _wanted(texts: Texts, known: Stored | None, hosts: Collection[str]) -> Registration:
     """The image that the form describes. Without the text of its Dockerfile it stands on what it stands on now.
 
     Raises _WrongError.
@@ -121,8 +121,8 @@ def _wanted(texts: Texts, known: Stored | None) -> Registration:
         if wrong:
             raise _WrongError(wrong)
         if not keeps or known is None:
-            return images.resolved(name, document)
-        wanted = images.described(name, document)
+            return images.resolved(name, document, hosts=hosts)
+        wanted = images.described(name, document, hosts=hosts)
     except InvalidError as exc:
         raise _WrongError({**fields.placed(exc.errors), **wrong}) from exc
     now = known.registration

@@ -172,9 +172,12 @@ def selector_text(selector: Json) -> str:
 
 
 def images(spec: Json) -> dict[str, str]:
-    """The image of every container of a pod spec, init containers first."""
+    """The image of every container of a pod spec, init containers first. TypeError when one is no text."""
     listed = [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
-    return {one["name"]: one["image"] for one in listed}
+    found = {one["name"]: one["image"] for one in listed}
+    if not all(isinstance(text, str) for pair in found.items() for text in pair):
+        raise TypeError("a container's name or image is no text")
+    return found
 
 
 def _count(item: Json, field: str, default: int = 0) -> int:

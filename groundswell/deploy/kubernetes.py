@@ -85,6 +85,10 @@ class KubernetesDeployer:
             self._clients.clear()
 
     def observe(self, workload: Workload) -> Rollout:
+        with _understood(str(workload), workload.cluster):
+            return self._observe(workload)
+
+    def _observe(self, workload: Workload) -> Rollout:
         item = self._read(workload)
         spec = health.pod_spec(workload.kind, item)
         image = health.image_of(spec, workload.container)
@@ -122,14 +126,19 @@ class KubernetesDeployer:
         need, page = f"list {_PLURALS[kind]}", {"limit": _PAGE}
         while True:
             listed = self._ask(everywhere, need, method, **page)
-            for item in listed["items"]:
-                yield from followers(cluster, kind, item)
-            token = listed["metadata"].get("continue")
+            with _understood(str(everywhere), cluster):
+                found = [each for item in listed["items"] for each in followers(cluster, kind, item)]
+                token = listed["metadata"].get("continue")
+            yield from found
             if not token:
                 return
             page = {"limit": _PAGE, "_continue": token}
 
     def patch(self, workload: Workload, image: str, *, cause: str) -> None:
+        with _understood(str(workload), workload.cluster):
+            self._patch(workload, image, cause)
+
+    def _patch(self, workload: Workload, image: str, cause: str) -> None:
         item = first = self._read(workload)
         for attempt in range(1, _ATTEMPTS + 1):
             body = _change(workload, item, image, cause)
@@ -162,7 +171,8 @@ class KubernetesDeployer:
         found = self._ask(
             where, "create selfsubjectaccessreviews", api.create_self_subject_access_review, body=review
         )
-        return bool((found.get("status") or {}).get("allowed"))
+        with _understood(str(where), cluster):
+            return (found.get("status") or {}).get("allowed") is True
 
     def _unblock(self, workload: Workload) -> None:
         """Delete pods that wait for an image the stateful set no longer has.
@@ -226,7 +236,7 @@ class KubernetesDeployer:
             response = method(*names, _preload_content=False, _request_timeout=_TIMEOUT, **arguments)
             try:
                 answer = json.loads(response.data)
-            except ValueError as exc:
+            except (ValueError, RecursionError) as exc:
                 raise TemporaryError(f"{workload}: cluster {workload.cluster} did not answer with JSON") from exc
         if not isinstance(answer, dict):
             raise TemporaryError(f"{workload}: cluster {workload.cluster} did not answer with an object")
@@ -277,6 +287,18 @@ def _change(workload: Workload, item: dict[str, Any], image: str, cause: str) ->
         "metadata": {"resourceVersion": version, "annotations": {CHANGE_CAUSE: cause}},
         "spec": {"jobTemplate": {"spec": change}} if workload.kind is Kind.CRON_JOB else change,
     }
+
+
+@contextlib.contextmanager
+def _understood(subject: str, cluster: str) -> Iterator[None]:
+    """Raise what comes of an answer of another form than the API's, a proxy's maybe, as our own error."""
+    try:
+        yield
+    except (AttributeError, LookupError, TypeError, ValueError) as exc:
+        what = f"{type(exc).__name__}: {exc}"[:_LONGEST]
+        raise TemporaryError(
+            f"{subject}: cluster {cluster} answered with something else than Kubernetes' API does ({what})"
+        ) from exc
 
 
 @contextlib.contextmanager

@@ -74,7 +74,7 @@ def probes(product: App, environ: Mapping[str, str]) -> Iterator[Probe]:
     def probe(name: str, look: Callable[[], Iterator[Check]], fix: str) -> Probe:
         return Probe(name=name, look=look, fix=fix)
 
-    yield probe("settings", lambda: names.look(environ, settings), "see docs/operations.md, Settings")
+    yield probe("settings", lambda: names.look(environ, settings), "see docs/settings.md")
     yield probe("store", lambda: storage.look(product.store), storage_fix)
     yield probe("versions", lambda: storage.versions(product.store), storage_fix)
     yield probe("queues", lambda: backlog.look(product.store, clock), storage_fix)

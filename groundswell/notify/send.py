@@ -1,10 +1,14 @@
 """One try to tell a channel: a POST, https only, to public addresses only, without redirects.
 
 What comes back decides: 2xx is told; 408, 429, 5xx and no answer are tried again; all else is final. Of an error
-nothing is said that holds the address, which may be a secret.
+nothing is said that holds the address, which may be a secret; therefore the HTTP library's own lines are kept out
+of the log while one is told.
 """
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from urllib.parse import urlsplit
 
 import requests
@@ -24,6 +28,25 @@ LONGEST_PAUSE = 6 * 3600.0
 """Seconds that a Retry-After may ask for; more is less."""
 _SAID = 200
 _ANSWER = 2000
+
+
+_telling = ContextVar("telling", default=False)
+
+
+def _is_others(_: logging.LogRecord) -> bool:
+    return not _telling.get()
+
+
+@contextmanager
+def _unheard() -> Iterator[None]:
+    token = _telling.set(True)
+    try:
+        yield
+    finally:
+        _telling.reset(token)
+
+
+logging.getLogger("urllib3.connectionpool").addFilter(_is_others)
 
 
 class Sender:
@@ -48,7 +71,8 @@ class Sender:
         adapter = self._private if channel.private else self._public
         try:
             request = requests.Request("POST", channel.url, headers=headers, data=content).prepare()
-            with adapter.send(request, timeout=self._timeout, **{**around, "stream": True}) as answer:
+            options = {**around, "stream": True}
+            with _unheard(), adapter.send(request, timeout=self._timeout, **options) as answer:
                 said = answer.raw.read(_ANSWER, decode_content=True) if answer.status_code >= 300 else b""
                 status, told = answer.status_code, answer.headers
         except PermanentError as exc:  # the address is not public

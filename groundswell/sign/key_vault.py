@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
     from azure.core.exceptions import HttpResponseError
     from azure.keyvault.keys import KeyVaultKey
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 _KEEP = 900.0  # seconds: a key's newest version is looked up so often
 _CONNECT_SECONDS, _READ_SECONDS = 5, 20
@@ -60,19 +61,16 @@ class KeyVaultSigner:
         key = self._key()
         with self._translated(), CryptographyClient(key, self._credential, **self._options) as client:
             raw = client.sign(SignatureAlgorithm.es256, hashlib.sha256(message).digest()).signature
-        if len(raw) != 64:
-            raise PermanentError(f"{self._url}: the vault gave a signature of {len(raw)} bytes, not ES256's 64")
+            size = len(raw)
+        if size != 64:
+            raise PermanentError(f"{self._url}: the vault gave a signature of {size} bytes, not ES256's 64")
         return encode_dss_signature(int.from_bytes(raw[:32]), int.from_bytes(raw[32:]))
 
     def public_key(self) -> bytes:
         """See `Signer.public_key`."""
-        from cryptography.hazmat.primitives.asymmetric import ec
         from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-        fields = vars(self._key().key)
-        x, y = (int.from_bytes(fields[name]) for name in ("x", "y"))
-        numbers = ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1())
-        return numbers.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        return _point(self._key()).public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
     def _key(self) -> "KeyVaultKey":
         """The key with its version: what is signed and the public key that is shown belong together."""
@@ -86,11 +84,12 @@ class KeyVaultSigner:
 
         with self._translated(), KeyClient(self._vault, self._credential, **self._options) as client:
             key = client.get_key(self._name, self._version)
-        fields = vars(key.key)  # the SDK sets a JWK's fields by name
-        kind, curve = (str(getattr(fields[name], "value", fields[name])) for name in ("kty", "crv"))
-        if kind not in ("EC", "EC-HSM") or curve != "P-256":
-            raise PermanentError(f"{self._url} is no EC key on P-256 but {kind} {curve}; make one of that kind")
-        return key
+            fields = vars(key.key)  # the SDK sets a JWK's fields by name
+            kind, curve = (str(getattr(fields[name], "value", fields[name])) for name in ("kty", "crv"))
+            if kind in ("EC", "EC-HSM") and curve == "P-256":
+                _point(key)
+                return key
+        raise PermanentError(f"{self._url} is no EC key on P-256 but {kind} {curve}; make one of that kind")
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -104,11 +103,22 @@ class KeyVaultSigner:
             raise self._error(exc) from exc
         except (AzureError, OSError) as exc:
             raise TemporaryError(f"{self._url}: the vault did not answer ({cause(exc)})") from exc
+        except (AttributeError, LookupError, TypeError, ValueError, RecursionError) as exc:
+            self._kept = None
+            raise self._strange(exc) from exc
+
+    def _strange(self, exc: Exception) -> GroundswellError:
+        """For an answer that the SDK, or we, can make nothing of: from a proxy in between, maybe."""
+        return TemporaryError(
+            f"{self._url}: the vault answered with something else than Key Vault does ({cause(exc)})"
+        )
 
     def _error(self, exc: "HttpResponseError") -> GroundswellError:
         status = exc.status_code
         if status is None:
             return TemporaryError(f"{self._url}: no token for the vault, or no whole answer ({cause(exc)})")
+        if status < 300:
+            return self._strange(exc)
         answer = f"{self._url}: the vault answered {status}"
         if status in (408, 429) or status >= 500:
             text = getattr(exc.response, "headers", {}).get("Retry-After", "")
@@ -119,3 +129,12 @@ class KeyVaultSigner:
         if status == 404:
             return NotFoundError(f"{answer}: there is no such key")
         return PermanentError(answer)
+
+
+def _point(key: "KeyVaultKey") -> "EllipticCurvePublicKey":
+    """The public key. ValueError, TypeError or LookupError when its numbers are none of P-256."""
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    fields = vars(key.key)
+    x, y = (int.from_bytes(fields[name]) for name in ("x", "y"))
+    return ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key()

@@ -15,9 +15,11 @@ from groundswell.cascade import backup
 from groundswell.cascade.backup import LEFT_OUT
 from groundswell.cascade.restoring import restore
 from groundswell.errors import InputError, NewerError
+from groundswell.local.azurite import Azurite
 from groundswell.store.azure import AzureStore
 from groundswell.store.port import ANY, Put, Record, Store
 from groundswell.store.sqlite import SqliteStore
+from groundswell.wiring import App
 from tests.support import azurite as azurite_support
 from tests.support.stores import noise
 from tests.support.world import BASE, QUEUES, World, ref, registration, workload
@@ -140,6 +142,48 @@ def test_a_cascade_in_flight_is_finished_after_a_restore(moment: str, tmp_path: 
     assert stable_tags(lost) == stable_tags(whole)
     assert len(lost.deployer.patches) == 1
     app.store.close()
+    for world in (whole, lost):
+        world.close()
+
+
+class InTables(SqliteStore):
+    """Documents in Azure Tables; the queues, which no backup holds, in a file, where time is the world's."""
+
+    def __init__(self, azurite: Azurite, path: Path, clock: Callable[[], float]) -> None:
+        super().__init__(path, clock=clock)
+        self.account = AzureStore.from_connection_string(azurite.connection_string)
+        for name in ("get", "scan", "tables", "every", "commit"):
+            setattr(self, name, getattr(self.account, name))
+        empty(self.account)
+
+    def close(self) -> None:
+        super().close()
+        self.account.close()
+
+
+@pytest.mark.stack
+def test_one_in_azure_tables_is_finished_after_a_restore_there(azurite: Azurite, tmp_path: Path) -> None:
+    """As above, out of an account and into one that holds nothing."""
+    images = diamond()[:2]
+    whole = World(make(tmp_path, "whole"), *images)
+    whole.push_base()
+    whole.drive()
+    lost: World = World(tmp_path, *images, store=InTables(azurite, tmp_path / "old", lambda: lost.time))
+    lost.push_base()
+    assert drive_to(lost, "building")
+    file = take(lost.app.store)
+    lost.app.store.close()
+    store = InTables(azurite, tmp_path / "new", lambda: lost.time)
+    assert contents(store) == {}
+    put_back(store, file)
+    lost.app = App(lost.app.settings, lambda: lost.time)
+    lost._equip(lost.app, store)
+    assert lost.app.engine.records.open() == lost.cascades
+    settle(lost, rounds=6)
+    assert statuses(lost) == statuses(whole) == {"top": "done", "left": "done"}
+    assert lost.app.engine.pool().running == {}
+    assert stable_tags(lost) == stable_tags(whole)
+    assert len(lost.deployer.patches) == 1
     for world in (whole, lost):
         world.close()
 
@@ -320,17 +364,15 @@ def drive_to(world: World, moment: str) -> bool:
 
 
 def replace_store(world: World, store: Store) -> None:
-    from groundswell.wiring import App
-
     world.app.store.close()
     world.app = App(world.app.settings, lambda: world.time)
     world._equip(world.app, store)
 
 
-def settle(world: World) -> None:
+def settle(world: World, *, rounds: int = 40) -> None:
     """As the timers do it, until nothing is left to do."""
     world.slow.clear()
-    for number in range(40):
+    for number in range(rounds):
         world.time += 61.0
         if number % 5 == 0:
             world.app.reconcile.bases()

@@ -1,5 +1,6 @@
 """The contract of the Signer port, against every adapter; Key Vault is a look-alike behind the real SDK."""
 
+import json
 import stat
 import subprocess
 from collections.abc import Callable, Iterator
@@ -50,7 +51,7 @@ def vault(tmp_path_factory: pytest.TempPathFactory, identity: Identity) -> Itera
 def in_vault(vault: KeyVault, identity: Identity) -> Iterator[Callable[..., KeyVaultSigner]]:
     """Makes signers for keys of the look-alike, whose domain is not the one that its tokens are for."""
     yield lambda url: KeyVaultSigner(url, Credential(identity), same_domain=False)
-    vault.refuse = None
+    vault.refuse = vault.strange = None
 
 
 @pytest.fixture(params=["file", "vault", "fake"])
@@ -238,6 +239,74 @@ def test_a_key_of_another_kind_and_one_that_is_not_there(
             in_vault(vault.url(name)).sign(b"m")
     with pytest.raises(NotFoundError, match="there is no such key"):
         in_vault(vault.url("nowhere")).sign(b"m")
+
+
+_X, _Y = "A" * 43, "B" * 43
+_EC = {"kty": "EC", "crv": "P-256", "x": _X, "y": _Y}
+
+
+@pytest.mark.parametrize("call", ["public_key", "sign"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "<html>sign in to go on</html>",
+        "null",
+        "[]",
+        "1",
+        '"key"',
+        "{}",
+        '{"key": null}',
+        '{"key": "x"}',
+        '{"key": []}',
+        '{"key": {}}',
+        json.dumps({"key": {**_EC, "kid": None}}),
+        json.dumps({"key": {**_EC, "kid": "https://localhost/keys/a/1", "x": None}}),
+        json.dumps({"key": {**_EC, "kid": "https://localhost/keys/a/1", "y": 7}}),
+        json.dumps({"key": {**_EC, "kid": "https://localhost/keys/a/1"}}),  # no point of the curve
+        pytest.param("[" * 100_000, id="deep"),
+    ],
+)
+def test_a_key_that_is_none_of_key_vault_s(
+    vault: KeyVault, in_vault: Callable[..., KeyVaultSigner], body: str, call: str
+) -> None:
+    vault.make("odd")
+    signer = in_vault(vault.url("odd"))
+    vault.strange = ("/keys/odd/", body)
+    with pytest.raises((TemporaryError, PermanentError), match="/keys/odd") as caught:
+        signer.sign(b"m") if call == "sign" else signer.public_key()
+    assert len(str(caught.value)) < 500
+    vault.strange = None
+    assert verifies(signer.public_key(), b"m", signer.sign(b"m"))  # nothing of it was kept
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "<html>",
+        "null",
+        "[]",
+        "{}",
+        '{"value": null}',
+        '{"value": 7}',
+        '{"value": "?"}',
+        '{"value": "AAAA"}',
+        '{"value": {"r": 1}}',
+        '{"kid": 1, "value": []}',
+    ],
+)
+def test_a_signature_that_is_none_of_key_vault_s(
+    vault: KeyVault, in_vault: Callable[..., KeyVaultSigner], body: str
+) -> None:
+    vault.make("unsigned")
+    signer = in_vault(vault.url("unsigned"))
+    signer.public_key()
+    vault.strange = ("/sign", body)
+    with pytest.raises((TemporaryError, PermanentError), match="/keys/unsigned"):
+        signer.sign(b"m")
+    vault.strange = None
+    assert verifies(signer.public_key(), b"m", signer.sign(b"m"))
 
 
 def test_a_vault_that_is_away_or_that_there_is_no_token_for(vault: KeyVault, identity: Identity) -> None:

@@ -21,12 +21,14 @@ RESOURCE = "https://vault.azure.net"
 class KeyVault:
     """Keys by name, each with its versions in the order in which they were made.
 
-    `refuse` is a status with headers that every signed-in request is answered with; `signed` counts signatures.
+    `refuse` is a status with headers that every signed-in request is answered with, `strange` a body (with 200) for
+    those whose path ends so; `signed` counts signatures.
     """
 
     def __init__(self, identity: Identity) -> None:
         self.keys: dict[str, list[Any]] = {}
         self.refuse: tuple[int, Mapping[str, str]] | None = None
+        self.strange: tuple[str, str] | None = None
         self.signed = 0
         self.port = 0
         self._identity = identity
@@ -83,6 +85,8 @@ class KeyVault:
             answer = _error(self.refuse[0], "Refused")
             answer.headers.update(self.refuse[1])
             return answer
+        if self.strange and request.path.endswith(self.strange[0]):
+            return web.Response(text=self.strange[1], content_type="application/json")
         return None
 
 

@@ -8,6 +8,7 @@ import gzip
 import json
 import resource
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,9 @@ from aiohttp import web
 from graph.reference import Reference
 from groundswell.access.signing_keys import fetcher
 from groundswell.build.jenkins import JenkinsBuilder
+from groundswell.build.port import BuildRequest, Source
 from groundswell.deploy.git.hosts import Hosts
-from groundswell.errors import GroundswellError, InputError
+from groundswell.errors import GroundswellError, InputError, PermanentError
 from groundswell.lineage import document
 from groundswell.lineage.sources import yamls
 from groundswell.local.certs import certificates
@@ -25,7 +27,8 @@ from groundswell.local.serve import Servers
 from groundswell.registry.external import ExternalRegistry
 from groundswell.settings import BuildServer, GitHost
 from groundswell.settings import ExternalRegistry as Login
-from tests.support.world import BASE, World, registration
+from groundswell.wiring import App
+from tests.support.world import BASE, HOST, World, registration
 from tests.unit.api.conftest import Api, sent
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -92,6 +95,52 @@ def test_no_tag_of_yaml_makes_anything_but_data(tag: str) -> None:
     except InputError:
         return
     assert isinstance(found["services"], str | list | type(None))
+
+
+# Sources at hosts that nobody listed.
+
+
+def _listed(world: World) -> None:
+    world.app.settings = replace(world.app.settings, source_hosts=("git.example.com",))
+
+
+EVIL = {"git": "https://evil.example/shop.git"}
+
+
+def test_a_source_at_a_host_that_is_not_listed_is_not_registered(tmp_path: Path) -> None:
+    """By nobody, in no way; the complaint is at the field."""
+    world = World(tmp_path)
+    _listed(world)
+    api = Api(world)
+    many = [{"name": "shop/ok", **sent()}, {"name": "shop/evil", **sent(source=EVIL)}]
+    for answer, pointer in (
+        (api.put("/lineage/images/shop/evil", json=sent(source=EVIL)), "#/source/git"),
+        (api.put("/lineage/images/shop/evil?dry_run=true", json=sent(source=EVIL)), "#/source/git"),
+        (api.post("/lineage/register", json={"images": many}), "#/images/1/source/git"),
+        (api.post("/lineage/register", json={"images": many, "dry_run": True}), "#/images/1/source/git"),
+    ):
+        assert answer.status_code == 422
+        (error,) = answer.json()["errors"]
+        assert error["pointer"] == pointer
+        assert error["detail"].startswith(
+            "evil.example is none of the hosts in the setting GROUNDSWELL_SOURCE_HOSTS"
+        )
+    assert not world.app.catalog.briefs()
+    assert api.put("/lineage/images/shop/ok", json=sent()).status_code == 201
+    world.close()
+
+
+def test_a_source_whose_host_was_taken_off_the_list_is_neither_asked_nor_built(tmp_path: Path) -> None:
+    """The product's own parts, as the settings wire them: before a byte is sent to anybody."""
+    world = World(tmp_path)
+    _listed(world)
+    product = App(world.app.settings)
+    source = Source(location=EVIL["git"], ref="main")
+    request = BuildRequest(name="gs-abcde", registry=HOST, repository="shop/evil", tag="1", source=source)
+    for ask in (lambda: product.revisions.revision(source), lambda: product.builder.start(request)):
+        with pytest.raises(PermanentError, match=r"^evil\.example is none of the hosts"):
+            ask()
+    world.close()
 
 
 # Replays.

@@ -41,6 +41,28 @@ def test_the_example_shows_what_the_stack_and_the_sdks_read() -> None:
     assert written | read <= set(example())
 
 
+def rows() -> dict[str, str]:
+    """What docs/settings.md says of each setting to go without it."""
+    found: dict[str, str] = {}
+    for line in (ROOT / "docs/settings.md").read_text().splitlines():
+        if line.startswith("| `"):
+            names, without, _ = (cell.strip() for cell in line.strip("|").split("|", 2))
+            for name in re.findall(r"`(\w+)`", names):
+                assert name not in found, f"{name} has two rows"
+                found[name] = without
+    return found
+
+
+def test_every_setting_has_a_row_in_the_docs_and_no_other() -> None:
+    assert set(rows()) == set(example())
+
+
+@pytest.mark.parametrize("name", sorted(name for name, text in rows().items() if re.fullmatch(r"`[^`]+`", text)))
+def test_what_the_docs_say_goes_without_a_setting_does(name: str) -> None:
+    """Said outright it is the same."""
+    assert settings.parse({**MINIMAL, name: rows()[name].strip("`")}) == settings.parse(MINIMAL)
+
+
 def test_the_example_is_valid() -> None:
     parsed = settings.parse(example())
     assert parsed.registries["contoso.azurecr.io"].name == "contoso"
@@ -53,6 +75,28 @@ def test_defaults() -> None:
     assert parsed.webhook_secret == ""
     assert (parsed.keep_cascades_days, parsed.keep_pushes_days) == (90, 90)
     assert (parsed.archive, parsed.keep_archive_days) == (True, 730)
+
+
+@pytest.mark.parametrize(
+    ("text", "hosts"),
+    [
+        ("", ()),
+        (" , ", ()),
+        ("GitHub.com", ("github.com",)),
+        ("github.com, *.visualstudio.com,git.x:8443", ("github.com", "*.visualstudio.com", "git.x:8443")),
+    ],
+)
+def test_source_hosts(text: str, hosts: tuple[str, ...]) -> None:
+    assert settings.parse({**MINIMAL, "GROUNDSWELL_SOURCE_HOSTS": text}).source_hosts == hosts
+
+
+@pytest.mark.parametrize(
+    "wrong", ["*", "*.", "https://github.com", "github.com/contoso", "a.*.b", ".x", "a b", "x:y"]
+)
+def test_a_source_host_that_is_none(wrong: str) -> None:
+    said = f"setting GROUNDSWELL_SOURCE_HOSTS: {re.escape(repr(wrong))} must be a host such as github.com"
+    with pytest.raises(InputError, match=said):
+        settings.parse({**MINIMAL, "GROUNDSWELL_SOURCE_HOSTS": f"github.com,{wrong}"})
 
 
 def test_identity_based_storage_needs_both_addresses() -> None:

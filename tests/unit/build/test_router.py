@@ -1,7 +1,7 @@
 """Who builds what: by the image's builder at the start, by the run's id ever after."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -125,6 +125,19 @@ def test_a_builder_that_the_settings_do_not_have_is_named(router: RoutedBuilder)
         router.start(request("gone"))
     with pytest.raises(PermanentError, match="'gone'"):
         router.observe(HOST, "gone:1")
+
+
+def test_nothing_is_built_of_a_source_at_a_host_that_is_not_listed(tasks: Calls, azure: Calls) -> None:
+    router = RoutedBuilder(tasks, {"azure": lambda: azure}, source_hosts=("github.com",))
+    for builder in (None, "azure"):
+        with pytest.raises(
+            PermanentError, match=r"^host is none of the hosts in the setting GROUNDSWELL_SOURCE_HOSTS"
+        ):
+            router.start(request(builder))
+    assert tasks.asked == azure.asked == []
+    taken = Source(location="https://github.com/a.git")
+    assert router.start(replace(request(None), source=taken)).id == "cf1"
+    assert router.observe(HOST, "azure:531").id == "azure:531"  # what runs already is followed
 
 
 def test_a_pipeline_is_made_once(tasks: Calls) -> None:

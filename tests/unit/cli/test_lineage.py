@@ -172,6 +172,20 @@ def test_history(world: World, tmp_path: Path) -> None:
     assert isinstance(run("lineage", "history", "never").exception, NotFoundError)
 
 
+def test_a_source_at_a_host_that_is_not_listed(world: World, tmp_path: Path) -> None:
+    world.app.settings = replace(world.app.settings, source_hosts=("github.com",))
+    (tmp_path / "Dockerfile").write_text(f"FROM {BASE}\n")
+    (tmp_path / "lineage.yaml").write_text(
+        f"version: 1\nregistry: {HOST}\nsource: {{git: 'https://g.example.com/x.git'}}\n"
+        "images:\n- {name: new, tags: ['1']}\n"
+    )
+    for more in ((), ("--dry-run",)):
+        done = run("lineage", "register", str(tmp_path), *more)
+        assert isinstance(done.exception, InputError)
+        assert str(done.exception).startswith("images/0/source/git: g.example.com is none of the hosts")
+    assert "new" not in world.app.catalog.briefs()
+
+
 def test_what_people_wrote_does_not_act_on_the_terminal(world: World, tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text(f"FROM {BASE}\n")
     (tmp_path / "lineage.yaml").write_text(
@@ -247,7 +261,7 @@ def test_what_is_sent_of_a_lineage_file_is_all_that_it_says(folder: str) -> None
     root = Path(__file__).parents[3] / "examples" / folder
     for item in read(root):
         text = (root / item.source.path / item.dockerfile).read_text()
-        assert resolved(item.name, {**document_of(item), "dockerfile_content": text}) == item
+        assert resolved(item.name, {**document_of(item), "dockerfile_content": text}, hosts=()) == item
 
 
 def test_every_field_is_sent() -> None:
@@ -273,4 +287,4 @@ def test_every_field_is_sent() -> None:
         json.dumps({**document_of(item), "dockerfile_content": f"FROM {BASE} AS app\n"}).encode(),
         sent_many()["items"],
     )
-    assert resolved("full", sent) == item
+    assert resolved("full", sent, hosts=()) == item

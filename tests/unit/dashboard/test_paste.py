@@ -1,5 +1,6 @@
 """A lineage.yaml that is pasted: registered whole or not at all, mistakes with their line."""
 
+from dataclasses import replace
 from html import unescape
 
 import pytest
@@ -98,6 +99,14 @@ def test_what_may_not_be_is_refused_whole(
     for do in ("preview", "save"):
         answer = registrar.send("/ui/register/file", text=FILE.replace(old, new, 1), do=do)
         assert (answer.status_code, said in answer.text) == (status, True)
+    assert not world.app.catalog.briefs()
+
+
+def test_a_source_at_a_host_that_is_not_listed(registrar: Browser, world: World) -> None:
+    world.app.settings = replace(world.app.settings, source_hosts=("github.com",))
+    answer = registrar.send("/ui/register/file", text=FILE, do="save")
+    assert answer.status_code == 422
+    assert "line 5: shop/web: git: git.example.com is none of the hosts" in unescape(words(answer.text))
     assert not world.app.catalog.briefs()
 
 

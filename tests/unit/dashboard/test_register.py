@@ -1,6 +1,7 @@
 """The registration form: what it refuses and where it says so, who may what, and what is saved."""
 
 import re
+from dataclasses import replace
 from html import unescape
 from typing import Any
 
@@ -113,6 +114,16 @@ def test_what_is_wrong_is_said_at_its_field_and_what_was_typed_is_kept(
     assert answer.text.count(" autofocus") == 1
     for name, typed in {**GOOD, **changed}.items():
         assert typed.strip().replace("\r\n", "\n") in unescape(answer.text), name
+    assert not world.app.catalog.briefs()
+
+
+def test_a_source_at_a_host_that_is_not_listed_is_said_at_its_field(registrar: Browser, world: World) -> None:
+    world.app.settings = replace(world.app.settings, source_hosts=("github.com",))
+    for do in ("preview", "save"):
+        answer = registrar.send("/ui/register", **GOOD, do=do)
+        assert answer.status_code == 422
+        assert set(faults(answer.text)) == {"git"}
+        assert "GROUNDSWELL_SOURCE_HOSTS" in faults(answer.text)["git"]
     assert not world.app.catalog.briefs()
 
 

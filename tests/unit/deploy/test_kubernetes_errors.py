@@ -1,14 +1,16 @@
 """What the adapter makes of an API server's refusals and faults."""
 
+import copy
 import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from aiohttp import web
 
 from groundswell.deploy.kubernetes import KubernetesDeployer
-from groundswell.deploy.port import Kind, Workload
+from groundswell.deploy.port import Act, Kind, Workload
 from groundswell.errors import ConflictError, GroundswellError, NotFoundError, PermanentError, TemporaryError
 from groundswell.local.certs import Certificates
 from groundswell.local.serve import Servers
@@ -26,6 +28,7 @@ class Faulty:
     def __init__(self) -> None:
         self.status, self.body = 500, ""
         self.headers: dict[str, str] = {}
+        self.pods = ""
         self.asked = 0
 
     def app(self) -> web.Application:
@@ -33,11 +36,10 @@ class Faulty:
         app.router.add_route("*", "/{path:.*}", self._answer)
         return app
 
-    async def _answer(self, _: web.Request) -> web.Response:
+    async def _answer(self, request: web.Request) -> web.Response:
         self.asked += 1
-        return web.Response(
-            status=self.status, text=self.body, headers=self.headers, content_type="application/json"
-        )
+        body = self.pods if self.pods and request.path.endswith("/pods") else self.body
+        return web.Response(status=self.status, text=body, headers=self.headers, content_type="application/json")
 
 
 @pytest.fixture
@@ -98,7 +100,9 @@ def test_the_server_says_when_to_come_back(
     assert caught.value.delay == delay
 
 
-@pytest.mark.parametrize("body", ["<html>", "[1]", ""])
+@pytest.mark.parametrize(
+    "body", ["<html>", "[1]", "", "null", "1", '"x"', pytest.param('{"a":' * 100_000, id="deep")]
+)
 def test_an_answer_that_is_no_object_is_tried_again(
     faulty: Faulty, deployer: KubernetesDeployer, body: str
 ) -> None:
@@ -128,3 +132,158 @@ def test_an_error_without_a_status_object(faulty: Faulty, deployer: KubernetesDe
     faulty.status, faulty.body = 502, "<html>bad gateway</html>"
     with pytest.raises(TemporaryError, match="502: Bad Gateway"):
         deployer.observe(OF)
+
+
+# Answers that are JSON, with 200, and none of Kubernetes' API.
+
+_CONTAINER = {"name": "web", "image": "r.example/a:1"}
+_ITEM: dict[str, Any] = {
+    "metadata": {"name": "w", "namespace": "n", "generation": 2, "resourceVersion": "7", "annotations": {}},
+    "spec": {
+        "replicas": 2,
+        "selector": {"matchLabels": {"app": "w"}},
+        "template": {"spec": {"containers": [_CONTAINER]}},
+    },
+    "status": {"observedGeneration": 2, "replicas": 2, "updatedReplicas": 1, "conditions": []},
+}
+_POD: dict[str, Any] = {
+    "metadata": {"name": "w-1", "uid": "u", "creationTimestamp": "2026-11-30T08:00:00Z"},
+    "spec": {"containers": [_CONTAINER]},
+    "status": {
+        "containerStatuses": [{"name": "web", "state": {"waiting": {"reason": "ErrImagePull"}}}],
+        "conditions": [{"type": "Ready", "status": "False"}],
+    },
+}
+
+
+def _with(item: dict[str, Any], place: str, value: Any) -> dict[str, Any]:
+    changed = copy.deepcopy(item)
+    *path, last = place.split(".")
+    inner: Any = changed
+    for part in path:
+        inner = inner[int(part)] if part.isdigit() else inner[part]
+    if value is None:
+        del inner[last]
+    else:
+        inner[last] = value
+    return changed
+
+
+_WRONG_ITEM = [
+    ("metadata", None),
+    ("metadata", "x"),
+    ("metadata.generation", None),
+    ("metadata.generation", "2"),
+    ("spec", None),
+    ("spec", "x"),
+    ("spec", []),
+    ("spec.replicas", "many"),
+    ("spec.replicas", [1]),
+    ("spec.selector", None),
+    ("spec.selector", "app=w"),
+    ("spec.selector.matchLabels", "app=w"),
+    ("spec.template", None),
+    ("spec.template", []),
+    ("spec.template.spec", None),
+    ("spec.template.spec.containers", "web"),
+    ("spec.template.spec.containers", {"name": "web"}),
+    ("spec.template.spec.containers", [None]),
+    ("spec.template.spec.containers", [{"name": "web"}]),
+    ("spec.template.spec.containers", [{"name": "web", "image": 5}]),
+    ("spec.template.spec.containers", [{"name": [], "image": "x"}]),
+    ("status", "x"),
+    ("status.observedGeneration", "2"),
+    ("status.replicas", {"a": 1}),
+    ("status.conditions", "x"),
+    ("status.conditions", [1]),
+    ("status.conditions", [{"status": "True"}]),
+]
+_WRONG_POD = [
+    ("metadata", None),
+    ("metadata.creationTimestamp", None),
+    ("metadata.creationTimestamp", 7),
+    ("metadata.creationTimestamp", "yesterday"),
+    ("spec", None),
+    ("spec.containers", "web"),
+    ("status", "x"),
+    ("status.containerStatuses", "x"),
+    ("status.containerStatuses", [{"state": {"waiting": {"reason": "ErrImagePull"}}}]),
+    ("status.containerStatuses.0.state", "x"),
+    ("status.containerStatuses.0.state.waiting", "x"),
+    ("status.containerStatuses.0.state.waiting.reason", []),
+]
+_STRANGE = r"^c/n/.*w.*: cluster c answered with something else than Kubernetes' API does \([A-Z]\w+: .*\)$"
+
+
+def test_the_answers_that_the_wrong_ones_are_made_of_are_right(
+    faulty: Faulty, deployer: KubernetesDeployer
+) -> None:
+    faulty.status, faulty.body, faulty.pods = 200, json.dumps(_ITEM), json.dumps({"items": [_POD]})
+    seen = deployer.observe(OF)
+    assert (seen.image, "ErrImagePull" in seen.reason) == ("r.example/a:1", True)
+
+
+@pytest.mark.parametrize(("place", "value"), _WRONG_ITEM)
+def test_a_workload_of_another_form_is_tried_again(
+    faulty: Faulty, deployer: KubernetesDeployer, place: str, value: Any
+) -> None:
+    faulty.status, faulty.body = 200, json.dumps(_with(_ITEM, place, value))
+    faulty.pods = json.dumps({"items": []})
+    with pytest.raises(TemporaryError, match=_STRANGE):
+        deployer.observe(OF)
+
+
+@pytest.mark.parametrize(("place", "value"), _WRONG_POD)
+def test_a_pod_of_another_form_is_tried_again(
+    faulty: Faulty, deployer: KubernetesDeployer, place: str, value: Any
+) -> None:
+    faulty.status, faulty.body = 200, json.dumps(_ITEM)
+    faulty.pods = json.dumps({"items": [_with(_POD, place, value)]})
+    with pytest.raises(TemporaryError, match=_STRANGE):
+        deployer.observe(OF)
+
+
+@pytest.mark.parametrize("pods", ["{}", '{"items": null}', '{"items": 1}', '{"items": ["x"]}'])
+def test_a_list_of_pods_of_another_form_is_tried_again(
+    faulty: Faulty, deployer: KubernetesDeployer, pods: str
+) -> None:
+    faulty.status, faulty.body, faulty.pods = 200, json.dumps(_ITEM), pods
+    with pytest.raises(TemporaryError, match=_STRANGE):
+        deployer.observe(OF)
+
+
+@pytest.mark.parametrize("body", ["{}", '{"metadata": {}}', '{"spec": []}', json.dumps(_with(_ITEM, "spec", "x"))])
+def test_nothing_is_patched_that_is_not_understood(faulty: Faulty, deployer: KubernetesDeployer, body: str) -> None:
+    faulty.status, faulty.body = 200, body
+    with pytest.raises(TemporaryError, match=_STRANGE):
+        deployer.patch(OF, "r.example/a:2", cause="x")
+    assert faulty.asked == 1
+
+
+@pytest.mark.parametrize(
+    "body", ["{}", '{"items": 1, "metadata": {}}', '{"items": [1], "metadata": {}}', '{"items": []}']
+)
+def test_a_search_that_is_not_understood(faulty: Faulty, deployer: KubernetesDeployer, body: str) -> None:
+    faulty.status, faulty.body = 200, body
+    with pytest.raises(TemporaryError, match="cluster c answered with something else"):
+        deployer.following()
+
+
+@pytest.mark.parametrize(
+    ("body", "may"),
+    [
+        ('{"status": {"allowed": true}}', True),
+        ('{"status": {"allowed": "false"}}', False),
+        ('{"status": {"allowed": 1}}', False),
+        ('{"status": {}}', False),
+        ("{}", False),
+    ],
+)
+def test_what_we_may_is_what_is_said_in_so_many_words(
+    faulty: Faulty, deployer: KubernetesDeployer, body: str, may: bool
+) -> None:
+    faulty.status, faulty.body = 200, body
+    assert deployer.may("c", Act(verb="get", resource="pods", group="", namespace="n")) is may
+    faulty.body = '{"status": "yes"}'
+    with pytest.raises(TemporaryError, match="cluster c answered with something else"):
+        deployer.may("c", Act(verb="get", resource="pods", group="", namespace="n"))

@@ -3,6 +3,7 @@
 import json
 import re
 from collections import Counter
+from typing import Any
 
 import pytest
 import yaml
@@ -151,6 +152,27 @@ def test_the_vault_gives_by_roles_only_and_loses_no_key() -> None:
     for each in resources(ASSIGNMENTS):
         if each.file == "modules/vault.bicep":
             assert each.config["scope"] != "vault", f"{each.name}: on single keys and secrets"
+
+
+def test_the_switch_for_a_private_network_closes_storage_and_vault_and_opens_their_endpoints() -> None:
+    def chosen(value: dict[str, Any]) -> tuple[str, str]:
+        switch = value["operator"]["operands"]
+        assert switch["condition"] == "isPrivate"
+        return switch["true_value"], switch["false_value"]
+
+    for type_ in ("Microsoft.Storage/storageAccounts", "Microsoft.KeyVault/vaults"):
+        properties = one(type_).config["properties"]
+        assert chosen(properties["publicNetworkAccess"]) == ("Disabled", "Enabled")
+        assert chosen(properties["networkAcls"]["defaultAction"]) == ("Deny", "Allow")
+    made = trees()["main.bicep"]["modules"]
+    for name in ("storage", "vault"):
+        assert made[name]["config"]["params"]["isPrivate"] == "privateNetwork"
+    for name in ("network", "endpoints"):
+        assert made[name]["config"]["condition"] == "privateNetwork"
+    subnet = made["app"]["config"]["params"]["subnetId"]["operator"]["operands"]
+    assert (subnet["condition"], subnet["false_value"]) == ("privateNetwork", "")
+    reached = {each["kind"] for each in trees()["modules/endpoints.bicep"]["variables"]["targets"]["value"]}
+    assert reached == {"blob", "queue", "table", "vault"}
 
 
 def test_no_secret_has_a_default_or_leaves_by_an_output() -> None:

@@ -119,6 +119,14 @@ def test_each_message_in_hand_has_a_thread() -> None:
         assert int(where["PYTHON_THREADPOOL_THREAD_COUNT"]) >= in_hand
 
 
+def test_each_value_of_host_json_is_explained() -> None:
+    text = (ROOT / "docs/azure.md").read_text().partition("## host.json")[2].partition("\n## ")[0]
+    named = {name for row in text.splitlines() for name in re.findall(r"`(\w+)`", row.split(" | ")[0])}
+    here = [*HOST["extensions"]["http"], *QUEUES, *(name for name in HOST if name not in ("version", "extensions"))]
+    assert set(here) - {"logging"} <= named
+    assert "| sampling without `Request` and `Exception` |" in text
+
+
 def test_what_alerts_count_is_not_sampled() -> None:
     sampling = HOST["logging"]["applicationInsights"]["samplingSettings"]
     assert set(sampling["excludedTypes"].split(";")) == {"Exception", "Request"}
