@@ -8,7 +8,8 @@ from starlette.responses import Response
 from groundswell.api.cascades import Rows
 from groundswell.api.paging import encode
 from groundswell.cascade.kept import Kept
-from groundswell.cascade.model import Rebuild, Stage
+from groundswell.cascade.model import Stage
+from groundswell.cascade.outline import Outline
 from groundswell.cascade.records import Phase
 from groundswell.cascade.view import Row, rows
 from groundswell.dashboard import flash
@@ -44,28 +45,25 @@ def address(cascade: str) -> str:
 
 
 def table(asked: Asked, *, key: str = "", wrong: str = "", act: str = "", status: int = 200) -> Response:
-    """All records are looked at, for the counts; a page of them is shown.
+    """All records are looked at, for the counts; those of a page are decoded.
 
     What a form did is told under its `key`; `wrong` says why the act `act` was not done: what was entered is still
     there then.
     """
     query, now = asked.read(Shown), asked.product.clock()
+    text, after = query.q.lower(), query.after
     kept = Kept(asked.product.engine.records, asked.product.archive, asked.path["cascade"])
     header = kept.header()
-    everything = asked.part(RebuildShelf).rebuilds(kept, header, anew=bool(key or act))
-    wanted = [
-        state
-        for state in everything
-        if (not query.status or state.status in query.status) and _has(state, query.q.lower())
-    ]
-    left = [state for state in wanted if state.image > query.after]
-    shown = left[: query.limit]
+    everything = asked.part(RebuildShelf).outlines(kept, header, anew=bool(key or act))
+    wanted = [each for each in everything if (not query.status or each.status in query.status) and _has(each, text)]
+    left = [each for each in wanted if each.image > after]
+    shown = [each.rebuild() for each in left[: query.limit]]
     return asked.render(
         "cascade.html",
         status=status,
         header=header,
         archived=kept.archived,
-        tally=tally((each.image, each.status, each.reason) for each in everything),
+        tally=tally(everything),
         lines=[Line(row=row, at=state.updated_at) for state in shown for row in rows([state], now=now)],
         matching=len(wanted),
         following=encode(shown[-1].image) if len(left) > len(shown) else None,
@@ -82,6 +80,6 @@ def table(asked: Asked, *, key: str = "", wrong: str = "", act: str = "", status
     )
 
 
-def _has(state: Rebuild, text: str) -> bool:
-    texts = (state.image, state.reason, state.previous, state.candidate, state.promoted)
+def _has(outline: Outline, text: str) -> bool:
+    texts = (outline.image, outline.reason, *outline.digests)
     return not text or any(text in each.lower() for each in texts)

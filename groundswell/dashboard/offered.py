@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from groundswell.cascade.model import Hold, Rebuild, Status
+from groundswell.cascade.outline import Outline
 
 _FAILED = (Status.FAILED, Status.REJECTED, Status.CANCELLED)
 _TOO_LATE = (Status.PROMOTING, Status.DEPLOYING)
@@ -25,7 +26,7 @@ class Offers:
     until: int
 
 
-def offers(states: Iterable[Rebuild]) -> Offers:
+def offers(states: Iterable[Rebuild | Outline]) -> Offers:
     replay = approve = frozen = release = hold = cancel = until = 0
     for state in states:
         stands = not state.status.settled or state.status is Status.BLOCKED
@@ -41,12 +42,12 @@ def offers(states: Iterable[Rebuild]) -> Offers:
     )
 
 
-def awaits(state: Rebuild, *, despite_freeze: bool = False) -> bool:
+def awaits(state: Rebuild | Outline, *, despite_freeze: bool = False) -> bool:
     """Whether an approval would let it go on."""
     ending = {Hold.APPROVAL, Hold.FREEZE} if despite_freeze else {Hold.APPROVAL}
-    return state.status is Status.HELD and bool(ending & state.holds.keys())
+    return state.status is Status.HELD and not ending.isdisjoint(state.holds)
 
 
-def moved(state: Rebuild) -> int:
+def moved(state: Rebuild | Outline) -> int:
     """When it came into its state, in milliseconds: as exact as a form has it."""
     return round(state.updated_at * 1000)
