@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from itertools import batched
 
-from groundswell.cascade.codec import rebuild_from_json, rebuild_to_json
+from groundswell.cascade.codec import rebuild_to_json
 from groundswell.cascade.model import Rebuild
+from groundswell.cascade.outline import Outline
 from groundswell.cascade.records import ARCHIVE, ARCHIVED, Header, header_from_json, index_row
 from groundswell.clock import inverted
 from groundswell.store.port import ANY, MAX_COMMIT, Delete, Documents, Put
@@ -55,10 +56,11 @@ class Archive:
 
     def rebuilds(self, cascade: str, *, after: str = "") -> Iterator[Rebuild]:
         """The rebuilds of a cascade as far as they are kept (see `summary`) that sort after `after`, by image."""
+        return (each.rebuild() for each in self.outlines(cascade) if each.image > after)
+
+    def outlines(self, cascade: str) -> Iterator[Outline]:
         for record in self._store.scan(ARCHIVE, cascade, prefix=_PART):
-            for state in map(rebuild_from_json, record.value["rebuilds"]):
-                if state.image > after:
-                    yield state
+            yield from map(Outline, record.value["rebuilds"])
 
     def recent(self, *, now: float, after: str = "") -> Iterator[Header]:
         """The newest cascades first, whose `index_row` sorts after `after`, read as the caller goes on."""

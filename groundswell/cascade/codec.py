@@ -68,10 +68,15 @@ def rebuild_from_json(document: Mapping[str, Any]) -> Rebuild:
             "holds": {Hold(hold): why for hold, why in cells.get("holds", {}).items()},
             "held_at": Stage(held_at) if held_at else None,
             "passes": tuple(Hold(hold) for hold in cells.get("passes", ())),
-            "history": tuple(Moment(**{**m, "status": Status(m["status"])}) for m in cells["history"]),
+            "history": moments(cells),
             "outbox": tuple(_command(command) for command in cells["outbox"]),
         }
     )
+
+
+def moments(document: Mapping[str, Any]) -> tuple[Moment, ...]:
+    """The history of the rebuild in `document`."""
+    return tuple(Moment(**{**moment, "status": Status(moment["status"])}) for moment in document["history"])
 
 
 def _rollout(document: Mapping[str, Any]) -> Rollout:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from groundswell.cascade.failures import Failure, failure, failures, healed, success, troubled
 from groundswell.cascade.model import Rebuild, Status
+from groundswell.cascade.outline import Outline
 from groundswell.cascade.records import Header, Records, index_row
 from groundswell.clock import Clock, inverted
 from groundswell.errors import NotFoundError
@@ -125,12 +126,12 @@ class FailureBook:
             bases[cascade] = tuple(header.bases)
             if header.urgent:
                 urgent.add(cascade)
-            states = list(self._records.rebuilds(cascade))
+            states = list(self._records.outlines(cascade))
             for image, at in _succeeded(states).items():
                 succeeded[image] = max(at, succeeded.get(image, 0.0))
             failed, blocked, together[cascade] = troubled(states)
             told += self._told(failed, blocked)
-            held += (state for state in states if state.status is Status.HELD)
+            held += (each.rebuild() for each in states if each.status is Status.HELD)
         told = [each for each in told if not self._healed_since(each, but=opened)]
         for record in self._recent():
             if record.value["cascade"] not in opened:
@@ -154,8 +155,7 @@ class FailureBook:
         if not failed:
             return []
         names = {state.image for state in (*failed, *blocked)}
-        registered = {item.name: item for item in self._catalog.registrations(names)}
-        return list(failures(failed, blocked, registered))
+        return list(failures(failed, blocked, self._catalog.brief(names)))
 
     def _healed_since(self, each: Failure, *, but: Iterable[str]) -> bool:
         """Whether a later cascade, other than those of `but`, has brought its image to a good end."""
@@ -187,7 +187,7 @@ def _parted(found: list[Failure]) -> Iterator[list[Failure]]:
         yield part
 
 
-def _succeeded(states: Iterable[Rebuild]) -> dict[str, float]:
+def _succeeded(states: Iterable[Rebuild | Outline]) -> dict[str, float]:
     return {state.image: state.updated_at for state in states if success(state)}
 
 

@@ -11,7 +11,8 @@ from typing import Any
 from groundswell.cascade.causes import Trouble, advice, cause, since
 from groundswell.cascade.meaning import standing
 from groundswell.cascade.model import Move, Outcome, Rebuild, Stage, Status
-from groundswell.lineage.model import Registration
+from groundswell.cascade.outline import Outline
+from groundswell.lineage.catalog import Brief
 from groundswell.store.port import Json
 
 SHOWN = 100
@@ -89,23 +90,27 @@ class Group:
         return f"{10**9 - len(self.blocks):010d}-{int(self.first * 1000):014d}-{self.key}"
 
 
-def troubled(states: Iterable[Rebuild]) -> tuple[list[Rebuild], list[Rebuild], int]:
+def troubled(states: Iterable[Rebuild | Outline]) -> tuple[list[Rebuild], list[Rebuild], int]:
     """Of a cascade's rebuilds: what failed, what is blocked, and how many a replay of all that failed touches."""
     failed: list[Rebuild] = []
     blocked: list[Rebuild] = []
     together = 0
     for state in states:
         if state.status is Status.BLOCKED:
-            blocked.append(state)
+            blocked.append(_whole(state))
         elif state.status in _REPLAYED_TOGETHER:
             together += 1
             if state.status is not Status.CANCELLED:
-                failed.append(state)
+                failed.append(_whole(state))
     return failed, blocked, together
 
 
+def _whole(state: Rebuild | Outline) -> Rebuild:
+    return state.rebuild() if isinstance(state, Outline) else state
+
+
 def failures(
-    failed: Iterable[Rebuild], blocked: Iterable[Rebuild], registered: Mapping[str, Registration]
+    failed: Iterable[Rebuild], blocked: Iterable[Rebuild], registered: Mapping[str, Brief]
 ) -> Iterator[Failure]:
     """Each failure of one cascade with what it blocks. `registered` has whichever of these images still are."""
     behind: dict[str, list[Rebuild]] = {}
@@ -147,15 +152,15 @@ def _blamed(state: Rebuild) -> set[str]:
     return found or {standing(state.waits)[2]} - {""}
 
 
-def _owner(image: str, registered: Mapping[str, Registration]) -> str:
+def _owner(image: str, registered: Mapping[str, Brief]) -> str:
     return registered[image].owner if image in registered else ""
 
 
-def _unmoved(state: Rebuild, image: Registration | None) -> Iterator[str]:
+def _unmoved(state: Rebuild, image: Brief | None) -> Iterator[str]:
     """Workloads that should run the new image and do not."""
     moved = {each.workload for each in state.rollouts if each.move is Move.HEALTHY}
     planned = [each.workload for each in state.rollouts]
-    named = [str(workload) for workload in image.deployments] if image else []
+    named = image.workloads if image else ()
     yield from (workload for workload in dict.fromkeys((*planned, *named)) if workload not in moved)
 
 
@@ -164,7 +169,7 @@ def healed(each: Failure, succeeded: Mapping[str, float]) -> bool:
     return succeeded.get(each.image, 0.0) > each.at
 
 
-def success(state: Rebuild) -> bool:
+def success(state: Rebuild | Outline) -> bool:
     """Whether it came to a good end by its own doing: one whose bases came out unchanged did nothing."""
     return state.status is Status.DONE or (state.status is Status.UNCHANGED and bool(state.candidate))
 

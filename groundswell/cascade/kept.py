@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from groundswell.cascade.archive import Archive
-from groundswell.cascade.model import Rebuild, Status
+from groundswell.cascade.model import Rebuild
+from groundswell.cascade.outline import Outline
 from groundswell.cascade.records import Header, Records
 from groundswell.errors import NotFoundError
 
@@ -25,18 +26,16 @@ class Kept:
         """Those whose image sorts after `after`, by image."""
         return (self._archive if self.archived else self._records).rebuilds(self._cascade, after=after)
 
-    def outcomes(self) -> Iterator[tuple[str, Status, str]]:
-        """Image, status and reason of every rebuild."""
-        if not self.archived:
-            return self._records.outcomes(self._cascade)
-        return ((state.image, state.status, state.reason) for state in self.rebuilds())
+    def outlines(self) -> Iterator[Outline]:
+        """Of every rebuild, by image."""
+        return (self._archive if self.archived else self._records).outlines(self._cascade)
 
     def rebuild(self, image: str) -> Rebuild:
         """Raises NotFoundError also when the image is not in the cascade."""
         if not self.archived:
             self.header()  # says so when there is no such cascade
             return self._records.rebuild(self._cascade, image).value
-        for state in self.rebuilds():
-            if state.image == image:
-                return state
+        for outline in self.outlines():
+            if outline.image == image:
+                return outline.rebuild()
         raise NotFoundError(f"no image {image} in cascade {self._cascade} as the archive keeps it")

@@ -16,7 +16,8 @@ from groundswell.cascade.header import Header as Header  # noqa: PLC0414  # reco
 from groundswell.cascade.header import Phase as Phase  # noqa: PLC0414  # as above
 from groundswell.cascade.header import Pushed as Pushed  # noqa: PLC0414  # as above
 from groundswell.cascade.holders import Holders
-from groundswell.cascade.model import Rebuild, Status
+from groundswell.cascade.model import Rebuild
+from groundswell.cascade.outline import Outline
 from groundswell.clock import inverted
 from groundswell.errors import ConflictError, NotFoundError
 from groundswell.store.conflicts import retry_conflicts
@@ -98,10 +99,10 @@ class Records:
         for record in self._store.scan(CASCADES, cascade, prefix=_IMAGE, after=_IMAGE + after):
             yield rebuild_from_json(record.value)
 
-    def outcomes(self, cascade: str) -> Iterator[tuple[str, Status, str]]:
-        """Image, status and reason of every rebuild, for counting: it takes half the time of `rebuilds`."""
+    def outlines(self, cascade: str) -> Iterator[Outline]:
+        """As `rebuilds`, in less than half the time: nothing of them is decoded before it is asked for."""
         for record in self._store.scan(CASCADES, cascade, prefix=_IMAGE):
-            yield record.value["image"], Status(record.value["status"]), record.value["reason"]
+            yield Outline(record.value)
 
     def create(self, header: Header, rebuilds: Sequence[Rebuild]) -> None:
         """Write a cascade's first records; what is there already stays, so an interrupted creation can go on.

@@ -3,11 +3,13 @@
 Times come from several machines, whose clocks may differ a little: what seems to go backwards takes no time.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import NamedTuple
 
 from groundswell.cascade.model import Moment, Rebuild, Status
+from groundswell.cascade.outline import Outline
 
 
 class Phase(StrEnum):
@@ -78,10 +80,25 @@ class Timeline:
     path: tuple[Link, ...]
 
 
-def timeline(states: Sequence[Rebuild], *, start: float, now: float, kept: int) -> Timeline:
+class _Course(NamedTuple):
+    """What is looked at of a rebuild, read once. `waits` names its bases, `moments` go forward in time."""
+
+    image: str
+    status: Status
+    priority: float
+    waits: Collection[str]
+    moments: Sequence[Moment]
+
+
+def timeline(states: Iterable[Rebuild | Outline], *, start: float, now: float, kept: int) -> Timeline:
     """Of a cascade that began at `start`. `kept` is how many moments a record holds: older ones may be left out."""
-    rows = {state.image: row(state, now=now, kept=kept) for state in states if state.history}
-    path = _path({state.image: state for state in states if state.history}, rows)
+    courses = {
+        state.image: _Course(state.image, state.status, state.priority, state.waits, moments)
+        for state in states
+        if (moments := _ordered(state.history))
+    }
+    rows = {image: _row(course, now=now, kept=kept) for image, course in courses.items()}
+    path = _path(courses, rows)
     return Timeline(
         start=min([start, *(each.start for each in rows.values())]),
         end=max([start, *(each.end for each in rows.values())]),
@@ -90,31 +107,31 @@ def timeline(states: Sequence[Rebuild], *, start: float, now: float, kept: int) 
     )
 
 
-def row(state: Rebuild, *, now: float, kept: int) -> Row:
+def _row(course: _Course, *, now: float, kept: int) -> Row:
     """What one image spent its time on."""
-    moments = _ordered(state.history)
-    end = moments[-1].at if state.status.settled else max(now, moments[-1].at)
+    moments = course.moments
+    end = moments[-1].at if course.status.settled else max(now, moments[-1].at)
     spans: list[Span] = []
     for number, (moment, until) in enumerate(zip(moments, [*(each.at for each in moments[1:]), end], strict=True)):
         lost = number == 0 and len(moments) >= kept
         phase = Phase.UNKNOWN if lost else _PHASES.get(moment.status, Phase.STOPPED)
         if until > moment.at:
             spans.append(Span(phase=phase, start=moment.at, end=until))
-    return Row(image=state.image, status=state.status, start=moments[0].at, end=end, spans=tuple(spans))
+    return Row(image=course.image, status=course.status, start=moments[0].at, end=end, spans=tuple(spans))
 
 
 def _ordered(history: Sequence[Moment]) -> list[Moment]:
     found: list[Moment] = []
     for moment in history:
-        at = max(moment.at, found[-1].at) if found else moment.at
-        found.append(Moment(status=moment.status, at=at, reason=moment.reason))
+        late = found and moment.at < found[-1].at
+        found.append(replace(moment, at=found[-1].at) if late else moment)
     return found
 
 
 # The critical path.
 
 
-def _path(states: Mapping[str, Rebuild], rows: Mapping[str, Row]) -> tuple[Link, ...]:
+def _path(states: Mapping[str, _Course], rows: Mapping[str, Row]) -> tuple[Link, ...]:
     """From the last image back through the base that each waited for longest, to one that waited for none."""
     last = _last(states, rows)
     links: list[Link] = []
@@ -138,7 +155,7 @@ def _path(states: Mapping[str, Rebuild], rows: Mapping[str, Row]) -> tuple[Link,
     return tuple(reversed(links))
 
 
-def _last(states: Mapping[str, Rebuild], rows: Mapping[str, Row]) -> str | None:
+def _last(states: Mapping[str, _Course], rows: Mapping[str, Row]) -> str | None:
     """What the end waits for: of what is under way, that with the longest way to go; else what settled last."""
     under_way = [state for state in states.values() if not state.status.settled]
     moving = [state for state in under_way if state.status is not Status.WAITING]
@@ -149,17 +166,17 @@ def _last(states: Mapping[str, Rebuild], rows: Mapping[str, Row]) -> str | None:
     return max(states, key=lambda image: (rows[image].end, image), default=None)
 
 
-def _begun(state: Rebuild, until: float) -> float:
+def _begun(course: _Course, until: float) -> float:
     """When it last began, at `until` or before: it was ready, or else left off waiting."""
-    moments = [moment for moment in _ordered(state.history) if moment.at <= until]
+    moments = [moment for moment in course.moments if moment.at <= until]
     ready = [moment.at for moment in moments if moment.status is Status.READY]
     left = (moment.at for moment in moments if moment.status is not Status.WAITING)
     return ready[-1] if ready else next(left, until)
 
 
-def _freed(base: Rebuild, begun: float) -> float | None:
+def _freed(base: _Course, begun: float) -> float | None:
     """When a base last let its dependants go on, or blocked them, before `begun`; None when it never did."""
-    times = list(_told(_ordered(base.history)))
+    times = list(_told(base.moments))
     before = [at for at in times if at <= begun]
     return before[-1] if before else min(times, default=None)
 

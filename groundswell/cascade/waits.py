@@ -1,6 +1,6 @@
 """What a rebuild waits for now: chains of waits, each down to its root cause and what to do about it. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from groundswell.cascade import rings
@@ -51,6 +51,18 @@ def waited_for(state: Rebuild) -> list[tuple[str, str]]:
 def predecessor_of(base: str, state: Rebuild) -> tuple[str, str] | None:
     cascade = base.partition("/")[0]
     return (cascade, state.image) if base == predecessor(cascade, state.image) else None
+
+
+def behind(state: Rebuild, find: Callable[[str, str], Rebuild | None]) -> dict[tuple[str, str], Rebuild]:
+    """A rebuild and all that it waits for, by (cascade, image), as far as they can be found."""
+    found = {(state.cascade, state.image): state}
+    stack = [state]
+    while stack:
+        for place in waited_for(stack.pop()):
+            if place not in found and (other := find(*place)) is not None:
+                found[place] = other
+                stack.append(other)
+    return found
 
 
 def chains(

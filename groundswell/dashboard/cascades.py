@@ -7,7 +7,7 @@ from starlette.responses import Response
 from groundswell.api.cascades import Rows
 from groundswell.api.paging import encode
 from groundswell.cascade.kept import Kept
-from groundswell.cascade.model import Rebuild
+from groundswell.cascade.outline import Outline
 from groundswell.cascade.records import Phase
 from groundswell.cascade.view import Row, rows
 from groundswell.dashboard.routing import Asked, Pages
@@ -31,23 +31,20 @@ class Line:
 
 @pages.page("/cascades/{cascade}", "list_rebuilds")
 def show(asked: Asked) -> Response:
-    """All records are looked at, for the counts; a page of them is shown."""
+    """All records are looked at, for the counts; those of a page are decoded."""
     query, now = asked.read(Shown), asked.product.clock()
+    text, after = query.q.lower(), query.after
     kept = Kept(asked.product.engine.records, asked.product.archive, asked.path["cascade"])
     header = kept.header()
-    everything = asked.part(RebuildShelf).rebuilds(kept, header)
-    wanted = [
-        state
-        for state in everything
-        if (not query.status or state.status in query.status) and _has(state, query.q.lower())
-    ]
-    left = [state for state in wanted if state.image > query.after]
-    shown = left[: query.limit]
+    everything = asked.part(RebuildShelf).outlines(kept, header)
+    wanted = [each for each in everything if (not query.status or each.status in query.status) and _has(each, text)]
+    left = [each for each in wanted if each.image > after]
+    shown = [each.rebuild() for each in left[: query.limit]]
     return asked.render(
         "cascade.html",
         header=header,
         archived=kept.archived,
-        tally=tally((each.image, each.status, each.reason) for each in everything),
+        tally=tally(everything),
         lines=[Line(row=row, at=state.updated_at) for state in shown for row in rows([state], now=now)],
         matching=len(wanted),
         following=encode(shown[-1].image) if len(left) > len(shown) else None,
@@ -56,6 +53,6 @@ def show(asked: Asked) -> Response:
     )
 
 
-def _has(state: Rebuild, text: str) -> bool:
-    texts = (state.image, state.reason, state.previous, state.candidate, state.promoted)
+def _has(outline: Outline, text: str) -> bool:
+    texts = (outline.image, outline.reason, *outline.digests)
     return not text or any(text in each.lower() for each in texts)

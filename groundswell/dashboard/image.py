@@ -26,14 +26,14 @@ from groundswell.cascade.model import (
     Status,
 )
 from groundswell.cascade.operate import failed_at, restart
+from groundswell.cascade.outline import Outline
 from groundswell.cascade.pools import Places
 from groundswell.cascade.records import Header, Phase
-from groundswell.cascade.waits import UNSAID, Link, chains, waited_for
-from groundswell.cascade.why import with_older
+from groundswell.cascade.waits import UNSAID, Link, behind, chains
 from groundswell.dashboard import flash
 from groundswell.dashboard.routing import Asked, Pages
 from groundswell.dashboard.shelf import RebuildShelf
-from groundswell.errors import InputError, TemporaryError
+from groundswell.errors import InputError, NotFoundError, TemporaryError
 from groundswell.scan.verdict import Verdict
 
 pages = Pages()
@@ -93,7 +93,7 @@ class Known:
     header: Header
     archived: bool
     state: Rebuild
-    others: Mapping[str, Rebuild]
+    others: Mapping[str, Outline]
     waits: tuple[tuple[Link, ...], ...]
 
     @property
@@ -116,18 +116,27 @@ def _known(asked: Asked) -> Known:
     kept = Kept(asked.product.engine.records, asked.product.archive, asked.path["cascade"])
     header = kept.header()
     state = kept.rebuild(asked.path["image"])
-    others = {each.image: each for each in asked.part(RebuildShelf).rebuilds(kept, header)}
+    others = {each.image: each for each in asked.part(RebuildShelf).outlines(kept, header)}
     waits = () if kept.archived else _waits(asked, state, others)
     return Known(header=header, archived=kept.archived, state=state, others=others, waits=waits)
 
 
-def _waits(asked: Asked, state: Rebuild, others: Mapping[str, Rebuild]) -> tuple[tuple[Link, ...], ...]:
+def _waits(asked: Asked, state: Rebuild, others: Mapping[str, Outline]) -> tuple[tuple[Link, ...], ...]:
     """What it waits for; the slots are looked at only where somebody may stand in line for one."""
     if state.status.settled and state.status is not Status.BLOCKED:
         return ()
-    product, states = asked.product, {**others, state.image: state}
-    near = with_older(product.engine.records, state.cascade, states.values()) if waited_for(state) else {}
-    near[state.cascade, state.image] = state
+    product = asked.product
+
+    def find(cascade: str, image: str) -> Rebuild | None:
+        """One of another cascade is read, and told as gone when it is."""
+        if cascade == state.cascade:
+            return others[image].rebuild() if image in others else None
+        try:
+            return product.engine.records.rebuild(cascade, image).value
+        except NotFoundError:
+            return None
+
+    near = behind(state, find)
     lined = any(each.status is Status.READY for each in near.values())
     places = product.engine.pool() if lined else Places(running={}, waiting={})
     return tuple(chains(state, near, places))

@@ -24,7 +24,7 @@ pages = Pages()
 
 _A_PAGE = "50"
 _TEAMS = 12
-_NONE = Brief(owner="", workloads=0)
+_NONE = Brief(owner="", workloads=())
 
 
 class Shown(Paged):
@@ -82,7 +82,8 @@ def show(asked: Asked) -> Response:
         and query.wave in (None, 0 if line.held else line.depth)
         and (line.held or not query.held)
     ]
-    left = [each for each in fitting if f"{each[0]:06}" > query.after]
+    after = query.after
+    left = [each for each in fitting if f"{each[0]:06}" > after]
     shown = left[: query.limit]
     return _page(
         asked,
@@ -141,7 +142,7 @@ def _sum(found: Preview, briefs: Mapping[str, Brief]) -> Sum:
         waves=dict(sorted(Counter(line.depth for line in rebuilt).items())),
         teams=teams.most_common(_TEAMS),
         other_teams=max(0, len(teams) - _TEAMS),
-        workloads=sum(briefs.get(line.image, _NONE).workloads for line in rebuilt),
+        workloads=sum(len(briefs.get(line.image, _NONE).workloads) for line in rebuilt),
     )
 
 

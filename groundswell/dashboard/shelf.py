@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 
 from groundswell.cascade.kept import Kept
-from groundswell.cascade.model import Rebuild
+from groundswell.cascade.outline import Outline
 from groundswell.cascade.records import Header
 from groundswell.clock import Clock
 from groundswell.store.recent import Recent
@@ -21,13 +21,13 @@ class RebuildShelf:
 
     def __init__(self, clock: Clock = time.monotonic) -> None:
         self._clock = clock
-        self._known: Recent[str, tuple[float, Header, Sequence[Rebuild]]] = Recent(_CASCADES)
+        self._known: Recent[str, tuple[float, Header, Sequence[Outline]]] = Recent(_CASCADES)
 
-    def rebuilds(self, kept: Kept, header: Header) -> Sequence[Rebuild]:
+    def outlines(self, kept: Kept, header: Header) -> Sequence[Outline]:
         """By image. As long as the header says the same, at most two seconds old."""
         known = self._known.get(header.id)
         if known is not None and self._clock() < known[0] and known[1] == header:
             return known[2]
-        rebuilds = tuple(kept.rebuilds())
-        self._known.put(header.id, (self._clock() + _SECONDS, header, rebuilds))
-        return rebuilds
+        outlines = tuple(kept.outlines())
+        self._known.put(header.id, (self._clock() + _SECONDS, header, outlines))
+        return outlines

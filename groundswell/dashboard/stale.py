@@ -38,7 +38,8 @@ def show(asked: Asked) -> Response:
     owned = [each for each in of_kind if query.owner in ("", _owner(each, briefs))]
     fitting = sorted((each for each in owned if query.why in (None, each.cause)), key=_key(query.by))
     rows = list(enumerate(fitting))
-    left = [(row, each) for row, each in rows if f"{row:06}" > query.after]
+    after = query.after
+    left = [(row, each) for row, each in rows if f"{row:06}" > after]
     shown = left[: query.limit]
     return asked.render(
         "stale.html",

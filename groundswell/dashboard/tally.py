@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from groundswell.cascade.kept import Kept
 from groundswell.cascade.model import Status
+from groundswell.cascade.outline import Outline
 from groundswell.cascade.records import Header, Phase
 from groundswell.clock import Clock
 from groundswell.dashboard.words import TONES
@@ -60,14 +61,15 @@ class Tally:
         return tuple(found)
 
 
-def tally(outcomes: Iterable[tuple[str, Status, str]]) -> Tally:
+def tally(outlines: Iterable[Outline]) -> Tally:
     """Counts by state, in the order of the bar."""
     counts: Counter[str] = Counter()
     bad: list[tuple[str, str, str]] = []
-    for image, status, reason in outcomes:
+    for each in outlines:
+        status = each.status
         counts[status] += 1
         if status in _BAD and len(bad) < _NAMED:
-            bad.append((image, status.value, reason))
+            bad.append((each.image, status.value, each.reason))
     ordered = sorted(Status, key=lambda status: _ORDER.index(TONES[status]))
     return Tally(counts={each.value: counts[each] for each in ordered if counts[each]}, bad=tuple(bad))
 
@@ -91,7 +93,7 @@ class Tallies:
                 found[header.id] = known[1]
             elif header.total <= left:
                 left -= header.total
-                counted = tally(Kept(self._product.engine.records, self._product.archive, header.id).outcomes())
+                counted = tally(Kept(self._product.engine.records, self._product.archive, header.id).outlines())
                 kept = _ENDED if header.phase is Phase.ENDED else _RUNNING
                 self._known.put(key, (self._clock() + kept, counted))
                 found[header.id] = counted

@@ -45,7 +45,7 @@ def show(asked: Asked) -> Response:
     query, now = asked.read(Which), asked.product.clock()
     kept = Kept(asked.product.engine.records, asked.product.archive, asked.path["cascade"])
     header = kept.header()
-    states = asked.part(RebuildShelf).rebuilds(kept, header)
+    states = asked.part(RebuildShelf).outlines(kept, header)
     known = timeline(states, start=header.started_at, now=now, kept=_ARCHIVED if kept.archived else HISTORY)
     rows, most = ordered(known), max(1, -(-len(known.rows) // ROWS))
     page = min(max(query.page, 1), most)

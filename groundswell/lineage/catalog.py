@@ -7,11 +7,11 @@ lineage sees with one small read whether it is still true, and what to load agai
 """
 
 import math
+import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from itertools import batched
 from typing import Any
 
@@ -21,7 +21,7 @@ from groundswell.clock import Clock
 from groundswell.errors import ConflictError, InputError, NotFoundError
 from groundswell.lineage import history
 from groundswell.lineage.history import Action
-from groundswell.lineage.model import Registration, from_json, node, to_json
+from groundswell.lineage.model import Registration, from_json, node, to_json, workload
 from groundswell.store.conflicts import retry_conflicts
 from groundswell.store.port import ANY, MAX_COMMIT, Delete, Documents, Json, Put, Record, Write
 from groundswell.store.recent import Recent
@@ -65,10 +65,10 @@ class Stored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Brief:
-    """What is at hand of a registration without reading it: its team, and how many workloads run it."""
+    """What is at hand of a registration without reading it: its team, and the workloads that run it, by name."""
 
     owner: str
-    workloads: int
+    workloads: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +173,14 @@ class Catalog:
         """A brief of every image by name, as loaded; `age` as for `lineage`."""
         with self._now(age=age) as loaded:
             return dict(loaded.briefs)
+
+    def brief(self, names: Iterable[str]) -> dict[str, Brief]:
+        """Those of `names` that are registered: a few are read, many are told as loaded."""
+        wanted = set(names)
+        if len(wanted) <= _FEW:
+            return {name: _brief(record.value) for name, record in self._records(sorted(wanted)).items()}
+        with self._now() as loaded:
+            return {name: loaded.briefs[name] for name in wanted if name in loaded.briefs}
 
     def revision(self) -> int:
         """A number that grows with every change."""
@@ -413,14 +421,12 @@ class Catalog:
 
 
 def _read(record: Record) -> _Read:
-    brief = _brief(record.value["owner"], len(record.value["deployments"]))
-    return _Read(node=node(record.value), brief=brief)
+    return _Read(node=node(record.value), brief=_brief(record.value))
 
 
-@cache
-def _brief(owner: str, workloads: int) -> Brief:
-    """Equal ones are one: few teams have many images."""
-    return Brief(owner=owner, workloads=workloads)
+def _brief(document: Json) -> Brief:
+    workloads = tuple(str(workload(each)) for each in document["deployments"])
+    return Brief(owner=sys.intern(document["owner"]), workloads=workloads)  # few teams have many images
 
 
 def _by_name(registrations: Iterable[Registration]) -> dict[str, Registration]:

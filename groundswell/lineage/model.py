@@ -109,17 +109,19 @@ def from_json(document: Mapping[str, Any]) -> Registration:
             "tags": tuple(document["tags"]),
             "source": Source(**document["source"]),
             "platforms": tuple(document["platforms"]),
-            "deployments": tuple(
-                git_workload(entry)
-                if entry["kind"] == Kind.GIT
-                else Workload(**{**entry, "kind": Kind(entry["kind"])})
-                for entry in document["deployments"]
-            ),
+            "deployments": tuple(map(workload, document["deployments"])),
             "build": tuple(document["build"]),
             "tag_patterns": tuple(document.get("tag_patterns", ())),
             "rings": tuple(document.get("rings", ())),
         }
     )
+
+
+def workload(entry: Mapping[str, Any]) -> Workload:
+    """A workload of the registration in a document."""
+    if entry["kind"] == Kind.GIT:
+        return git_workload(entry)
+    return Workload(**{**entry, "kind": Kind(entry["kind"])})
 
 
 def git_workload(entry: Mapping[str, Any]) -> Workload:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from groundswell.cascade.decide import HISTORY
 from groundswell.cascade.model import Moment, Outcome, Rebuild, Status, Wait
-from groundswell.cascade.timeline import Phase, Timeline, row, timeline
+from groundswell.cascade.timeline import Phase, Row, Timeline, timeline
 
 NOW = 1000.0
 
@@ -31,6 +31,11 @@ def told(states: list[Rebuild]) -> Timeline:
     return timeline(states, start=0.0, now=NOW, kept=HISTORY)
 
 
+def row(*moves: tuple[Status, float], kept: int = HISTORY) -> Row:
+    (found,) = timeline([state("a", *moves)], start=0.0, now=NOW, kept=kept).rows
+    return found
+
+
 def names(found: Timeline) -> list[tuple[str, float, float]]:
     return [(link.image, link.start, link.end) for link in found.path]
 
@@ -48,7 +53,7 @@ def test_a_row_is_what_its_moments_say() -> None:
         (Status.DEPLOYING, 61.0),
         (Status.DONE, 65.0),
     ]
-    found = row(state("a", *moves), now=NOW, kept=HISTORY)
+    found = row(*moves)
     assert [(span.phase.value, span.seconds) for span in found.spans] == [
         ("waiting", 10.0),
         ("queued", 2.0),
@@ -65,13 +70,13 @@ def test_a_row_is_what_its_moments_say() -> None:
 
 def test_what_goes_on_lasts_until_now_and_what_was_left_out_is_not_known() -> None:
     moves = [(Status.WAITING, 0.0), (Status.BUILDING, 5.0), (Status.READY, 9.0)]
-    assert row(state("a", *moves), now=NOW, kept=HISTORY).spans[-1].end == NOW
-    assert row(state("a", *moves), now=NOW, kept=3).spans[0].phase is Phase.UNKNOWN
+    assert row(*moves).spans[-1].end == NOW
+    assert row(*moves, kept=3).spans[0].phase is Phase.UNKNOWN
 
 
 def test_clocks_that_differ_make_no_span_go_backwards() -> None:
     moves = [(Status.READY, 5.0), (Status.BUILDING, 4.0), (Status.DONE, 7.0)]
-    (span,) = row(state("a", *moves), now=NOW, kept=HISTORY).spans
+    (span,) = row(*moves).spans
     assert (span.phase, span.start, span.end) == (Phase.BUILDING, 5.0, 7.0)
 
 

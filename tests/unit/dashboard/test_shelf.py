@@ -12,13 +12,13 @@ def test_the_records_are_read_once_in_a_moment_unless_the_header_changed(world: 
     world.drive()
     kept, clock = Kept(world.app.engine.records, world.app.archive, world.cascade), [0.0]
     header, shelf = kept.header(), RebuildShelf(lambda: clock[0])
-    first = shelf.rebuilds(kept, header)
-    assert [state.image for state in first] == ["shop/web"]
-    assert shelf.rebuilds(kept, header) is first
-    assert shelf.rebuilds(kept, replace(header, open=1)) is not first
-    again = shelf.rebuilds(kept, header)
+    first = shelf.outlines(kept, header)
+    assert [each.image for each in first] == ["shop/web"]
+    assert shelf.outlines(kept, header) is first
+    assert shelf.outlines(kept, replace(header, open=1)) is not first
+    again = shelf.outlines(kept, header)
     clock[0] = 2.0
-    assert shelf.rebuilds(kept, header) is not again
+    assert shelf.outlines(kept, header) is not again
 
 
 def test_a_page_counts_no_more_than_it_can(world: World) -> None:

@@ -359,10 +359,21 @@ def test_briefs_follow_what_is_registered_and_the_revision_tells_that_something_
     mine, other = Catalog(store, lambda: 1.0), Catalog(store, lambda: 1.0)
     assert (mine.briefs(), mine.revision()) == ({}, 0)
     other.register([registration("app", BASE, owner="shop", deployments=[workload("a"), workload("b")])], who="a")
-    assert mine.briefs() == {"app": Brief(owner="shop", workloads=2)}
+    assert mine.briefs() == {"app": Brief(owner="shop", workloads=(str(workload("a")), str(workload("b"))))}
     before = mine.revision()
     other.register([registration("app", BASE, owner="bank")], who="a")
-    assert mine.briefs() == {"app": Brief(owner="bank", workloads=0)}
+    assert mine.briefs() == {"app": Brief(owner="bank", workloads=())}
     assert mine.revision() > before
     other.unregister(["app"], who="a", why="gone")
     assert mine.briefs() == {}
+
+
+@pytest.mark.parametrize("count", [3, 150])
+def test_a_few_briefs_are_as_many(store: SqliteStore, count: int) -> None:
+    catalog = Catalog(store, lambda: 1.0)
+    names = [f"app{number}" for number in range(count)]
+    catalog.register(
+        [registration(name, BASE, owner=name, deployments=[workload(name)]) for name in names], who="a"
+    )
+    wanted = {name: Brief(owner=name, workloads=(str(workload(name)),)) for name in names[1:]}
+    assert catalog.brief([*names[1:], "stranger"]) == wanted
