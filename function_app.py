@@ -3,7 +3,9 @@
 import azure.functions as func
 
 from functions import http, timers, webhooks, workers
+from groundswell import heap
 
+heap.settle()
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 app.register_functions(webhooks.blueprint)
 app.register_functions(workers.blueprint)

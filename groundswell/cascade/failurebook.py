@@ -59,7 +59,8 @@ class FailureBook:
         if succeeded:
             self._heal(header.id, succeeded)
         failed, blocked, together = troubled(states.values())
-        found = [each for each in self._told(failed, blocked) if not self._healed_since(each, but=())]
+        newest = self._newest()
+        found = [each for each in self._told(failed, blocked) if not self._healed_since(each, newest, but=())]
         row = index_row(header)
         written = set()
         for number, part in enumerate(_parted(found)):
@@ -132,7 +133,8 @@ class FailureBook:
             failed, blocked, together[cascade] = troubled(states)
             told += self._told(failed, blocked)
             held += (each.rebuild() for each in states if each.status is Status.HELD)
-        told = [each for each in told if not self._healed_since(each, but=opened)]
+        newest = self._newest()
+        told = [each for each in told if not self._healed_since(each, newest, but=opened)]
         for record in self._recent():
             if record.value["cascade"] not in opened:
                 told += map(failure, record.value["failures"])
@@ -157,10 +159,13 @@ class FailureBook:
         names = {state.image for state in (*failed, *blocked)}
         return list(failures(failed, blocked, self._catalog.brief(names)))
 
-    def _healed_since(self, each: Failure, *, but: Iterable[str]) -> bool:
+    def _newest(self) -> str:
+        """The newest cascade."""
+        return next((header.id for header in self._records.recent(1)), "")
+
+    def _healed_since(self, each: Failure, newest: str, *, but: Iterable[str]) -> bool:
         """Whether a later cascade, other than those of `but`, has brought its image to a good end."""
-        newest = next(self._records.recent(1), None)
-        if newest is None or newest.id == each.cascade:
+        if newest in ("", each.cascade):
             return False
         later = self._records.holders.of([each.image], since=each.cascade) - {each.cascade, *but}
         for cascade in sorted(later, reverse=True):

@@ -96,11 +96,12 @@ def troubled(states: Iterable[Rebuild | Outline]) -> tuple[list[Rebuild], list[R
     blocked: list[Rebuild] = []
     together = 0
     for state in states:
-        if state.status is Status.BLOCKED:
+        status = state.status
+        if status is Status.BLOCKED:
             blocked.append(_whole(state))
-        elif state.status in _REPLAYED_TOGETHER:
+        elif status in _REPLAYED_TOGETHER:
             together += 1
-            if state.status is not Status.CANCELLED:
+            if status is not Status.CANCELLED:
                 failed.append(_whole(state))
     return failed, blocked, together
 
@@ -171,7 +172,8 @@ def healed(each: Failure, succeeded: Mapping[str, float]) -> bool:
 
 def success(state: Rebuild | Outline) -> bool:
     """Whether it came to a good end by its own doing: one whose bases came out unchanged did nothing."""
-    return state.status is Status.DONE or (state.status is Status.UNCHANGED and bool(state.candidate))
+    status = state.status
+    return status is Status.DONE or (status is Status.UNCHANGED and bool(state.candidate))
 
 
 def grouped(found: Iterable[Failure], together: Mapping[str, int], *, owner: str = "") -> list[Group]:
