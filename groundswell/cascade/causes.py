@@ -112,13 +112,12 @@ def _cause(stage: Stage, kind: Trouble, of: str, said: str) -> Cause:
 
 def since(state: Rebuild) -> float:
     """When the rebuild first came to its end of now, for the same cause, as far as its history goes back."""
-    said = normalised(state.reason, state)
-    same = (
-        moment.at
-        for moment in state.history
-        if moment.status is state.status and normalised(moment.reason, state) == said
-    )
-    return next(same, state.updated_at)
+
+    def same(reason: str) -> bool:
+        return reason == state.reason or normalised(reason, state) == normalised(state.reason, state)
+
+    ends = (moment for moment in state.history if moment.status is state.status)
+    return next((moment.at for moment in ends if same(moment.reason)), state.updated_at)
 
 
 def advice(state: Rebuild) -> Advice:

@@ -28,7 +28,7 @@ from groundswell.wiring import App
 pages = Pages()
 
 PLACE = "/ui/on-call"
-_CAUSES = 25
+_CAUSES = 10
 _HELD = 50
 _TAIL, _WIDE = 20, 500
 
