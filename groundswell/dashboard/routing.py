@@ -20,7 +20,7 @@ from groundswell.access.principal import ForbiddenError, Principal, ThrottledErr
 from groundswell.api.parameters import Parameters, read
 from groundswell.api.problems import TooLargeError
 from groundswell.dashboard import render
-from groundswell.dashboard.session import FIELD, HEADER, Browser
+from groundswell.dashboard.session import FIELD, HEADER, Browser, keeps_back
 from groundswell.errors import InputError
 from groundswell.wiring import App
 
@@ -77,7 +77,7 @@ class Asked:
     def render(self, template: str, **context: Any) -> Response:
         """A page, with the cookie that its forms need."""
         response = render.page(template, self, **context)
-        if not self.browser.known:
+        if not self.browser.known and not keeps_back(self.request):
             self.browser.give(response, self.browser.secret)
         return response
 

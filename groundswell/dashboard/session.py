@@ -3,6 +3,10 @@
 The cookie holds a random secret. With a record in the store (`access/sessions.py`) it stands for who signed in;
 without one, as under Easy Auth and on the sign-in page, it does no more than bind forms to this browser. A form's
 token is made of the secret, so that a page of another origin, which cannot read the cookie, cannot know it.
+
+The cookie is Lax: who follows a link in a chat or a mail is signed in. Another site can so make a browser look at a
+page of ours, and nothing else: whatever changes something is a POST, with which the cookie does not come, and needs
+the token, which only our pages have.
 """
 
 import hashlib
@@ -10,7 +14,6 @@ import hmac
 import re
 import secrets
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -38,11 +41,7 @@ class Browser:
     @classmethod
     def of(cls, request: Request) -> Self:
         secure = not (request.url.scheme == "http" and request.url.hostname in _LOOPBACK)
-        try:
-            jar = SimpleCookie(request.headers.get("Cookie", ""))
-        except CookieError:
-            jar = SimpleCookie()
-        given = jar[name].value if (name := _name(secure=secure)) in jar else ""
+        given = request.cookies.get(_name(secure=secure), "")  # read past what other apps on this host have set
         known = _SECRET.fullmatch(given) is not None
         return cls(secret=given if known else secrets.token_urlsafe(32), known=known, secure=secure)
 
@@ -58,12 +57,12 @@ class Browser:
             path="/",
             secure=self.secure,
             httponly=True,
-            samesite="strict",
+            samesite="lax",
         )
 
     def take(self, response: Response) -> None:
         response.delete_cookie(
-            _name(secure=self.secure), path="/", secure=self.secure, httponly=True, samesite="strict"
+            _name(secure=self.secure), path="/", secure=self.secure, httponly=True, samesite="lax"
         )
 
     def check(self, request: Request, given: str) -> None:
@@ -72,6 +71,15 @@ class Browser:
             raise ForbiddenError("the request did not come from a page of this dashboard")
         if not (self.known and hmac.compare_digest(given.encode(), self.csrf.encode())):
             raise ForbiddenError("the form is not of this session; load the page again and repeat what you did")
+
+
+def keeps_back(request: Request) -> bool:
+    """Whether a browser that has our cookie would not send it: another site asks, and no link is followed.
+
+    That no cookie came says nothing then, and a new one must not take the place of a session's.
+    """
+    site, mode, what = (request.headers.get(f"Sec-Fetch-{each}") for each in ("Site", "Mode", "Dest"))
+    return site == "cross-site" and (mode, what) != ("navigate", "document")
 
 
 def _name(*, secure: bool) -> str:

@@ -27,11 +27,21 @@ def test_one_signs_in_sees_what_was_asked_for_and_signs_out(page: Page, server: 
     page.wait_for_url("**/ui/audit?action=replay")
     expect(page.get_by_role("row").nth(1)).to_contain_text("ann (entra:ann)")
     (cookie,) = page.context.cookies()
-    assert (cookie["httpOnly"], cookie["sameSite"], cookie["path"]) == (True, "Strict", "/")
+    assert (cookie["httpOnly"], cookie["sameSite"], cookie["path"]) == (True, "Lax", "/")
+    page.route("https://chat.example/", lambda route: route.fulfill(body=link(server), content_type="text/html"))
+    page.goto("https://chat.example/")
+    page.get_by_role("link", name="the cascade").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text(server.company.failed)
+    assert page.context.cookies(server.address) == [cookie]
     page.get_by_role("button", name="Sign out").click()
     page.wait_for_url("**/ui/sign-in")
     page.goto("/ui/")
     expect(page).to_have_title("Sign in · Groundswell")
+
+
+def link(server: Server) -> str:
+    """A page of another site, as a notice in a chat is."""
+    return f'<a href="{server.address}/ui/cascades/{server.company.failed}">the cascade</a>'
 
 
 def test_a_wrong_token_is_told(page: Page, watch: Watch) -> None:

@@ -25,7 +25,7 @@ def test_a_page_leads_whoever_is_not_known_to_the_sign_in_and_back(browser: Brow
     assert f'name="next" value="{page}?who=ann"' in form.text
 
 
-def test_signing_in_makes_a_strict_cookie_that_opens_the_pages(browser: Browser) -> None:
+def test_signing_in_makes_a_guarded_cookie_that_opens_the_pages(browser: Browser) -> None:
     before = dict(browser.cookies)
     answer = browser.sign_in(Role.READER, back="/ui/audit")
     assert (answer.status_code, answer.headers["location"]) == (303, "/ui/audit")
@@ -34,7 +34,7 @@ def test_signing_in_makes_a_strict_cookie_that_opens_the_pages(browser: Browser)
     assert {part.strip().lower() for part in cookie.split(";")[1:]} == {
         "httponly",
         "secure",
-        "samesite=strict",
+        "samesite=lax",
         "path=/",
         f"max-age={LIFETIME:.0f}",
     }
@@ -49,6 +49,44 @@ def test_the_secret_changes_when_one_signs_in(browser: Browser) -> None:
     browser.sign_in(Role.READER)
     assert browser.cookies[COOKIE] != planted
     assert browser.get("/ui/", headers={"Cookie": f"{COOKIE}={planted}"}).status_code == 303
+
+
+LINK = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+"""What a browser says when a link in a chat or a mail is followed."""
+
+
+def test_a_link_of_another_site_opens_the_page_for_who_is_signed_in(reader: Browser) -> None:
+    before = dict(reader.cookies)
+    answer = reader.get("/ui/audit", headers=LINK)
+    assert (answer.status_code, answer.headers.get("set-cookie")) == (200, None)
+    assert reader.get("/ui/sign-in", headers=LINK).headers.get("set-cookie") is None
+    assert reader.cookies == before
+
+
+@pytest.mark.parametrize(
+    ("said", "given"),
+    [
+        (LINK, True),
+        ({**LINK, "Sec-Fetch-Site": "same-site"}, True),
+        ({}, True),
+        ({**LINK, "Sec-Fetch-Dest": "iframe"}, False),
+        ({**LINK, "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}, False),
+        ({**LINK, "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}, False),
+    ],
+)
+def test_where_a_browser_keeps_its_cookie_back_none_takes_its_place(
+    browser: Browser, said: dict[str, str], given: bool
+) -> None:
+    answer = browser.get("/ui/sign-in", headers=said)
+    assert (answer.status_code, "set-cookie" in answer.headers) == (200, given)
+
+
+@pytest.mark.parametrize("other", ['a="', "a[b]=1", '{"a": 1}', "nothing", "=", "a b=c d", f"x{COOKIE}=1"])
+def test_a_strange_cookie_of_another_app_does_not_hide_the_session(reader: Browser, other: str) -> None:
+    ours = f"{COOKIE}={reader.cookies[COOKIE]}"
+    for jar in (f"{other}; {ours}", f"{ours}; {other}"):
+        assert reader.get("/ui/audit", headers={"Cookie": jar}).status_code == 200
+        assert "set-cookie" not in reader.get("/ui/sign-in", headers={"Cookie": jar}).headers
 
 
 @pytest.mark.parametrize("token", ["", "nonsense", "gs_0123456789ab_" + "a" * 43])
