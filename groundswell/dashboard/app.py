@@ -26,6 +26,7 @@ from groundswell.dashboard import (
     signin,
     stale,
     timeline,
+    whole,
 )
 from groundswell.dashboard.foresight import Foresight
 from groundswell.dashboard.guard import Guard, framework
@@ -39,6 +40,7 @@ _SUBJECTS = (
     now.pages,
     oncall.pages,
     cascades.pages,
+    whole.pages,
     image.pages,
     log.pages,
     timeline.pages,

@@ -1,15 +1,19 @@
-"""/ui/cascades/ID: one cascade, with the table of its images."""
+"""/ui/cascades/ID: one cascade, with the table of its images, and what may be done to all of them."""
 
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from starlette.responses import Response
 
 from groundswell.api.cascades import Rows
 from groundswell.api.paging import encode
 from groundswell.cascade.kept import Kept
-from groundswell.cascade.model import Rebuild
+from groundswell.cascade.model import Rebuild, Stage
 from groundswell.cascade.records import Phase
 from groundswell.cascade.view import Row, rows
+from groundswell.dashboard import flash
+from groundswell.dashboard.offered import offers
+from groundswell.dashboard.pressed import told
 from groundswell.dashboard.routing import Asked, Pages
 from groundswell.dashboard.shelf import RebuildShelf
 from groundswell.dashboard.tally import tally
@@ -31,11 +35,24 @@ class Line:
 
 @pages.page("/cascades/{cascade}", "list_rebuilds")
 def show(asked: Asked) -> Response:
-    """All records are looked at, for the counts; a page of them is shown."""
+    place = address(asked.path["cascade"])
+    return flash.heard(table(asked, key=flash.said(asked, place)), asked, place)
+
+
+def address(cascade: str) -> str:
+    return f"/ui/cascades/{quote(cascade)}"
+
+
+def table(asked: Asked, *, key: str = "", wrong: str = "", act: str = "", status: int = 200) -> Response:
+    """All records are looked at, for the counts; a page of them is shown.
+
+    What a form did is told under its `key`; `wrong` says why the act `act` was not done: what was entered is still
+    there then.
+    """
     query, now = asked.read(Shown), asked.product.clock()
     kept = Kept(asked.product.engine.records, asked.product.archive, asked.path["cascade"])
     header = kept.header()
-    everything = asked.part(RebuildShelf).rebuilds(kept, header)
+    everything = asked.part(RebuildShelf).rebuilds(kept, header, anew=bool(key or act))
     wanted = [
         state
         for state in everything
@@ -45,6 +62,7 @@ def show(asked: Asked) -> Response:
     shown = left[: query.limit]
     return asked.render(
         "cascade.html",
+        status=status,
         header=header,
         archived=kept.archived,
         tally=tally((each.image, each.status, each.reason) for each in everything),
@@ -53,6 +71,14 @@ def show(asked: Asked) -> Response:
         following=encode(shown[-1].image) if len(left) > len(shown) else None,
         chosen=query.status[0].value if len(query.status) == 1 else "",
         live=header.phase is not Phase.ENDED,
+        offers=None if kept.archived or header.phase is Phase.PLANNING else offers(everything),
+        stages=[stage.value for stage in Stage],
+        here=address(header.id),
+        told=told(asked, key) if key else None,
+        wrong=wrong,
+        act=act,
+        reason=asked.field("reason"),
+        begin=asked.field("from"),
     )
 
 

@@ -19,7 +19,7 @@ from groundswell.cascade.model import Hold, Rebuild, Stage, Status
 from groundswell.cascade.operate import Bulk, Item, Seen
 from groundswell.dashboard.beside import everything
 from groundswell.dashboard.differences import parts
-from groundswell.dashboard.pressed import once, outcome, reason, told
+from groundswell.dashboard.pressed import number, once, outcome, reason, told
 from groundswell.dashboard.routing import Asked, Pages
 from groundswell.dashboard.troubles import FEW, MANY, cards, read_picked, seen
 from groundswell.errors import GroundswellError, InputError
@@ -112,7 +112,7 @@ def replay(asked: Asked) -> Response:
     named = read_picked(texts)
     if not named and not cause:
         raise InvalidError([{"parameter": "failure", "detail": "choose at least one"}])
-    until = _number(asked, "until") if not named else 0
+    until = number(asked, "until") if not named else 0
 
     def act() -> dict[str, object]:
         wanted: Mapping[str, Mapping[str, Seen]] = named
@@ -203,10 +203,3 @@ def _in_force(product: App) -> list[tuple[str, str, str, str]]:
         for freeze in product.freezes.rules()
         if (until := freeze.until(now)) is not None
     ]
-
-
-def _number(asked: Asked, name: str) -> int:
-    text = asked.field(name)
-    if not (text.isascii() and text.isdigit() and len(text) <= 15):
-        raise InvalidError([{"parameter": name, "detail": "not as the page had it"}])
-    return int(text)

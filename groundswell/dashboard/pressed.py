@@ -33,17 +33,30 @@ def reason(asked: Asked) -> str:
     return text
 
 
+def number(asked: Asked, name: str) -> int:
+    """A whole number that the page put into its form. Raises InvalidError."""
+    text = asked.field(name)
+    if not (text.isascii() and text.isdigit() and len(text) <= 15):
+        raise InvalidError([{"parameter": name, "detail": "not as the page had it"}])
+    return int(text)
+
+
 def once(asked: Asked, back: str, act: Callable[[], Json], **query: str) -> Response:
     """Do it unless the very same was done, and go back to where `told` tells of it."""
+    key = press(asked, act)
+    return asked.see(f"{back}?{urlencode({**{n: t for n, t in query.items() if t}, 'told': key})}#told")
+
+
+def press(asked: Asked, act: Callable[[], Json]) -> str:
+    """Do it unless the very same was done, or is being done now. The key is what `told` tells of it under."""
     said = [(name, text) for name, texts in sorted(asked.form.items()) if name != FIELD for text in texts]
     key = hashlib.sha256(f"{asked.request.url.path}?{urlencode(said)}".encode()).hexdigest()[:32]
     claim = answers.Asked(principal=asked.who.id, key=_key(key), print=key)
-    address = f"{back}?{urlencode({**{n: t for n, t in query.items() if t}, 'told': key})}#told"
     book = asked.product.answers
     try:
         known = book.claim(claim)
     except UnderWayError:
-        return asked.see(address)  # which says so
+        return key  # of which that is told
     if known is None:
         try:
             done = act()
@@ -51,7 +64,7 @@ def once(asked: Asked, back: str, act: Callable[[], Json], **query: str) -> Resp
             book.release(claim)
             raise
         book.keep(claim, Answer(status=200, body=done))
-    return asked.see(address)
+    return key
 
 
 def told(asked: Asked, key: str) -> Json | None:

@@ -23,10 +23,10 @@ class RebuildShelf:
         self._clock = clock
         self._known: Recent[str, tuple[float, Header, Sequence[Rebuild]]] = Recent(_CASCADES)
 
-    def rebuilds(self, kept: Kept, header: Header) -> Sequence[Rebuild]:
-        """By image. As long as the header says the same, at most two seconds old."""
+    def rebuilds(self, kept: Kept, header: Header, *, anew: bool = False) -> Sequence[Rebuild]:
+        """By image. As long as the header says the same, at most two seconds old; `anew` as they are."""
         known = self._known.get(header.id)
-        if known is not None and self._clock() < known[0] and known[1] == header:
+        if known is not None and not anew and self._clock() < known[0] and known[1] == header:
             return known[2]
         rebuilds = tuple(kept.rebuilds())
         self._known.put(header.id, (self._clock() + _SECONDS, header, rebuilds))
