@@ -120,7 +120,7 @@ def show_rebuild(cascade: Cascade, name: Name, product: Product, query: Annotate
 @router.get(
     "/cascades/{cascade}/logs/{name:path}",
     summary="Show the log of a rebuild",
-    responses={200: openapi.ok("A page of the build's log.", "Log"), **openapi.problems(404)},
+    responses={200: openapi.ok("A page of the build's log.", "Log"), **openapi.problems(404, 409)},
 )
 def show_log(
     cascade: Cascade, name: Name, product: Product, shelf: Shelf, query: Annotated[Part, Query()]

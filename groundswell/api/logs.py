@@ -4,8 +4,10 @@ import threading
 from collections import OrderedDict
 
 from groundswell import printable
+from groundswell.api.problems import UnreadableError
 from groundswell.cascade.model import Rebuild
 from groundswell.clock import Clock
+from groundswell.errors import InputError, NotFoundError, PermanentError
 from groundswell.lineage.model import from_json
 from groundswell.wiring import App
 
@@ -22,13 +24,22 @@ class LogShelf:
         self._texts: OrderedDict[tuple[str, str, bool], tuple[float, str]] = OrderedDict()
 
     def text(self, registry: str, run: str, *, ended: bool) -> str:
-        """The log so far, control characters taken out. Raises what the builder raises."""
+        """The log so far, control characters taken out.
+
+        Raises NotFoundError when there is no such run, TemporaryError when it cannot be read now, UnreadableError
+        when it never can.
+        """
         key = (registry, run, ended)
         with self._lock:
             found = self._texts.get(key)
         if found is not None and self._clock() < found[0]:
             return found[1]
-        text = printable.lines(self._product.builder.log(registry, run))
+        try:
+            text = printable.lines(self._product.builder.log(registry, run))
+        except (InputError, NotFoundError):
+            raise
+        except PermanentError as exc:
+            raise UnreadableError(str(exc)) from exc
         with self._lock:
             self._texts[key] = (self._clock() + (_ENDED if ended else _RUNNING), text)
             self._texts.move_to_end(key)

@@ -22,7 +22,14 @@ from starlette.types import Scope
 from graph.lineage import LineageError
 from groundswell.access.answers import UnderWayError
 from groundswell.access.principal import ForbiddenError, ThrottledError, UnauthenticatedError
-from groundswell.errors import ConflictError, GroundswellError, InputError, NotFoundError, TemporaryError
+from groundswell.errors import (
+    ConflictError,
+    GroundswellError,
+    InputError,
+    NotFoundError,
+    PermanentError,
+    TemporaryError,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +66,10 @@ class RefusedError(InputError):
     """The input is valid, but what it names is not in a state that allows it."""
 
 
+class UnreadableError(PermanentError):
+    """What is asked for is kept elsewhere, and cannot be read there: a setting is missing, or it is gone."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
     status: HTTPStatus
@@ -82,6 +93,7 @@ KINDS: Mapping[type[BaseException], Kind] = {
         status=HTTPStatus.CONFLICT, name="contradiction", title="The lineage would contradict itself"
     ),
     RefusedError: Kind(status=HTTPStatus.CONFLICT, name="refused", title="Its state does not allow it"),
+    UnreadableError: Kind(status=HTTPStatus.CONFLICT, name="unreadable", title="It cannot be read where it is"),
     UnderWayError: Kind(status=HTTPStatus.CONFLICT, name="under-way", title="It is under way"),
     ConflictError: Kind(status=HTTPStatus.CONFLICT, name="conflict", title="Somebody else was faster"),
     PreconditionFailedError: Kind(

@@ -32,7 +32,7 @@ class Asking(Part):
 @router.get(
     "/{run}/log",
     summary="Show the log of a run",
-    responses={200: openapi.ok("A page of the log so far.", "RunLog"), **openapi.problems(404)},
+    responses={200: openapi.ok("A page of the log so far.", "RunLog"), **openapi.problems(404, 409)},
 )
 def show_run_log(run: Run, product: Product, shelf: Shelf, query: Annotated[Asking, Query()]) -> Response:
     """Show the log of a run of ACR Tasks, or of a pipeline that builds, in pages."""

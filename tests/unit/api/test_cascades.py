@@ -1,12 +1,14 @@
 """Cascades over the API: the list, one, its rebuilds, their evidence and logs, and why."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from groundswell.api.logs import LogShelf
 from groundswell.cascade.retention import Policy, Retention
-from groundswell.errors import TemporaryError
+from groundswell.errors import PermanentError, TemporaryError
+from groundswell.settings import AcrRegistry
 from tests.support.world import BASE, HOST, World, ref, registration
 from tests.unit.api.conftest import Api
 
@@ -161,6 +163,33 @@ def test_a_log_that_cannot_be_read_now(api: Api, world: World, monkeypatch: pyte
     monkeypatch.setattr(world.builder, "log", away)
     answer = api.get(f"/cascades/{world.cascade}/logs/top")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "7")
+
+
+@pytest.mark.parametrize(
+    "why",
+    [
+        f"registry {HOST} has no entry in the setting GROUNDSWELL_REGISTRIES, which says where its ACR Tasks are",
+        "the log of run r0 cannot be read: its storage answers 404",
+    ],
+)
+def test_a_log_that_can_never_be_read_is_told_so(
+    api: Api, world: World, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    world.push_base()
+    world.drive()
+
+    def gone(*_: object) -> str:
+        raise PermanentError(why)
+
+    monkeypatch.setattr(world.builder, "log", gone)
+    answer = api.get(f"/cascades/{world.cascade}/logs/top")
+    told = answer.json()
+    assert (answer.status_code, told["type"].rpartition("/")[2], told["detail"]) == (409, "unreadable", why)
+    world.app.settings = replace(
+        world.app.settings, registries={HOST: AcrRegistry(subscription="s", resource_group="g", name="r")}
+    )
+    run = api.get("/runs/r0/log")
+    assert (run.status_code, run.json()["detail"]) == (409, why)
 
 
 def test_what_the_archive_keeps(api: Api, world: World) -> None:
