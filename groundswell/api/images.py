@@ -35,7 +35,8 @@ _DOCKERFILE = "dockerfile_content"
 def sent() -> Json:
     """The JSON Schema of what is sent."""
     definitions = schema()["$defs"]
-    fields: Json = dict(inlined(definitions["image"], definitions)["properties"])
+    image: Json = inlined(definitions["image"], definitions)
+    fields: Json = dict(image["properties"])
     del fields["name"]
     path = fields.pop("path")
     fields["source"] = {
@@ -50,8 +51,7 @@ def sent() -> Json:
         "description": "The text of that Dockerfile: what the image stands on is read from it; it is not kept.",
     }
     return {
-        "type": "object",
-        "additionalProperties": False,
+        **image,  # what the format demands of several fields together stays
         "required": ["registry", "source", "tags", _DOCKERFILE],
         "properties": fields,
     }

@@ -25,6 +25,20 @@ def registered(world: World) -> list[Any]:
     return [entry for entry in entries(world.app.store) if entry["action"] == "register"]
 
 
+def test_a_pipeline_has_no_agent_pool(api: Api, world: World) -> None:
+    """As in a lineage file, whose schema says so."""
+    both = sent(builder="team", agent_pool="fast")
+    fault = {"detail": "only ACR Tasks has agent pools; take out agent_pool, or builder"}
+    one = api.put(WEB, json=both)
+    assert (one.status_code, one.json()["errors"]) == (422, [{"pointer": "#/agent_pool", **fault}])
+    many = api.post("/lineage/register", json={"images": [{"name": "shop/web", **both}]})
+    assert (many.status_code, many.json()["errors"]) == (422, [{"pointer": "#/images/0/agent_pool", **fault}])
+    assert registered(world) == []
+    for changes in ({"builder": "team", "agent_pool": None}, {"builder": None, "agent_pool": "fast"}):
+        shown = put(api, "shop/web", **changes)["image"]
+        assert {name: shown[name] for name in changes} == changes
+
+
 def test_a_new_image(api: Api, world: World) -> None:
     answer = api.put(f"{WEB}?reason=new", json=sent(owner="shop", labels={"tier": "gold"}))
     assert (answer.status_code, answer.headers["location"]) == (201, "/api/v1/lineage/images/shop/web")
