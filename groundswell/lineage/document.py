@@ -198,8 +198,12 @@ def _say(error: ValidationError) -> str:
 
 
 def said(error: ValidationError) -> str:
-    """What a complaint says, cut short, and without the password of a URL that stands in the wrong place."""
-    message = _USER.sub("//…@", error.message)
+    """What a complaint says, cut short, and without the password of a URL that stands in the wrong place.
+
+    `errorMessage` is what editors say instead, and so do we.
+    """
+    own = error.schema.get("errorMessage") if isinstance(error.schema, dict) else None
+    message = _USER.sub("//…@", own or error.message)
     return message if len(message) <= _LONGEST else message[:_LONGEST] + "..."
 
 
