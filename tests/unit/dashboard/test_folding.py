@@ -143,3 +143,8 @@ def test_more_failures_than_can_be_shown_share_a_box() -> None:
 def test_what_stands_alone_does() -> None:
     graph: Graph = {**{f"r/{number}": [] for number in range(90)}}
     assert fold(graph, alone=["r/5"]).items["r/5"] == ("r/5",)
+
+
+def test_a_circle_in_the_records_is_cut() -> None:
+    folded = fold({"a": ["c"], "b": ["a"], "c": ["b", "c"]})
+    assert folded.parents == {"a": (), "b": ("a",), "c": ("b",)}
