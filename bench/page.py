@@ -76,6 +76,11 @@ PARAMETERS: Mapping[str, Callable[[Seed], Sequence[str]]] = {
         f"/ui/cascades/{seed.large}/timeline",
         f"/ui/cascades/{seed.ended}/timeline",
     ],
+    "/ui/cascades/{cascade}/graph": lambda seed: [
+        f"/ui/cascades/{seed.large}/graph",
+        f"/ui/cascades/{seed.ended}/graph",
+    ],
+    "/ui/cascades/{cascade}/graph.json": lambda seed: [f"/ui/cascades/{seed.large}/graph.json"],
     "/ui/lineage/{image:path}": lambda seed: [f"/ui/lineage/{seed.image}"],
     "/ui/on-call/log/{cascade}/{image:path}": lambda seed: [f"/ui/on-call/log/{seed.large}/{seed.failed}"],
     "/ui/on-call/compare/{cascade}/{image:path}": lambda seed: [f"/ui/on-call/compare/{seed.large}/{seed.failed}"],

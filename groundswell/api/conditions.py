@@ -65,13 +65,14 @@ async def _conditions(
     if_none_match: Annotated[str | None, Header(description='The same; "*" with PUT: only when new.')] = None,
 ) -> Conditions:
     del if_match, if_none_match  # for the OpenAPI document; a header that comes twice is one list
-    return Conditions(match=_tags(request, "If-Match"), none_match=_tags(request, "If-None-Match"))
+    return Conditions(match=tags(request, "If-Match"), none_match=tags(request, "If-None-Match"))
 
 
 Conditional = Annotated[Conditions, Depends(_conditions)]
 
 
-def _tags(request: Request, name: str) -> Tags | None:
+def tags(request: Request, name: str) -> Tags | None:
+    """Those that a header names; None without it. Raises InvalidError."""
     values = request.headers.getlist(name)
     if not values:
         return None
