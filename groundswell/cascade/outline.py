@@ -65,6 +65,12 @@ class Outline:
         return waits
 
     @property
+    def built_on(self) -> Collection[str]:
+        """The names of what it was built on."""
+        built_on: Collection[str] = self._document.get("built_on", ())
+        return built_on
+
+    @property
     def holds(self) -> Collection[Hold]:
         return frozenset(map(Hold, self._document.get("holds", ())))
 

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from groundswell.api.conditions import hashed, tags
 from groundswell.api.parameters import Parameters
 from groundswell.cascade.kept import Kept
-from groundswell.cascade.model import Rebuild
+from groundswell.cascade.outline import Outline
 from groundswell.cascade.records import Header, Phase
 from groundswell.dashboard.drawing.picture import BAD, MARGIN, Face, Shape, faces, name_of, placed, shape
 from groundswell.dashboard.routing import Asked, Pages
@@ -56,7 +56,7 @@ class Looked:
     """A cascade as it is asked for, and the shape of its picture."""
 
     header: Header
-    states: Sequence[Rebuild]
+    states: Sequence[Outline]
     archived: bool
     opened: Sequence[str]
     shape: Shape
@@ -70,7 +70,7 @@ class Looked:
         bad = [state for state in self.states if state.status in BAD]
         return {
             "header": self.header,
-            "tally": tally((each.image, each.status, each.reason) for each in self.states),
+            "tally": tally(self.states),
             "layers": self.shape.folded.layers,
             "folded": sum(len(images) for images in self.shape.folded.items.values() if len(images) > 1),
             "unknown": self.shape.unknown if self.archived else 0,
@@ -132,13 +132,13 @@ def _look(asked: Asked) -> Looked:
     opened = asked.read(Which).opened
     kept = Kept(asked.product.engine.records, asked.product.archive, asked.path["cascade"])
     header = kept.header()
-    rebuilds = asked.part(RebuildShelf).rebuilds(kept, header)
+    outlines = asked.part(RebuildShelf).outlines(kept, header)
     return Looked(
         header=header,
-        states=rebuilds,
+        states=outlines,
         archived=kept.archived,
         opened=opened,
-        shape=shape(rebuilds, {push.base for push in header.went_in}, opened),
+        shape=shape(outlines, {push.base for push in header.went_in}, opened),
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise, takewhile
 
 from groundswell.cascade.model import Rebuild, Status
+from groundswell.cascade.outline import Outline
 from groundswell.dashboard.drawing.folding import Folded, fold
 from groundswell.dashboard.drawing.layout import Layout, Size, lay_out
 from groundswell.dashboard.words import TONES
@@ -57,7 +58,7 @@ class Edge:
     path: str
 
 
-def shape(states: Sequence[Rebuild], pushed: Collection[str], opened: Sequence[str]) -> Shape:
+def shape(states: Sequence[Rebuild | Outline], pushed: Collection[str], opened: Sequence[str]) -> Shape:
     """What the picture of a cascade shows, after a push of `pushed`."""
     known = {state.image for state in states}
     stands_on = {state.image: state.waits or state.built_on for state in states}
@@ -77,7 +78,7 @@ def shape(states: Sequence[Rebuild], pushed: Collection[str], opened: Sequence[s
     )
 
 
-def faces(drawn: Shape, states: Sequence[Rebuild]) -> Mapping[str, Face]:
+def faces(drawn: Shape, states: Sequence[Rebuild | Outline]) -> Mapping[str, Face]:
     """What each box says now."""
     known = {state.image: state for state in states}
     return {
@@ -116,7 +117,7 @@ def _base(reference: str) -> Face:
     return Face(tone="base", word="pushed", label=f"{line(reference)}: pushed", bar=())
 
 
-def _face(states: Sequence[Rebuild]) -> Face:
+def _face(states: Sequence[Rebuild | Outline]) -> Face:
     if len(states) == 1:
         (state,) = states
         why = f", {line(state.reason)[:_WHY]}" if state.reason and state.status is not Status.DONE else ""

@@ -38,6 +38,7 @@ def test_an_outline_is_as_the_rebuild(make_world: Callable[..., World]) -> None:
         assert outline.holds == state.holds.keys()
         assert outline.digests == (state.previous, state.candidate, state.promoted)
         assert list(outline.waits) == list(state.waits)
+        assert list(outline.built_on) == list(state.built_on)
         assert outline.rebuild() == state
 
 
