@@ -92,7 +92,7 @@ class Watch:
 @pytest.fixture
 def context(server: Server, chromium: Browser) -> Iterator[BrowserContext]:
     context = chromium.new_context(base_url=server.address, viewport=SIZES["desktop"])  # type: ignore[arg-type]
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(30_000)
     yield context
     context.close()
 

@@ -19,12 +19,12 @@ pytestmark = pytest.mark.stack
 
 
 def test_one_signs_in_sees_what_was_asked_for_and_signs_out(page: Page, server: Server) -> None:
-    page.goto("/ui/audit?action=replay")
+    page.goto("/ui/audit?action=replay&who=ann")
     expect(page).to_have_title("Sign in · Groundswell")
     look_over(page, "sign-in")
     page.get_by_label("API token").fill(server.company.tokens[Role.READER])
     page.keyboard.press("Enter")
-    page.wait_for_url("**/ui/audit?action=replay")
+    page.wait_for_url("**/ui/audit?action=replay&who=ann")
     expect(page.get_by_role("row").nth(1)).to_contain_text("ann (entra:ann)")
     (cookie,) = page.context.cookies()
     assert (cookie["httpOnly"], cookie["sameSite"], cookie["path"]) == (True, "Lax", "/")
