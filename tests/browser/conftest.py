@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
@@ -54,6 +55,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         **{f"AzureWebJobs.{name}.Disabled": "true" for name in off.split()},
     }
     with HostProcess(folder / "host", values) as host:
+        httpx.get(
+            f"{host.address}/ui/sign-in", timeout=60.0
+        ).raise_for_status()  # the first page is slow, as on any host
         yield Server(address=host.address, company=company, folder=folder)
         assert "Traceback" not in host.log
         assert not any(token in host.log for token in company.tokens.values())
@@ -92,7 +96,7 @@ class Watch:
 @pytest.fixture
 def context(server: Server, chromium: Browser) -> Iterator[BrowserContext]:
     context = chromium.new_context(base_url=server.address, viewport=SIZES["desktop"])  # type: ignore[arg-type]
-    context.set_default_timeout(30_000)
+    context.set_default_timeout(10_000)
     yield context
     context.close()
 
@@ -175,8 +179,7 @@ def look_over(page: Page, name: str) -> None:
     for size, scheme in (("phone", "light"), ("desktop", "dark"), ("desktop", "light")):
         page.set_viewport_size(SIZES[size])  # type: ignore[arg-type]
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
-        if (size, scheme) != ("desktop", "light"):  # each of the two is looked at once
-            assert violations(page) == []
+        assert violations(page) == []
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (
             f"{name} is too wide on a {size}"
         )
