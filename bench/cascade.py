@@ -26,8 +26,8 @@ from typing import Any
 
 from graph.reference import Reference
 from groundswell.build.port import BuildRequest, Run, RunStatus
-from groundswell.cascade.model import Status
 from groundswell.cascade.records import Phase, Records
+from groundswell.cascade.status import Status
 from groundswell.lineage.model import Registration
 from groundswell.local.azurite import Azurite
 from groundswell.store.azure import AzureStore

@@ -28,8 +28,9 @@ from groundswell import heap
 from groundswell.access.principal import Role
 from groundswell.api.surveys import Surveys
 from groundswell.cascade.ids import new_id
-from groundswell.cascade.model import Rebuild, Status
+from groundswell.cascade.model import Rebuild
 from groundswell.cascade.records import Header, Phase
+from groundswell.cascade.status import Status
 from groundswell.dashboard import app as dashboard
 from groundswell.dashboard.stale_shelf import StaleShelf
 from tests.support.world import World

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.result import Result
-from groundswell.cascade.model import Status
+from groundswell.cascade.status import Status
 from groundswell.local.azurite import Azurite
 from tests.support.crew import Pace, Seen, run
 

@@ -20,7 +20,8 @@ import networkx as nx
 
 from groundswell.cascade import model
 from groundswell.cascade.decide import decide
-from groundswell.cascade.model import Event, Hold, Moment, Outcome, Rebuild, Stage, Status, Wait
+from groundswell.cascade.model import Event, Hold, Moment, Outcome, Rebuild, Wait
+from groundswell.cascade.status import Stage, Status
 from groundswell.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[1]

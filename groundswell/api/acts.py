@@ -15,8 +15,9 @@ from groundswell.api.parameters import PREFIX, Body, Parameters, Product
 from groundswell.api.problems import InvalidError, RefusedError
 from groundswell.api.shapes.acts import APPROVAL, DEED, REPLAY
 from groundswell.cascade.holds import marked
-from groundswell.cascade.model import Rebuild, Stage
+from groundswell.cascade.model import Rebuild
 from groundswell.cascade.operate import Bulk, Item, Operator
+from groundswell.cascade.status import Stage
 from groundswell.errors import InputError
 
 router = APIRouter(prefix=f"{PREFIX}/cascades/{{cascade}}", tags=["acts"])

@@ -19,8 +19,9 @@ from groundswell.api.problems import InvalidError
 from groundswell.api.telling import cascade_told, explained, rebuild_told, row_told
 from groundswell.api.times import spelled
 from groundswell.cascade.kept import Kept
-from groundswell.cascade.model import Hold, Status
+from groundswell.cascade.model import Hold
 from groundswell.cascade.records import Header, Phase, index_row
+from groundswell.cascade.status import Status
 from groundswell.cascade.why import PUSHES, Answer, look
 from groundswell.errors import NotFoundError
 from groundswell.wiring import App

@@ -10,7 +10,7 @@ from groundswell.cascade import evidence
 from groundswell.cascade.model import Rebuild
 from groundswell.cascade.records import Header
 from groundswell.cascade.rings import under_way
-from groundswell.cascade.view import rows
+from groundswell.cascade.rows import rows
 from groundswell.cascade.why import Answer
 
 

@@ -23,7 +23,8 @@ from groundswell.attest.statements import (
     material,
     statement,
 )
-from groundswell.cascade.model import Rebuild, Status
+from groundswell.cascade.model import Rebuild
+from groundswell.cascade.status import Status
 from groundswell.lineage.model import Registration
 from groundswell.registry.manifests import json_object
 from groundswell.scan.port import Report

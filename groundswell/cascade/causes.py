@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from groundswell.cascade.decide import disproved
-from groundswell.cascade.model import CANDIDATE, POISONED, Rebuild, Stage, Status
+from groundswell.cascade.model import CANDIDATE, POISONED, Rebuild
 from groundswell.cascade.operate import failed_at, restart
+from groundswell.cascade.status import Stage, Status
 from groundswell.cascade.view import short
 
 _SHOWN = 3

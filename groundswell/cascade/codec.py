@@ -5,20 +5,8 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from groundswell.cascade.model import (
-    Command,
-    Hold,
-    Kind,
-    Moment,
-    Move,
-    Outcome,
-    Rebuild,
-    Ring,
-    Rollout,
-    Stage,
-    Status,
-    Wait,
-)
+from groundswell.cascade.model import Command, Hold, Kind, Moment, Move, Outcome, Rebuild, Ring, Rollout, Wait
+from groundswell.cascade.status import Stage, Status
 from groundswell.errors import PermanentError
 from groundswell.store import versions
 

@@ -7,7 +7,8 @@ has no deadline: those it waits for have theirs.
 
 from collections.abc import Mapping
 
-from groundswell.cascade.model import Rebuild, Status
+from groundswell.cascade.model import Rebuild
+from groundswell.cascade.status import Status
 
 _MINUTE, _HOUR = 60.0, 3600.0
 

@@ -14,7 +14,6 @@ from groundswell.cascade.deadlines import overdue
 from groundswell.cascade.holds import how_to_end, reasons
 from groundswell.cascade.meaning import follow, standing, tell, tell_follower
 from groundswell.cascade.model import (
-    ACTIVE_STAGE,
     AlreadyBuilt,
     Approved,
     BakeOver,
@@ -48,14 +47,13 @@ from groundswell.cascade.model import (
     RunStarted,
     RunSucceeded,
     Scanned,
-    Stage,
     StageFailed,
-    Status,
     Superseded,
     TagMoved,
     Verified,
     WentBack,
 )
+from groundswell.cascade.status import ACTIVE_STAGE, Stage, Status
 from groundswell.errors import InputError
 
 HISTORY = 60

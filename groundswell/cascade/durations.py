@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import batched, pairwise
 from statistics import median, median_low
 
-from groundswell.cascade.model import Moment, Rebuild, Status
+from groundswell.cascade.model import Moment, Rebuild
+from groundswell.cascade.status import Status
 from groundswell.store.port import ANY, MAX_COMMIT, Documents, Json, Put
 
 _TABLE, _PARTITION = "durations", "images"

@@ -33,7 +33,6 @@ from groundswell.cascade.model import (
     Rebuild,
     RunStarted,
     StageFailed,
-    Status,
     Wait,
 )
 from groundswell.cascade.observing import observer
@@ -41,6 +40,7 @@ from groundswell.cascade.polling import Polling
 from groundswell.cascade.pools import Places, Pools
 from groundswell.cascade.records import Records, Stored
 from groundswell.cascade.rivals import came_back, goes_first, rivals
+from groundswell.cascade.status import Status
 from groundswell.clock import Clock
 from groundswell.errors import NewerError, NotFoundError, PermanentError, TemporaryError
 from groundswell.store.conflicts import retry_conflicts

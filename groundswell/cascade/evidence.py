@@ -9,8 +9,9 @@ from typing import Any
 
 from graph.reference import Reference
 from groundswell.cascade import rings
-from groundswell.cascade.model import Outcome, Rebuild, Status
-from groundswell.cascade.view import rows
+from groundswell.cascade.model import Outcome, Rebuild
+from groundswell.cascade.rows import rows
+from groundswell.cascade.status import Status
 from groundswell.lineage.model import Registration
 
 PINNED = "its Dockerfile names this digest"

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from groundswell.cascade.failures import Failure, failure, failures, healed, success, troubled
-from groundswell.cascade.model import Rebuild, Status
+from groundswell.cascade.model import Rebuild
 from groundswell.cascade.outline import Outline
 from groundswell.cascade.records import Header, Records, index_row
+from groundswell.cascade.status import Status
 from groundswell.clock import Clock, inverted
 from groundswell.errors import NotFoundError
 from groundswell.lineage.catalog import Catalog

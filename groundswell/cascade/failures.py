@@ -10,8 +10,9 @@ from typing import Any
 
 from groundswell.cascade.causes import Trouble, advice, cause, since
 from groundswell.cascade.meaning import standing
-from groundswell.cascade.model import Move, Outcome, Rebuild, Stage, Status
+from groundswell.cascade.model import Move, Outcome, Rebuild
 from groundswell.cascade.outline import Outline
+from groundswell.cascade.status import Stage, Status
 from groundswell.lineage.catalog import Brief
 from groundswell.store.port import Json
 

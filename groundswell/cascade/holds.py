@@ -4,8 +4,9 @@ from collections.abc import Iterable
 
 from groundswell.cascade import freezes
 from groundswell.cascade.freezes import Freeze
-from groundswell.cascade.model import Hold, Rebuild, Ring, Stage, Status
+from groundswell.cascade.model import Hold, Rebuild, Ring
 from groundswell.cascade.rings import asks
+from groundswell.cascade.status import Stage, Status
 
 
 def missing(state: Rebuild, ring: Ring, *, rules: Iterable[Freeze], at: float) -> dict[Hold, str]:

@@ -16,10 +16,10 @@ from groundswell.cascade.basebook import Base, BaseBook
 from groundswell.cascade.candidates import seen
 from groundswell.cascade.engine import PUSHES, Engine
 from groundswell.cascade.gathering import Gathered, Gathering
-from groundswell.cascade.model import Status
 from groundswell.cascade.observing import observer
 from groundswell.cascade.planning import Planner
 from groundswell.cascade.push import Push, Result, queue
+from groundswell.cascade.status import Status
 from groundswell.clock import Clock, inverted
 from groundswell.errors import NewerError, NotFoundError, PermanentError, TemporaryError
 from groundswell.lineage.catalog import Catalog

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from itertools import batched
 from typing import Any
 
-from groundswell.cascade.model import Command, Hold, Kind, Outcome, Rebuild, Stage, Status, Wait
+from groundswell.cascade.model import Command, Hold, Kind, Outcome, Rebuild, Wait
+from groundswell.cascade.status import Stage, Status
 
 TOLD_AT_ONCE = 50
 """Dependants that one message tells: their records, and the cascade's, must fit into one commit."""

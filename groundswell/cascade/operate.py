@@ -14,20 +14,9 @@ from groundswell.cascade.decide import decide, disproved
 from groundswell.cascade.engine import Engine
 from groundswell.cascade.holds import marked
 from groundswell.cascade.meaning import follow
-from groundswell.cascade.model import (
-    ACTIVE_STAGE,
-    Approved,
-    Cancelled,
-    Held,
-    Hold,
-    Outcome,
-    Rebuild,
-    Released,
-    Replayed,
-    Stage,
-    Status,
-)
+from groundswell.cascade.model import Approved, Cancelled, Held, Hold, Outcome, Rebuild, Released, Replayed
 from groundswell.cascade.records import Phase
+from groundswell.cascade.status import ACTIVE_STAGE, Stage, Status
 from groundswell.clock import Clock
 from groundswell.errors import GroundswellError, InputError, NotFoundError, TemporaryError
 from groundswell.store.conflicts import retry_conflicts

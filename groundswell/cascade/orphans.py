@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable
 
 from groundswell.build.port import Builder, Run
 from groundswell.cascade.engine import Engine
-from groundswell.cascade.model import Status
 from groundswell.cascade.stages import run_name
+from groundswell.cascade.status import Status
 from groundswell.errors import NotFoundError, PermanentError, TemporaryError
 
 logger = logging.getLogger(__name__)

@@ -3,7 +3,8 @@
 from collections.abc import Collection, Sequence
 
 from groundswell.cascade.codec import READ, moments, rebuild_from_json
-from groundswell.cascade.model import Hold, Moment, Rebuild, Status
+from groundswell.cascade.model import Hold, Moment, Rebuild
+from groundswell.cascade.status import Status
 from groundswell.store import versions
 from groundswell.store.port import Json
 

@@ -10,8 +10,9 @@ import logging
 from collections.abc import Mapping
 
 from groundswell.cascade.engine import Engine
-from groundswell.cascade.model import Rebuild, Stage, Status
+from groundswell.cascade.model import Rebuild
 from groundswell.cascade.operate import Operator
+from groundswell.cascade.status import Stage, Status
 from groundswell.errors import InputError, NotFoundError
 from groundswell.lineage.catalog import Catalog
 from groundswell.lineage.model import REBASE_THEN_REBUILD

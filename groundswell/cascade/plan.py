@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from graph.impact import Affected, dependants_of, remaining_paths
 from groundswell.cascade.decide import begin
 from groundswell.cascade.meaning import predecessor
-from groundswell.cascade.model import Outcome, Rebuild, Status, Wait
+from groundswell.cascade.model import Outcome, Rebuild, Wait
+from groundswell.cascade.status import Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,13 +26,13 @@ from groundswell.cascade.model import (
     Outcome,
     Rebuild,
     Renewed,
-    Status,
     Superseded,
     Wait,
 )
 from groundswell.cascade.observing import observer
 from groundswell.cascade.plan import Trigger, plan, standing_on
 from groundswell.cascade.records import Header, Phase, Pushed
+from groundswell.cascade.status import Status
 from groundswell.clock import Clock
 from groundswell.errors import NewerError, NotFoundError, TemporaryError
 from groundswell.lineage.catalog import Catalog

@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import Any
 
-from groundswell.cascade.model import Command, Hold, Kind, Move, Rebuild, Ring, Rollout, Status
+from groundswell.cascade.model import Command, Hold, Kind, Move, Rebuild, Ring, Rollout
+from groundswell.cascade.status import Status
 
 REST = "the rest"
 """The ring of what no ring names; no environment has a blank in it."""

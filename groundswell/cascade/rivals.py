@@ -7,8 +7,9 @@ if it has begun, and else waits until this one has settled.
 
 from collections.abc import Iterator
 
-from groundswell.cascade.model import Rebuild, Status
+from groundswell.cascade.model import Rebuild
 from groundswell.cascade.records import Records
+from groundswell.cascade.status import Status
 from groundswell.errors import NotFoundError
 
 

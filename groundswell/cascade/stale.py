@@ -13,8 +13,9 @@ from typing import Any
 from graph.lineage import Edge, EdgeKind, Lineage, tagged, watched
 from graph.reference import Reference
 from groundswell.cascade.basebook import Base, BaseBook
-from groundswell.cascade.model import Rebuild, Stage, Status
+from groundswell.cascade.model import Rebuild
 from groundswell.cascade.records import Records
+from groundswell.cascade.status import Stage, Status
 from groundswell.deploy.port import Deployer, Workload
 from groundswell.errors import GroundswellError, NotFoundError
 from groundswell.lineage.catalog import Catalog

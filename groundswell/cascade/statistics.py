@@ -15,7 +15,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from groundswell.cascade.meaning import outcome
-from groundswell.cascade.model import Move, Outcome, Rebuild, Status
+from groundswell.cascade.model import Move, Outcome, Rebuild
+from groundswell.cascade.status import Status
 
 REPLAYED = "replayed from "
 """How the reason of a replay begins in a rebuild's history."""

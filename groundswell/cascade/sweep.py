@@ -12,12 +12,13 @@ from groundswell.cascade.failurebook import FailureBook
 from groundswell.cascade.freezebook import FreezeBook
 from groundswell.cascade.ids import began
 from groundswell.cascade.meaning import follow, news, predecessor
-from groundswell.cascade.model import BaseNews, Nudged, Outcome, Overdue, Rebuild, Status, Superseded, Wait
+from groundswell.cascade.model import BaseNews, Nudged, Outcome, Overdue, Rebuild, Superseded, Wait
 from groundswell.cascade.observing import observer
 from groundswell.cascade.owed import Owed
 from groundswell.cascade.planning import Planner
 from groundswell.cascade.records import Header, Phase, Stored
 from groundswell.cascade.rollout_limit import RolloutLimit
+from groundswell.cascade.status import Status
 from groundswell.cascade.thaw import Thaw
 from groundswell.cascade.yearbook import Yearbook
 from groundswell.clock import Clock

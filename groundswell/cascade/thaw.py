@@ -7,8 +7,9 @@ from groundswell.cascade.engine import Engine
 from groundswell.cascade.freezebook import FreezeBook
 from groundswell.cascade.freezes import Freeze
 from groundswell.cascade.holds import frozen
-from groundswell.cascade.model import FreezeSeen, Hold, Nudged, Outdated, Rebuild, Stage, Status
+from groundswell.cascade.model import FreezeSeen, Hold, Nudged, Outdated, Rebuild
 from groundswell.cascade.rings import baking, under_way
+from groundswell.cascade.status import Stage, Status
 from groundswell.errors import NotFoundError, PermanentError
 from groundswell.lineage.model import from_json
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
 
-from groundswell.cascade.model import Moment, Rebuild, Status
+from groundswell.cascade.model import Moment, Rebuild
 from groundswell.cascade.outline import Outline
+from groundswell.cascade.status import Status
 
 
 class Phase(StrEnum):

@@ -1,4 +1,4 @@
-"""What people are shown of a cascade, from its records. Pure."""
+"""What people are shown of a cascade, and how. Pure; and quick to import: the command shows it, too."""
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,8 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from groundswell.cascade.header import Header
-from groundswell.cascade.holds import marked
-from groundswell.cascade.model import Rebuild, Status
+from groundswell.cascade.status import Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +34,6 @@ class Row:
     def state(self) -> str:
         """The status as people read it, with the stage that failed."""
         return f"{self.status} ({self.stage})" if self.stage else self.status
-
-
-def rows(rebuilds: Sequence[Rebuild], *, now: float) -> tuple[Row, ...]:
-    """A row per rebuild, in the order in which they began; those that have not begun come last."""
-    return in_order(_row(state, now) for state in rebuilds)
 
 
 def in_order(found: Iterable[Row]) -> tuple[Row, ...]:
@@ -85,28 +79,3 @@ def short(digest: str) -> str:
 def when(at: float) -> str:
     """A time as people read it, in UTC."""
     return time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(at))
-
-
-def _row(state: Rebuild, now: float) -> Row:
-    began = _began(state)
-    end = state.updated_at if state.status.settled else now
-    return Row(
-        image=state.image,
-        status=state.status.value,
-        stage=state.failed_stage.value if state.status is Status.FAILED and state.failed_stage else None,
-        why="; ".join(filter(None, (state.reason, marked(state)))),
-        attempt=state.attempt,
-        seconds=None if began is None else round(end - began, 1),
-        old=state.previous,
-        new=state.previous if state.status is Status.UNCHANGED else state.promoted or state.candidate,
-        run=state.run,
-        inputs=state.inputs,
-        began_at=began,
-        updated_at=state.updated_at,
-    )
-
-
-def _began(state: Rebuild) -> float | None:
-    """When this attempt's build began."""
-    moments = [moment.at for moment in state.history if moment.status is Status.BUILDING]
-    return moments[-1] if moments else None

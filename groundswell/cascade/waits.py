@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from groundswell.cascade import rings
 from groundswell.cascade.holds import how_to_end, marked
 from groundswell.cascade.meaning import outcome, predecessor
-from groundswell.cascade.model import Outcome, Rebuild, Stage, Status
+from groundswell.cascade.model import Outcome, Rebuild
 from groundswell.cascade.pools import Places
 from groundswell.cascade.schedule import Entry, key
+from groundswell.cascade.status import Stage, Status
 from groundswell.cascade.view import when
 
 UNSAID: Mapping[Status, str] = {

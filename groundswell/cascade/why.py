@@ -12,10 +12,11 @@ from typing import Any
 
 from graph.lineage import Edge, Lineage, watched
 from groundswell.cascade.basebook import Base, BaseBook
-from groundswell.cascade.model import Moment, Rebuild, Status
+from groundswell.cascade.model import Moment, Rebuild
 from groundswell.cascade.pools import Places
 from groundswell.cascade.push import Result
 from groundswell.cascade.records import Header, Records
+from groundswell.cascade.status import Status
 from groundswell.cascade.view import short, when
 from groundswell.cascade.waits import UNSAID, Link, chains, last_reason, predecessor_of, waited_for
 from groundswell.errors import NotFoundError

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated
 
 import typer
-from rich.live import Live
 from rich.table import Table
 
 from groundswell.cascade.header import Header, Phase
@@ -103,6 +102,8 @@ def follow(
     """Show a cascade live until it has ended; on something that is no terminal, a line per move after `since`."""
     if not console.is_terminal:
         return _follow_by_lines(look, pause, since, until)
+    from rich.live import Live
+
     with Live(console=console, refresh_per_second=4, transient=False) as live:
         while True:
             header, images = look()

@@ -10,7 +10,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from groundswell.cascade.header import Header
-from groundswell.cascade.model import Status
+from groundswell.cascade.status import Status
 from groundswell.cascade.view import Row, short
 from groundswell.cli.common import cell
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from groundswell.cascade.model import Stage
+from groundswell.cascade.status import Stage
 from groundswell.cli.client import Json as Document
 from groundswell.cli.client import segment
 from groundswell.cli.common import Json, cell, console, print_json

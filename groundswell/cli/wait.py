@@ -46,7 +46,7 @@ def wait(
     With the id of a push (`groundswell push ... --json` prints it), wait for the cascade that it starts, too.
     Example: groundswell wait 0k3v9xab2c --until done --timeout 1800
     """
-    from groundswell.cascade.model import Status
+    from groundswell.cascade.status import Status
     from groundswell.cli.chosen import client
     from groundswell.errors import TemporaryError
 
@@ -96,7 +96,7 @@ def _settled(api: Client, cascade: str, image: str | None) -> _Ended | None:
 
 def _of_cascade(api: Client, cascade: str, image: str | None) -> _Ended | None:
     from groundswell.cascade.header import Phase
-    from groundswell.cascade.model import Status
+    from groundswell.cascade.status import Status
     from groundswell.errors import NotFoundError
 
     if not _CASCADE.fullmatch(cascade):

@@ -8,10 +8,11 @@ from starlette.responses import Response
 from groundswell.api.cascades import Rows
 from groundswell.api.paging import encode
 from groundswell.cascade.kept import Kept
-from groundswell.cascade.model import Stage
 from groundswell.cascade.outline import Outline
 from groundswell.cascade.records import Phase
-from groundswell.cascade.view import Row, rows
+from groundswell.cascade.rows import rows
+from groundswell.cascade.status import Stage
+from groundswell.cascade.view import Row
 from groundswell.dashboard import flash
 from groundswell.dashboard.offered import offers
 from groundswell.dashboard.pressed import told

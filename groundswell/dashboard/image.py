@@ -13,22 +13,12 @@ from groundswell.cascade.causes import advice
 from groundswell.cascade.decide import decide
 from groundswell.cascade.holds import marked
 from groundswell.cascade.kept import Kept
-from groundswell.cascade.model import (
-    Approved,
-    Cancelled,
-    Event,
-    Held,
-    Hold,
-    Rebuild,
-    Released,
-    Replayed,
-    Stage,
-    Status,
-)
+from groundswell.cascade.model import Approved, Cancelled, Event, Held, Hold, Rebuild, Released, Replayed
 from groundswell.cascade.operate import failed_at, restart
 from groundswell.cascade.outline import Outline
 from groundswell.cascade.pools import Places
 from groundswell.cascade.records import Header, Phase
+from groundswell.cascade.status import Stage, Status
 from groundswell.cascade.waits import UNSAID, Link, behind, chains
 from groundswell.dashboard import flash
 from groundswell.dashboard.routing import Asked, Pages

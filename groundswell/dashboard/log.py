@@ -7,7 +7,7 @@ from starlette.responses import Response
 from groundswell.api.logs import LogShelf, registry_of
 from groundswell.api.parameters import Parameters
 from groundswell.cascade.kept import Kept
-from groundswell.cascade.model import Status
+from groundswell.cascade.status import Status
 from groundswell.dashboard.routing import Asked, Pages
 from groundswell.errors import GroundswellError, NotFoundError
 

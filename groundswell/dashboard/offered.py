@@ -6,8 +6,9 @@ As the rules of single rebuilds have it, in one look at each: a cascade may have
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from groundswell.cascade.model import Hold, Rebuild, Status
+from groundswell.cascade.model import Hold, Rebuild
 from groundswell.cascade.outline import Outline
+from groundswell.cascade.status import Status
 
 _FAILED = (Status.FAILED, Status.REJECTED, Status.CANCELLED)
 _TOO_LATE = (Status.PROMOTING, Status.DEPLOYING)

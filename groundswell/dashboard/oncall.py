@@ -15,8 +15,9 @@ from groundswell.api.problems import InvalidError
 from groundswell.cascade.failures import SHOWN, grouped
 from groundswell.cascade.freezes import local
 from groundswell.cascade.kept import Kept
-from groundswell.cascade.model import Hold, Rebuild, Stage, Status
+from groundswell.cascade.model import Hold, Rebuild
 from groundswell.cascade.operate import Bulk, Item, Seen
+from groundswell.cascade.status import Stage, Status
 from groundswell.dashboard.beside import everything
 from groundswell.dashboard.differences import parts
 from groundswell.dashboard.pressed import number, once, outcome, reason, told

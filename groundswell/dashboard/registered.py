@@ -17,7 +17,8 @@ from groundswell.api.parameters import Parameters, read
 from groundswell.api.problems import PreconditionFailedError
 from groundswell.api.registering import unregister
 from groundswell.cascade.freezes import told as frozen
-from groundswell.cascade.view import Row, rows
+from groundswell.cascade.rows import rows
+from groundswell.cascade.view import Row
 from groundswell.cascade.workloads import Known
 from groundswell.dashboard.routing import Asked, Pages
 from groundswell.dashboard.standing import Base, Dependant, bases, dependants

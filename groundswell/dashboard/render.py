@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, Response
 
 from groundswell.api.times import spelled
-from groundswell.cascade.model import Status
+from groundswell.cascade.status import Status
 from groundswell.dashboard import assets
 from groundswell.dashboard.words import ago, lasted, month_name, percent, query_of, tone
 from groundswell.printable import line

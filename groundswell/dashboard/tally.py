@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from groundswell.cascade.kept import Kept
-from groundswell.cascade.model import Status
 from groundswell.cascade.outline import Outline
 from groundswell.cascade.records import Header, Phase
+from groundswell.cascade.status import Status
 from groundswell.clock import Clock
 from groundswell.dashboard.words import TONES
 from groundswell.store.recent import Recent

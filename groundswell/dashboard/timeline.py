@@ -8,8 +8,8 @@ from starlette.responses import Response
 from groundswell.api.parameters import Parameters
 from groundswell.cascade.decide import HISTORY
 from groundswell.cascade.kept import Kept
-from groundswell.cascade.model import Status
 from groundswell.cascade.records import Phase as CascadePhase
+from groundswell.cascade.status import Status
 from groundswell.cascade.timeline import Phase, Row, Span, Timeline, timeline
 from groundswell.dashboard.routing import Asked, Pages
 from groundswell.dashboard.shelf import RebuildShelf

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from groundswell.api.problems import InvalidError
 from groundswell.cascade.causes import Trouble
 from groundswell.cascade.failures import Failure, Group
-from groundswell.cascade.model import Stage
 from groundswell.cascade.operate import Seen
+from groundswell.cascade.status import Stage
 
 FEW, MANY = 5, 150
 """Failures of one cause that are shown among other causes, and on a page of its own."""

@@ -10,8 +10,8 @@ from dataclasses import replace
 from starlette.responses import Response
 
 from groundswell.api.problems import InvalidError, kind_of
-from groundswell.cascade.model import Stage
 from groundswell.cascade.operate import Bulk, Item
+from groundswell.cascade.status import Stage
 from groundswell.dashboard import flash
 from groundswell.dashboard.cascades import address, table
 from groundswell.dashboard.image import stage_of

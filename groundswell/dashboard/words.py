@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
-from groundswell.cascade.model import Status
+from groundswell.cascade.status import Status
 
 TONES: Mapping[str, str] = {
     Status.WAITING: "idle",

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from graph.reference import Reference
 from groundswell.attest.check import look, sound
 from groundswell.attest.cosign import SIGNATURES
-from groundswell.cascade.model import FORMER, Rebuild, Status
+from groundswell.cascade.model import FORMER, Rebuild
+from groundswell.cascade.status import Status
 from groundswell.deploy.port import Workload
 from groundswell.lineage.model import Registration
 from groundswell.local import scenario

@@ -21,9 +21,11 @@ import yaml
 from rich.text import Text
 
 from graph.impact import remaining_paths
-from groundswell.cascade.model import Hold, Move, Rebuild, Status
+from groundswell.cascade.model import Hold, Move, Rebuild
 from groundswell.cascade.records import Header, Phase
-from groundswell.cascade.view import Row, rows, short
+from groundswell.cascade.rows import rows
+from groundswell.cascade.status import Status
+from groundswell.cascade.view import Row, short
 from groundswell.cli.cascades import follow
 from groundswell.cli.common import make_console
 from groundswell.cli.progress import print_whole

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from groundswell.cascade.model import Status
+from groundswell.cascade.status import Status
 
 BASE = "mirror/debian:12"
 FIXED = "its vulnerable zlib1g fixed"

@@ -14,7 +14,8 @@ import networkx as nx
 from graph.lineage import Lineage
 from graph.reference import Reference
 from groundswell.build.port import BuildRequest, Run, RunStatus
-from groundswell.cascade.model import Rebuild, Status
+from groundswell.cascade.model import Rebuild
+from groundswell.cascade.status import Status
 from groundswell.errors import PermanentError
 from groundswell.lineage.model import Registration
 from groundswell.local.company import EXAMPLE

@@ -10,8 +10,9 @@ from groundswell.cascade import evidence
 from groundswell.cascade.alerts import Alert
 from groundswell.cascade.alerts import Kind as AlertKind
 from groundswell.cascade.holds import how_to_end, reasons
-from groundswell.cascade.model import Hold, Move, Rebuild, Stage, Status
+from groundswell.cascade.model import Hold, Move, Rebuild
 from groundswell.cascade.records import Header, Phase
+from groundswell.cascade.status import Stage, Status
 from groundswell.cascade.workloads import Known
 from groundswell.channels import Kind
 from groundswell.notify.notice import Seen, State

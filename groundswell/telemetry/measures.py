@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from opentelemetry.metrics import CallbackOptions, Counter, Histogram, Observation
 from opentelemetry.sdk.metrics import MeterProvider
 
-from groundswell.cascade.model import Rebuild, Status
+from groundswell.cascade.model import Rebuild
 from groundswell.cascade.push import Result
 from groundswell.cascade.records import Header
+from groundswell.cascade.status import Status
 from groundswell.clock import Clock
 from groundswell.telemetry import names
 from groundswell.telemetry.lives import Stay

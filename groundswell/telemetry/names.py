@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from groundswell.cascade.model import Stage, Status
+from groundswell.cascade.status import Stage, Status
 
 
 class Span(StrEnum):

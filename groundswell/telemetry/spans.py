@@ -11,10 +11,11 @@ from opentelemetry.util.types import AttributeValue
 
 from groundswell.cascade.engine import PUSHES
 from groundswell.cascade.gathering import Gathered
-from groundswell.cascade.model import ACTIVE_STAGE, Moment, Rebuild
-from groundswell.cascade.model import Status as RebuildStatus
+from groundswell.cascade.model import Moment, Rebuild
 from groundswell.cascade.observing import Answered, Dealt
 from groundswell.cascade.push import Push, Result
+from groundswell.cascade.status import ACTIVE_STAGE
+from groundswell.cascade.status import Status as RebuildStatus
 from groundswell.clock import Clock
 from groundswell.telemetry import contexts
 from groundswell.telemetry.lives import Stay

@@ -9,8 +9,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from groundswell.access.principal import Role
 from groundswell.access.tokens import TokenBook
-from groundswell.cascade.model import Status
 from groundswell.cascade.records import Records
+from groundswell.cascade.status import Status
 from groundswell.clock import now
 from groundswell.store.sqlite import SqliteStore
 from tests.browser.conftest import Server, Watch, look_over, sign_in

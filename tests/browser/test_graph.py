@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from groundswell.cascade.model import Status
 from groundswell.cascade.records import Records
+from groundswell.cascade.status import Status
 from groundswell.store.sqlite import SqliteStore
 from tests.browser.conftest import Server, look_over
 

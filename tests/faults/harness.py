@@ -15,10 +15,11 @@ from typing import Any
 from graph.reference import Reference
 from groundswell.build.port import BuildRequest
 from groundswell.cascade.engine import PUSHES, REBUILDS, ROLLOUTS, SCANS
-from groundswell.cascade.model import Rebuild, Stage, Status
+from groundswell.cascade.model import Rebuild
 from groundswell.cascade.push import Push
 from groundswell.cascade.reconcile import seed
 from groundswell.cascade.records import Phase
+from groundswell.cascade.status import Stage, Status
 from groundswell.errors import GroundswellError, NotFoundError
 from groundswell.lineage.model import Registration
 from groundswell.settings import Settings, parse

@@ -27,8 +27,9 @@ from hypothesis.stateful import (
 from groundswell.audit import entries
 from groundswell.cascade.codec import command_from_text
 from groundswell.cascade.engine import PUSHES
-from groundswell.cascade.model import Kind, Rebuild, Stage
+from groundswell.cascade.model import Kind, Rebuild
 from groundswell.cascade.push import Push
+from groundswell.cascade.status import Stage
 from groundswell.errors import InputError, NotFoundError, TemporaryError
 from groundswell.lineage.model import Registration
 from tests.faults.effort import SECONDS, SOAK

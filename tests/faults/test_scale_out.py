@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from groundswell.cascade.model import Status
+from groundswell.cascade.status import Status
 from groundswell.local.azurite import Azurite
 from tests.faults.report import tell
 from tests.support.crew import Pace, run

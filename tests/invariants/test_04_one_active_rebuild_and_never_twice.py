@@ -7,9 +7,10 @@ import pytest
 
 from groundswell.cascade import decide, schedule
 from groundswell.cascade.inputs import Inputs
-from groundswell.cascade.model import Outcome, Rebuild, Replayed, Stage, Wait
+from groundswell.cascade.model import Outcome, Rebuild, Replayed, Wait
 from groundswell.cascade.pools import Pools
 from groundswell.cascade.schedule import Entry, Pool
+from groundswell.cascade.status import Stage
 from tests.invariants.mutations import Check, MakeWorld, Mutation, fails_when, replace_rule, rule
 from tests.support.world import BASE, HOST, World, image_of, ref, registration
 

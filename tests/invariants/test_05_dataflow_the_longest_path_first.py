@@ -3,7 +3,8 @@
 import pytest
 
 from groundswell.cascade import meaning, schedule
-from groundswell.cascade.model import Outcome, Rebuild, Status
+from groundswell.cascade.model import Outcome, Rebuild
+from groundswell.cascade.status import Status
 from tests.invariants.mutations import Check, MakeWorld, Mutation, fails_when
 from tests.support.world import BASE, World, ref, registration, workload
 

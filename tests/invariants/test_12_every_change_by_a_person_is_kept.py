@@ -9,9 +9,9 @@ import pytest
 from groundswell import audit
 from groundswell.cascade.announce import announce
 from groundswell.cascade.engine import Engine
-from groundswell.cascade.model import Stage
 from groundswell.cascade.operate import Operator
 from groundswell.cascade.retention import Cleared, Retention
+from groundswell.cascade.status import Stage
 from groundswell.errors import InputError, TemporaryError
 from groundswell.store.port import ANY, Delete, Documents, Json, Put
 from tests.invariants.mutations import Check, MakeWorld, Mutation, fails_when

@@ -16,10 +16,10 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from graph.reference import Reference
-from groundswell.cascade.model import Status
 from groundswell.cascade.push import Push
 from groundswell.cascade.reconcile import seed
 from groundswell.cascade.records import Phase
+from groundswell.cascade.status import Status
 from groundswell.errors import GroundswellError, NotFoundError
 from groundswell.lineage.model import Registration
 from groundswell.store.azure import AzureStore

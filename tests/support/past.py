@@ -8,8 +8,9 @@ from dataclasses import replace
 from groundswell.cascade.archive import Archive, months
 from groundswell.cascade.durations import Durations
 from groundswell.cascade.ids import new_id
-from groundswell.cascade.model import Moment, Move, Rebuild, Rollout, Status
+from groundswell.cascade.model import Moment, Move, Rebuild, Rollout
 from groundswell.cascade.records import Header, Phase, Records
+from groundswell.cascade.status import Status
 from groundswell.cascade.yearbook import Yearbook
 from groundswell.lineage.catalog import Catalog
 from groundswell.store.port import Store

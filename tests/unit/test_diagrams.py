@@ -3,7 +3,7 @@
 import pytest
 
 from groundswell.cascade import model
-from groundswell.cascade.model import Status
+from groundswell.cascade.status import Status
 from tools import diagrams
 
 

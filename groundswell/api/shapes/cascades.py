@@ -16,9 +16,10 @@ from groundswell.api.shapes.parts import (
     ref,
     told,
 )
-from groundswell.cascade.model import Hold, Move, Stage, Status
+from groundswell.cascade.model import Hold, Move
 from groundswell.cascade.push import Result
 from groundswell.cascade.records import Phase
+from groundswell.cascade.status import Stage, Status
 
 STATUS: Json = {"enum": [status.value for status in Status]}
 STAGE: Json = {"enum": [stage.value for stage in Stage]}

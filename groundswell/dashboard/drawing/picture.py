@@ -10,8 +10,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, takewhile
 
-from groundswell.cascade.model import Rebuild, Status
+from groundswell.cascade.model import Rebuild
 from groundswell.cascade.outline import Outline
+from groundswell.cascade.status import Status
 from groundswell.dashboard.drawing.folding import Folded, fold
 from groundswell.dashboard.drawing.layout import Layout, Size, lay_out
 from groundswell.dashboard.words import TONES

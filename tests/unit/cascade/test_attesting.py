@@ -13,8 +13,9 @@ from groundswell.attest.attachments import Attachments
 from groundswell.attest.check import look, sound
 from groundswell.attest.statements import CYCLONEDX, PROVENANCE, VERDICT
 from groundswell.cascade.attesting import BUILD_TYPE, REBASE_TYPE, Attest, proof, verdict
-from groundswell.cascade.model import Moment, Rebuild, Stage, Status
+from groundswell.cascade.model import Moment, Rebuild
 from groundswell.cascade.push import Push, of_an_image
+from groundswell.cascade.status import Stage, Status
 from groundswell.errors import PermanentError, TemporaryError
 from groundswell.lineage.model import Registration
 from groundswell.scan.port import Package, Report

@@ -7,7 +7,7 @@ import pytest
 from groundswell import audit
 from groundswell.audit import entries
 from groundswell.cascade.freezes import from_json
-from groundswell.cascade.model import Stage
+from groundswell.cascade.status import Stage
 from tests.support.world import BASE, World, ref, registration, workload
 
 type MakeWorld = Callable[..., World]

@@ -11,10 +11,11 @@ from graph.reference import Reference
 from groundswell.audit import entries
 from groundswell.cascade.codec import command_to_text
 from groundswell.cascade.engine import MAX_TRIES, REBUILDS
-from groundswell.cascade.model import Command, Kind, Stage, Status
+from groundswell.cascade.model import Command, Kind
 from groundswell.cascade.planning import JOINS
 from groundswell.cascade.push import Result
 from groundswell.cascade.records import Phase
+from groundswell.cascade.status import Stage, Status
 from groundswell.errors import InputError, NotFoundError, PermanentError, TemporaryError
 from groundswell.lineage.model import Registration
 from groundswell.scan.port import Report

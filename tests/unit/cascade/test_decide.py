@@ -38,15 +38,14 @@ from groundswell.cascade.model import (
     RunStarted,
     RunSucceeded,
     Scanned,
-    Stage,
     StageFailed,
-    Status,
     Superseded,
     TagMoved,
     Verified,
     Wait,
     WentBack,
 )
+from groundswell.cascade.status import Stage, Status
 from groundswell.errors import InputError
 
 ROOT = {"base:1": Wait(outcome=Outcome.PROMOTED, digest="sha256:b1", turn=0)}

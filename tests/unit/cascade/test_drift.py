@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from groundswell.audit import entries
-from groundswell.cascade.model import Move, Stage, Status
+from groundswell.cascade.model import Move
+from groundswell.cascade.status import Stage, Status
 from groundswell.cascade.workloads import Known, is_drift, same
 from groundswell.deploy.port import Kind, Rollout, Workload, parse
 from groundswell.errors import InputError, NotFoundError, TemporaryError

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from groundswell.cascade import durations as module
 from groundswell.cascade.durations import DEFAULT_SECONDS, Durations, measured
-from groundswell.cascade.model import Moment, Rebuild, Status
+from groundswell.cascade.model import Moment, Rebuild
+from groundswell.cascade.status import Status
 from groundswell.store.port import ANY, Put, Record
 from groundswell.store.sqlite import SqliteStore
 

@@ -29,11 +29,11 @@ from groundswell.cascade.model import (
     Rebuild,
     RunStarted,
     RunSucceeded,
-    Status,
     Verified,
 )
 from groundswell.cascade.pools import Pools
 from groundswell.cascade.records import Records, Stored
+from groundswell.cascade.status import Status
 from groundswell.cascade.sweep import LONG_PATIENCE
 from groundswell.errors import NotFoundError, PermanentError, TemporaryError
 from groundswell.lineage.model import Registration

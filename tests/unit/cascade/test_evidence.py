@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from groundswell.cascade.evidence import PINNED, SEEN, UNKNOWN, build_bases, outcome, to_json
-from groundswell.cascade.model import Moment, Outcome, Rebuild, Stage, Status, Wait
+from groundswell.cascade.model import Moment, Outcome, Rebuild, Wait
+from groundswell.cascade.status import Stage, Status
 from tests.support.world import BASE, HOST, World, image_of, ref, registration, workload
 
 type MakeWorld = Callable[..., World]

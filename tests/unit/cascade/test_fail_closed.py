@@ -9,7 +9,7 @@ import pytest
 
 from groundswell.build.port import Run, RunStatus
 from groundswell.cascade.engine import MAX_TRIES
-from groundswell.cascade.model import Stage, Status
+from groundswell.cascade.status import Stage, Status
 from groundswell.errors import GroundswellError, PermanentError, TemporaryError
 from groundswell.scan.defender import report
 from groundswell.scan.panel import Panel

@@ -9,7 +9,8 @@ import pytest
 from groundswell.cascade.causes import Trouble, advice, cause, normalised, since
 from groundswell.cascade.failurebook import DAYS
 from groundswell.cascade.failures import Failure, Group, failure, grouped, success
-from groundswell.cascade.model import POISONED, Moment, Rebuild, Stage, Status
+from groundswell.cascade.model import POISONED, Moment, Rebuild
+from groundswell.cascade.status import Stage, Status
 from tests.support.world import BASE, HOST, World, ref, registration, workload
 
 type MakeWorld = Callable[..., World]

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from groundswell.cascade.model import Move, Status
+from groundswell.cascade.model import Move
+from groundswell.cascade.status import Status
 from groundswell.cascade.workloads import Known, follows
 from groundswell.deploy.port import Found, Rollout, Workload
 from groundswell.errors import NotFoundError

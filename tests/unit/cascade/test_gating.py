@@ -8,8 +8,9 @@ import pytest
 
 from graph.reference import Reference
 from groundswell.cascade.gating import base_layers, layers_of_base
-from groundswell.cascade.model import Rebuild, Stage, Status
+from groundswell.cascade.model import Rebuild
 from groundswell.cascade.scanbook import ScanBook
+from groundswell.cascade.status import Stage, Status
 from groundswell.errors import GroundswellError, NotFoundError, PermanentError, TemporaryError
 from groundswell.lineage.model import Registration
 from groundswell.scan.port import Finding, Package, Report, Severity

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from groundswell.cascade.model import Stage, Status
+from groundswell.cascade.status import Stage, Status
 from groundswell.deploy.git.deployer import GitDeployer
 from groundswell.deploy.git.forge import File, Pull, State, latest
 from groundswell.deploy.port import Workload

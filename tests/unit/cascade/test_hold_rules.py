@@ -36,14 +36,13 @@ from groundswell.cascade.model import (
     RunStarted,
     RunSucceeded,
     Scanned,
-    Stage,
     StageFailed,
-    Status,
     Superseded,
     Verified,
     Wait,
 )
 from groundswell.cascade.operate import failed_at
+from groundswell.cascade.status import Stage, Status
 from groundswell.errors import InputError
 from tests.unit.cascade.test_decide import PENDING, kinds, rebuild
 

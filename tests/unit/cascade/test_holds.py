@@ -12,12 +12,13 @@ from groundswell.audit import entries
 from groundswell.cascade import rolling
 from groundswell.cascade.freezebook import VERSION
 from groundswell.cascade.freezes import from_json
-from groundswell.cascade.model import Hold, Kind, Stage, Status
+from groundswell.cascade.model import Hold, Kind
 from groundswell.cascade.operate import Bulk
 from groundswell.cascade.planning import JOINS
 from groundswell.cascade.records import Phase
+from groundswell.cascade.rows import rows
 from groundswell.cascade.stale import Cause, explain
-from groundswell.cascade.view import rows
+from groundswell.cascade.status import Stage, Status
 from groundswell.deploy.port import Workload
 from groundswell.errors import ConflictError, InputError, NotFoundError, PermanentError, TemporaryError
 from groundswell.store.port import Put

@@ -7,10 +7,11 @@ import pytest
 
 from groundswell.audit import entries
 from groundswell.cascade.decide import decide
-from groundswell.cascade.model import Moment, Outcome, Rebuild, Replayed, Stage, StageFailed, Status, Wait
+from groundswell.cascade.model import Moment, Outcome, Rebuild, Replayed, StageFailed, Wait
 from groundswell.cascade.operate import Bulk, failed_at, restart
 from groundswell.cascade.planning import JOINS
 from groundswell.cascade.records import Phase
+from groundswell.cascade.status import Stage, Status
 from groundswell.errors import InputError, NotFoundError, TemporaryError
 from tests.support.world import BASE, World, ref, registration
 

@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from groundswell.build.port import BuildRequest, RunStatus, Source
-from groundswell.cascade.model import Cancelled, Kind, Stage
+from groundswell.cascade.model import Cancelled, Kind
 from groundswell.cascade.orphans import Orphans
+from groundswell.cascade.status import Stage
 from groundswell.errors import GroundswellError, PermanentError, TemporaryError
 from tests.support.world import BASE, HOST, World, ref, registration
 

@@ -8,8 +8,9 @@ import pytest
 from groundswell.cascade.archive import summary
 from groundswell.cascade.codec import rebuild_to_json
 from groundswell.cascade.kept import Kept
-from groundswell.cascade.model import Hold, Rebuild, Status
+from groundswell.cascade.model import Hold, Rebuild
 from groundswell.cascade.outline import Outline
+from groundswell.cascade.status import Status
 from groundswell.errors import NewerError
 from tests.support.world import BASE, World, ref, registration
 

@@ -6,9 +6,10 @@ from dataclasses import replace
 import pytest
 
 from groundswell.audit import entries
-from groundswell.cascade.model import Rebuild, Status
+from groundswell.cascade.model import Rebuild
 from groundswell.cascade.operate import Operator
 from groundswell.cascade.owed import WHO, WHY
+from groundswell.cascade.status import Status
 from groundswell.errors import InputError
 from groundswell.lineage.model import REBASE, REBASE_THEN_REBUILD, Registration
 from tests.support.world import BASE, HOST, World, image_of, ref, registration, workload

@@ -7,8 +7,8 @@ import pytest
 
 from graph.reference import Reference
 from groundswell.build.port import Run
-from groundswell.cascade.model import Stage, Status
 from groundswell.cascade.schedule import DEFAULT
+from groundswell.cascade.status import Stage, Status
 from groundswell.errors import InputError
 from groundswell.lineage.document import parse
 from groundswell.lineage.model import from_json, to_json

@@ -7,7 +7,8 @@ import pytest
 
 from groundswell import audit
 from groundswell.cascade.codec import command_to_text
-from groundswell.cascade.model import Command, Kind, Stage
+from groundswell.cascade.model import Command, Kind
+from groundswell.cascade.status import Stage
 from groundswell.errors import TemporaryError
 from tests.support.world import BASE, World, ref, registration, workload
 

@@ -10,9 +10,10 @@ from groundswell.build.port import Run, RunStatus
 from groundswell.cascade.candidates import seen
 from groundswell.cascade.engine import REBUILDS
 from groundswell.cascade.intake import Result
-from groundswell.cascade.model import Command, Kind, Rebuild, Stage, Status
+from groundswell.cascade.model import Command, Kind, Rebuild
 from groundswell.cascade.polling import Polling, pause
 from groundswell.cascade.schedule import Entry
+from groundswell.cascade.status import Stage, Status
 from groundswell.cascade.sweep import PATIENCE
 from groundswell.errors import GroundswellError, PermanentError, TemporaryError
 from groundswell.store.recent import Recent

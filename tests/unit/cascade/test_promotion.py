@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from groundswell.cascade.basebook import BaseBook
-from groundswell.cascade.model import Status
+from groundswell.cascade.status import Status
 from tests.support.world import BASE, World, digest_of, image_of, ref, registration
 
 type MakeWorld = Callable[..., World]

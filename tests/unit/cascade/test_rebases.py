@@ -11,18 +11,8 @@ from graph.reference import Reference
 from groundswell.api.telling import rebuild_told
 from groundswell.cascade.decide import decide
 from groundswell.cascade.goodbook import Good, GoodBook
-from groundswell.cascade.model import (
-    Cancelled,
-    Held,
-    Kind,
-    Outcome,
-    Rebased,
-    Rebuild,
-    Stage,
-    Status,
-    Superseded,
-    Wait,
-)
+from groundswell.cascade.model import Cancelled, Held, Kind, Outcome, Rebased, Rebuild, Superseded, Wait
+from groundswell.cascade.status import Stage, Status
 from groundswell.cli.rebuild import lines as told_lines
 from groundswell.cli.told import rebuild
 from groundswell.errors import PermanentError, TemporaryError

@@ -16,8 +16,9 @@ from groundswell.build.port import BuildRequest, Run, Source
 from groundswell.cascade.announce import announce
 from groundswell.cascade.codec import rebuild_from_json, rebuild_to_json
 from groundswell.cascade.goodbook import GoodBook
-from groundswell.cascade.model import Outcome, Rebuild, Stage, Status, Wait
+from groundswell.cascade.model import Outcome, Rebuild, Wait
 from groundswell.cascade.repeats import Repeats
+from groundswell.cascade.status import Stage, Status
 from groundswell.errors import InputError, PermanentError, TemporaryError
 from groundswell.lineage.model import Registration
 from groundswell.registry.port import Image, PlatformImage

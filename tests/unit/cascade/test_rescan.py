@@ -10,8 +10,8 @@ from graph.reference import Reference
 from groundswell.audit import entries
 from groundswell.cascade import rescan
 from groundswell.cascade.alerts import KEPT, Alert, Kind
-from groundswell.cascade.model import Status
 from groundswell.cascade.planning import ANEW
+from groundswell.cascade.status import Status
 from groundswell.errors import ConflictError, InputError, NotFoundError, PermanentError, TemporaryError
 from groundswell.lineage.model import Registration
 from groundswell.scan.port import Finding, NotYetError, Report, Severity

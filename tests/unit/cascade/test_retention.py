@@ -15,9 +15,10 @@ from groundswell.cascade import records as records_module
 from groundswell.cascade import retention as retention_module
 from groundswell.cascade.archive import Archive, summary
 from groundswell.cascade.codec import rebuild_to_json
-from groundswell.cascade.model import Moment, Rebuild, Stage, Status
+from groundswell.cascade.model import Moment, Rebuild
 from groundswell.cascade.records import Header, Phase, index_row
 from groundswell.cascade.retention import SECONDS, Cleared, Policy, Retention
+from groundswell.cascade.status import Stage, Status
 from groundswell.clock import inverted
 from groundswell.errors import ConflictError, NotFoundError, PermanentError, TemporaryError
 from groundswell.store.port import ANY, Delete, Put

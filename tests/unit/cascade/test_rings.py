@@ -27,12 +27,11 @@ from groundswell.cascade.model import (
     RolloutFailed,
     RolloutsPlanned,
     RolloutsSeen,
-    Stage,
-    Status,
     Wait,
     WentBack,
 )
 from groundswell.cascade.model import Rollout as Planned
+from groundswell.cascade.status import Stage, Status
 from groundswell.deploy.port import Health, Rollout, Workload
 from groundswell.errors import PermanentError, TemporaryError
 from groundswell.store.port import ANY, Delete

@@ -7,10 +7,11 @@ import pytest
 from groundswell.cascade.basebook import MOVING
 from groundswell.cascade.engine import PUSHES
 from groundswell.cascade.gathering import Gathered
-from groundswell.cascade.model import Rebuild, Stage, Status
+from groundswell.cascade.model import Rebuild
 from groundswell.cascade.push import Result
 from groundswell.cascade.records import Records
 from groundswell.cascade.rivals import goes_first
+from groundswell.cascade.status import Stage, Status
 from groundswell.errors import TemporaryError
 from groundswell.lineage.model import Registration
 from groundswell.store.port import ANY, Delete

@@ -6,9 +6,10 @@ from dataclasses import replace
 import pytest
 
 from groundswell.cascade.deadlines import overdue
-from groundswell.cascade.model import Move, Rebuild, Status
+from groundswell.cascade.model import Move, Rebuild
 from groundswell.cascade.model import Rollout as Planned
 from groundswell.cascade.rollout_limit import RolloutLimit
+from groundswell.cascade.status import Status
 from groundswell.deploy.port import Workload
 from groundswell.errors import ConflictError
 from tests.support.world import BASE, World, registration, workload

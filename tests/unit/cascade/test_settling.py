@@ -11,9 +11,9 @@ from graph.reference import Reference
 from groundswell.cascade import planning
 from groundswell.cascade.engine import PUSHES
 from groundswell.cascade.gathering import Gathered, Plan
-from groundswell.cascade.model import Stage, Status
 from groundswell.cascade.push import Push, Result, queue
 from groundswell.cascade.records import Phase, Records
+from groundswell.cascade.status import Stage, Status
 from groundswell.errors import TemporaryError
 from tests.support.world import BASE, HOST, QUEUES, World, image_of, ref, registration, workload
 

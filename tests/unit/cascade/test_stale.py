@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from groundswell.cascade.model import Status
 from groundswell.cascade.stale import Cause, Report, survey, unregistered
+from groundswell.cascade.status import Status
 from groundswell.errors import TemporaryError
 from groundswell.lineage.discovery import discover
 from tests.support.world import BASE, HOST, World, image_of, ref, registration, workload

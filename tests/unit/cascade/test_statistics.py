@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from groundswell.cascade import yearbook
 from groundswell.cascade.decide import decide
-from groundswell.cascade.model import Moment, Move, Rebuild, Replayed, Rollout, Stage, Status
+from groundswell.cascade.model import Moment, Move, Rebuild, Replayed, Rollout
 from groundswell.cascade.statistics import (
     REPLAYED,
     Month,
@@ -25,6 +25,7 @@ from groundswell.cascade.statistics import (
     summed_up,
     to_json,
 )
+from groundswell.cascade.status import Stage, Status
 from groundswell.store.port import ANY, Delete, Put
 from tests.support.world import BASE, World, ref, registration, workload
 from tests.unit.cascade.test_retention import DAY, retention

@@ -9,9 +9,10 @@ import pytest
 from graph.reference import Reference
 from groundswell.cascade.engine import REBUILDS, SCANS
 from groundswell.cascade.ids import began, new_id
-from groundswell.cascade.model import Outcome, Rebuild, Stage, Status, Wait
+from groundswell.cascade.model import Outcome, Rebuild, Wait
 from groundswell.cascade.records import Header, Phase, Records
 from groundswell.cascade.schedule import Entry
+from groundswell.cascade.status import Stage, Status
 from groundswell.cascade.sweep import LONG_PATIENCE, PATIENCE, PLANNING
 from groundswell.errors import NotFoundError
 from groundswell.store.port import ANY, Delete

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from groundswell.cascade.decide import HISTORY
-from groundswell.cascade.model import Moment, Outcome, Rebuild, Status, Wait
+from groundswell.cascade.model import Moment, Outcome, Rebuild, Wait
+from groundswell.cascade.status import Status
 from groundswell.cascade.timeline import Phase, Row, Timeline, timeline
 
 NOW = 1000.0

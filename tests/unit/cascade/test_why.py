@@ -6,9 +6,10 @@ from dataclasses import replace
 import pytest
 
 from groundswell.cascade.engine import PUSHES
-from groundswell.cascade.model import Stage, Status, Superseded
+from groundswell.cascade.model import Superseded
 from groundswell.cascade.planning import JOINS
 from groundswell.cascade.schedule import Entry
+from groundswell.cascade.status import Stage, Status
 from groundswell.cascade.why import Answer, look
 from groundswell.errors import NotFoundError
 from groundswell.lineage.model import Registration

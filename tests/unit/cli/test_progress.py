@@ -7,9 +7,11 @@ from collections.abc import Sequence
 import pytest
 from rich.console import Console, RenderableType
 
-from groundswell.cascade.model import Moment, Rebuild, Stage, Status
+from groundswell.cascade.model import Moment, Rebuild
 from groundswell.cascade.records import Header, Phase
-from groundswell.cascade.view import Row, rows
+from groundswell.cascade.rows import rows
+from groundswell.cascade.status import Stage, Status
+from groundswell.cascade.view import Row
 from groundswell.cli import cascades
 from groundswell.cli.common import make_console
 from groundswell.cli.progress import frame, print_whole, whole

@@ -7,7 +7,8 @@ from urllib.parse import quote
 
 import pytest
 
-from groundswell.cascade.model import Outcome, Rebuild, Status, Wait
+from groundswell.cascade.model import Outcome, Rebuild, Wait
+from groundswell.cascade.status import Status
 from groundswell.dashboard.drawing.folding import LIMIT
 from groundswell.dashboard.drawing.picture import faces, name_of, shape
 from tests.support.pages import Browser

@@ -9,7 +9,8 @@ import pytest
 
 from groundswell import audit
 from groundswell.access.principal import Role
-from groundswell.cascade.model import Hold, Moment, Rebuild, Stage, Status
+from groundswell.cascade.model import Hold, Moment, Rebuild
+from groundswell.cascade.status import Stage, Status
 from groundswell.dashboard.flash import COOKIE
 from groundswell.dashboard.image import offers
 from groundswell.dashboard.log import PAGE, divided, tail

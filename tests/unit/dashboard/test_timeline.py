@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from groundswell.cascade.model import Status
+from groundswell.cascade.status import Status
 from groundswell.cascade.timeline import Link, Phase, Row, Span, Timeline
 from groundswell.dashboard.timeline import ROWS, Scale, ordered, spent
 from tests.support.pages import Browser

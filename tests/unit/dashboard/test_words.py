@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from groundswell.cascade.model import Status
 from groundswell.cascade.records import Phase
+from groundswell.cascade.status import Status
 from groundswell.dashboard.returning import HOME, safe, sign_in
 from groundswell.dashboard.tally import tally
 from groundswell.dashboard.words import TONES, ago, lasted, month_name, percent, query_of

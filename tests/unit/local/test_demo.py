@@ -2,8 +2,9 @@
 
 import pytest
 
-from groundswell.cascade.model import Hold, Rebuild, Status
+from groundswell.cascade.model import Hold, Rebuild
 from groundswell.cascade.records import Header, Phase
+from groundswell.cascade.status import Status
 from groundswell.local.demo import at_rest, part_of
 
 APPROVAL = {Hold.APPROVAL: "production waits for approval"}

@@ -2,7 +2,8 @@
 
 import pytest
 
-from groundswell.cascade.model import Hold, Stage
+from groundswell.cascade.model import Hold
+from groundswell.cascade.status import Stage
 from groundswell.channels import Kind, Severity
 from groundswell.errors import TemporaryError
 from tests.support.notices import channel, deliveries, kinds, listen, minutes
