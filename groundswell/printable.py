@@ -23,4 +23,6 @@ def lines(text: str) -> str:
 
 def line(text: str) -> str:
     """`text` in one line: what would break it is a blank, other control characters are gone."""
+    if text.isascii() and text.isprintable():
+        return text  # nearly all that is shown
     return lines(_BLANK.sub(" ", _ESCAPES.sub("", text)))
