@@ -22,6 +22,7 @@ router = APIRouter(prefix=f"{PREFIX}/lineage/images", tags=["lineage"])
 
 
 class Listing(Paged):
+    prefix: str = Field("", pattern="^[a-z0-9._/-]*$", max_length=200, description="Only names that begin so.")
     owner: str = Field("", description="Only images of this team.")
     label: list[str] = Field([], description="KEY=VALUE: only images with this label; may be given again.")
 
@@ -45,7 +46,14 @@ class Removing(Parameters):
 def list_images(product: Product, query: Annotated[Listing, Query()]) -> Response:
     """List what is registered, by name. Pages stay in step while images come and go."""
     labels = labelled(query.label)
-    found, following = page(product.catalog, owner=query.owner, labels=labels, after=query.after, limit=query.limit)
+    found, following = page(
+        product.catalog,
+        prefix=query.prefix,
+        owner=query.owner,
+        labels=labels,
+        after=query.after,
+        limit=query.limit,
+    )
     return JSONResponse({"images": [images.encode(item) for item in found], "next_cursor": following})
 
 

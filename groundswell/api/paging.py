@@ -49,13 +49,14 @@ def take[T](found: Iterable[tuple[str, T | None]], limit: int) -> tuple[list[T],
 
 
 def page(
-    catalog: Catalog, *, owner: str, labels: Mapping[str, str], after: str, limit: int
+    catalog: Catalog, *, prefix: str, owner: str, labels: Mapping[str, str], after: str, limit: int
 ) -> tuple[list[Registration], str | None]:
-    """Registrations of a team (of any: "") with these labels, as `take`."""
+    """Registrations of a team (of any: "") with these labels whose names begin so, as `take`."""
 
     def found() -> Iterator[tuple[str, Registration | None]]:
-        for item in catalog.owned(owner, after=after) if owner else catalog.each(after=after):
-            yield item.name, item if labels.items() <= item.labels.items() else None
+        for item in catalog.owned(owner, after=after) if owner else catalog.each(prefix=prefix, after=after):
+            fits = item.name.startswith(prefix) and labels.items() <= item.labels.items()
+            yield item.name, item if fits else None
 
     return take(found(), limit)
 

@@ -46,7 +46,7 @@ def images(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
             for each in api.pages(f"/cascades/{segment(cascade)}/rebuilds", "rebuilds"):
                 yield each["image"], each["status"]
         else:
-            for each in api.pages("/lineage/images", "images"):
+            for each in api.pages("/lineage/images", "images", prefix=incomplete):
                 yield each["name"], each["owner"]
 
     return _offered(ctx, incomplete, look)

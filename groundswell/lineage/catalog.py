@@ -134,9 +134,9 @@ class Catalog:
         found = self._records(sorted(set(names)))
         return tuple(from_json(found[name].value) for name in sorted(found))
 
-    def each(self, *, after: str = "") -> Iterator[Registration]:
-        """Registrations whose name sorts after `after`, by name, read as the caller goes on."""
-        for record in self._store.scan(TABLE, PARTITION, prefix=IMAGE, after=IMAGE + after):
+    def each(self, *, prefix: str = "", after: str = "") -> Iterator[Registration]:
+        """Registrations by name: what begins with `prefix` and comes after `after`, read as the caller goes on."""
+        for record in self._store.scan(TABLE, PARTITION, prefix=IMAGE + prefix, after=IMAGE + after):
             yield from_json(record.value)
 
     def owned(self, owner: str, *, after: str = "") -> Iterator[Registration]:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -16,6 +17,7 @@ from groundswell.access.buckets import Buckets
 from groundswell.access.principal import Role
 from groundswell.api.app import create
 from groundswell.cli import chosen, completing, main
+from groundswell.cli.client import Client
 from tests.support.served import served
 from tests.support.world import BASE, World, ref, registration
 
@@ -88,6 +90,21 @@ def complete(world: World, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
 )
 def test_what_is_offered(complete: Complete, world: World, line: str, offered: list[str]) -> None:
     assert complete(line) == [name.replace("CASCADE", world.cascade) for name in offered]
+
+
+def test_no_image_is_read_that_begins_otherwise(complete: Complete, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    before = Client.pages
+
+    def pages(self: Client, path: str, key: str, **query: Any) -> Iterator[Any]:
+        found = list(before(self, path, key, **query))
+        asked.append([each["name"] for each in found])
+        return iter(found)
+
+    monkeypatch.setattr(Client, "pages", pages)
+    assert complete("why to") == ["top", "toy"]
+    assert complete("why To") == []
+    assert asked == [["top", "toy"]]
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:9", "nonsense"])

@@ -188,6 +188,8 @@ def test_a_tag_that_is_published_already_is_a_conflict(api: Api, world: World) -
         ("GET", "/lineage/images?cursor=%C3%A9", "cursor"),
         ("GET", "/lineage/images?label=tier", "label"),
         ("GET", "/lineage/images?label=%3Dgold", "label"),
+        ("GET", "/lineage/images?prefix=Shop", "prefix"),
+        ("GET", "/lineage/images?prefix=a%00", "prefix"),
         ("GET", "/lineage/images?team=shop", "team"),
         ("GET", "/lineage/images/shop/web?dry_run=true", "dry_run"),
         ("GET", "/lineage/images/UPPER", "name"),

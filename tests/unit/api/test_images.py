@@ -231,6 +231,9 @@ def test_lists_in_pages(api: Api, world: World) -> None:
     assert names(api, limit=2, label=["a=1", "b=x=y"], owner="o1") == ["i1", "i7"]
     assert names(api, limit=2, label=["a=1", "b=x"]) == []
     assert names(api, limit=2, label="c=") == []
+    assert names(api, limit=2, prefix="i") == everything
+    assert names(api, limit=2, prefix="i1") == names(api, limit=2, prefix="i1", owner="o1") == ["i1"]
+    assert names(api, limit=2, prefix="i1", owner="o0") == names(api, limit=2, prefix="j") == []
 
 
 def test_pages_stay_in_step_while_images_come_and_go(api: Api, world: World) -> None:
