@@ -12,10 +12,10 @@ ONLY ?=
 SECONDS ?= 600
 PROCESSES ?= auto
 
-.PHONY: help setup demo up test test-kube kube soak fuzz check format bench lock audit sbom clean distclean
+.PHONY: help setup demo up test test-kube kube soak fuzz check check-infra format bench lock audit sbom clean distclean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## install what this clone needs (all targets do it; quick when there is nothing to do)
 	@tools/setup
@@ -52,6 +52,9 @@ check: setup ## format, lint, types, import layers, locks in step with pyproject
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python tools/lock.py --check
+
+check-infra: setup ## look through infra/ with checkov
+	@tools/check-infra
 
 format: setup ## format the code and mend what the linter can
 	$(BIN)/ruff format .

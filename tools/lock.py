@@ -1,4 +1,5 @@
-"""Locks what pyproject.toml asks for: requirements.txt (the Functions app) and requirements-dev.txt (everything).
+"""Locks what pyproject.toml asks for: requirements.txt (the Functions app), requirements-dev.txt (everything), and
+requirements-checkov.txt (what checks infra/, in an environment of its own).
 
 `python tools/lock.py` resolves again with uv, for every platform at once, with hashes, keeping the versions that
 still fit (`--upgrade`: the newest that fit). `--check` needs no network: each lock carries a seal over its own
@@ -18,16 +19,19 @@ ROOT = Path(__file__).resolve().parents[1]
 _SEAL = "# seal: "
 _NOTE = "# Made by `make lock` from pyproject.toml; do not edit by hand.\n"
 _LOCKS: dict[str, tuple[str, ...]] = {
-    "requirements.txt": (),
-    "requirements-dev.txt": ("--extra", "dev", "--constraint", "requirements.txt"),
+    "requirements.txt": ("pyproject.toml",),
+    "requirements-dev.txt": ("pyproject.toml", "--extra", "dev", "--constraint", "requirements.txt"),
+    "requirements-checkov.txt": ("--group", "checkov"),
 }
 
 
 def wanted(root: Path) -> str:
     """What pyproject.toml asks for, in a form that does not change with its comments and layout."""
-    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
+    document = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
     keys = ("requires-python", "dependencies", "optional-dependencies")
-    return json.dumps({key: project.get(key) for key in keys}, sort_keys=True)
+    asked = {key: document["project"].get(key) for key in keys}
+    groups, overrides = document.get("dependency-groups"), document.get("tool", {}).get("uv")
+    return json.dumps({**asked, "groups": groups, "uv": overrides}, sort_keys=True)
 
 
 def seal(root: Path, body: str) -> str:
@@ -55,7 +59,7 @@ def lock(root: Path, name: str, *, upgrade: bool) -> None:
             made.write_bytes(old.read_bytes())  # uv keeps the versions it finds in its output file
         subprocess.run(
             [
-                *(str(Path(sys.executable).with_name("uv")), "pip", "compile", "pyproject.toml", *_LOCKS[name]),
+                *(str(Path(sys.executable).with_name("uv")), "pip", "compile", *_LOCKS[name]),
                 *("--universal", "--python-version", "3.13", "--generate-hashes"),
                 *("--no-header", "--quiet", "--output-file", str(made)),
             ],

@@ -12,13 +12,17 @@ requires-python = ">=3.13"
 dependencies = ["networkx>=3"]
 [project.optional-dependencies]
 dev = ["pytest"]
+[dependency-groups]
+checkov = ["checkov==3"]
+[tool.uv]
+override-dependencies = ["pycep-parser==1"]
 """
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     (tmp_path / "pyproject.toml").write_text(PROJECT)
-    for name in ("requirements.txt", "requirements-dev.txt"):
+    for name in lock._LOCKS:
         body = f"networkx==3.7 --hash=sha256:{'0' * 64}\n"
         (tmp_path / name).write_text(f"{lock._NOTE}{lock._SEAL}{lock.seal(tmp_path, body)}\n{body}")
     return tmp_path
@@ -35,7 +39,14 @@ def test_locks_as_made_pass(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new"), [("networkx>=3", "networkx>=4"), ('["pytest"]', '["pytest", "ruff"]'), (">=3.13", ">=3.14")]
+    ("old", "new"),
+    [
+        ("networkx>=3", "networkx>=4"),
+        ('["pytest"]', '["pytest", "ruff"]'),
+        (">=3.13", ">=3.14"),
+        ("checkov==3", "checkov==4"),
+        ("parser==1", "parser==2"),
+    ],
 )
 def test_a_changed_dependency_is_out_of_step(
     root: Path, old: str, new: str, capsys: pytest.CaptureFixture[str]

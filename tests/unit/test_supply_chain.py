@@ -31,8 +31,8 @@ LOCKS = sorted(path.name for path in ROOT.glob("requirements*.txt"))
 PACKAGES = sorted(head[1] for line in entries("requirements.txt") if (head := HEAD.match(line)))
 
 
-def test_there_are_the_two_locks() -> None:
-    assert LOCKS == ["requirements-dev.txt", "requirements.txt"]
+def test_there_are_the_three_locks() -> None:
+    assert LOCKS == ["requirements-checkov.txt", "requirements-dev.txt", "requirements.txt"]
 
 
 @pytest.mark.parametrize("name", LOCKS)
