@@ -206,12 +206,12 @@ def _check_gate(policies: Policies, principal: Principal, wanted: Registration, 
 
 def _check_others(catalog: Catalog, principal: Principal, wanted: Mapping[str, Registration]) -> None:
     """Raises ForbiddenError for a repository or a workload of another team's image."""
-    repositories = {(image.registry, image.repository) for image in wanted.values()}
+    repositories = {_repository(image) for image in wanted.values()}
     workloads = {place for image in wanted.values() for place in _workloads(image)}
     for other in catalog.each():
         if principal.answers_for(other.owner) or other.name in wanted:
             continue
-        if (other.registry, other.repository) in repositories:
+        if _repository(other) in repositories:
             place = f"repository {other.repository} is pushed to by {other.name}"
         elif shared := sorted(workloads & _workloads(other)):
             place = f"{shared[0]} runs {other.name}"
@@ -220,6 +220,10 @@ def _check_others(catalog: Catalog, principal: Principal, wanted: Mapping[str, R
         raise ForbiddenError(f"{place}, which is not of {_teams(principal)}")
 
 
+def _repository(image: Registration) -> tuple[str, str]:
+    """The same however the host is written."""
+    return image.registry.lower().removesuffix(":443"), image.repository
+
+
 def _workloads(image: Registration) -> set[str]:
-    """Whatever container of them: they start and stop together."""
-    return {str(workload).partition("[")[0] for workload in image.deployments}
+    return {workload.whole for workload in image.deployments}
