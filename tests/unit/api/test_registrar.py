@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from graph.reference import Reference
 from groundswell.access.principal import Role
 from groundswell.errors import ConflictError
-from tests.support.world import HOST, World
+from tests.support.world import BASE, HOST, World
 from tests.unit.api.conftest import Api, sent, token
 
 WORKLOAD = {"cluster": "c", "namespace": "n", "kind": "Deployment", "name": "web", "container": "app"}
@@ -76,6 +77,25 @@ def test_nothing_is_rolled_out_to_another_teams_workload(api: Api, registrar: st
     assert "runs bank/core" in answer.json()["detail"]
     own = sent(owner="shop", deployments=[{**WORKLOAD, "namespace": "shop"}])
     assert api.put(OWN, token=registrar, json=own).status_code == 201
+
+
+@pytest.mark.usefixtures("theirs")
+@pytest.mark.parametrize("registry", [HOST, HOST.upper()])
+def test_nothing_is_pushed_to_what_another_team_stands_on(api: Api, registrar: str, registry: str) -> None:
+    mirror = Reference.parse(BASE)
+    body = sent(owner="shop", registry=registry, repository=mirror.repository, tags=[mirror.tag])
+    answer = api.put(OWN, token=registrar, json=body | {"dockerfile_content": "FROM scratch\n"})
+    assert answer.status_code == 403
+    assert "repository mirror/debian is what bank/core stands on" in answer.json()["detail"]
+
+
+def test_another_team_may_stand_on_what_is_ones_own(api: Api, registrar: str) -> None:
+    assert api.put(OWN, token=registrar, json=sent(owner="shop")).status_code == 201
+    standing = sent(owner="bank", dockerfile_content=f"FROM {HOST}/shop/web:1\n")
+    assert api.put(THEIRS, json=standing).status_code == 201
+    assert api.put(OWN, token=registrar, json=sent(owner="shop", tags=["1", "2"])).status_code == 200
+    beside = sent(owner="shop", repository="shop/web", tags=["3"])
+    assert api.put("/lineage/images/shop/beside", token=registrar, json=beside).status_code == 201
 
 
 @pytest.mark.usefixtures("theirs")
