@@ -10,6 +10,8 @@ _PLATFORM = ipaddress.ip_address("168.63.129.16")
 """Azure's own services for each virtual machine: by number a public address (Microsoft, "What is IP address
 168.63.129.16?")."""
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
+_INTERNET = ipaddress.ip_network("2000::/3")
+"""What IANA gives out of IPv6. `is_global` is true as well of forms of before, such as fec0::/10 and ::10.0.0.1."""
 _METADATA = frozenset({ipaddress.ip_address("fd00:ec2::254"), ipaddress.ip_address("100.100.100.200")})
 """The instance metadata of other clouds, at addresses that are not link-local."""
 
@@ -19,6 +21,8 @@ type _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 def public(text: str) -> bool:
     """Whether an IP address belongs to the internet at large."""
     address = _meant(text)
+    if isinstance(address, ipaddress.IPv6Address) and address not in _INTERNET:
+        return False
     return address.is_global and not address.is_multicast and address != _PLATFORM
 
 

@@ -449,8 +449,25 @@ def _public(values: Mapping[str, str], name: str) -> str:
     return url
 
 
+_REFERENCE = "@Microsoft.KeyVault("
+
+
+def _check_resolved(values: Mapping[str, str]) -> None:
+    """Azure leaves a reference to Key Vault as it stands where it may not read the secret.
+
+    Taken for the secret it would let in whoever has seen the app's settings.
+    """
+    for name, value in values.items():
+        if name.startswith("GROUNDSWELL_") and value.startswith(_REFERENCE):
+            raise InputError(
+                f"setting {name} is a reference to Key Vault that Azure could not resolve: see that the secret is "
+                "there and that the app's identity may read it, then restart the app"
+            )
+
+
 def parse(values: Mapping[str, str]) -> Settings:
     """Settings from a mapping of app settings. Raises InputError naming the setting at fault."""
+    _check_resolved(values)
     store = values.get("GROUNDSWELL_STORE", "")
     queue_uri = values.get("GROUNDSWELL_STORE__queueServiceUri", "")
     table_uri = values.get("GROUNDSWELL_STORE__tableServiceUri", "")

@@ -176,6 +176,9 @@ module values 'modules/settings.bicep' = {
 module app 'modules/app.bicep' = {
   name: 'app'
   scope: group
+  dependsOn: [
+    endpoints // references to the vault are resolved when the app is made
+  ]
   params: {
     name: 'func-groundswell-${token}'
     location: location

@@ -19,7 +19,7 @@ _KEYS = frozenset(
 )
 _TRUTH = frozenset(("1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False"))
 _SIZE = re.compile(
-    r"\+?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)? ?(?:b|[kmgtp](?:i?b)?)?", re.IGNORECASE | re.ASCII
+    r"\+?(?:[0-9]++\.?[0-9]*+|\.[0-9]++)(?:e[+-]?[0-9]++)? ?(?:b|[kmgtp](?:i?b)?)?", re.IGNORECASE | re.ASCII
 )
 _NUMBER = {
     "mode": (re.compile(r"[0-7]+"), 8),

@@ -8,6 +8,7 @@ loosen the gate of an own image: what may pass is not for those to say whose ima
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from graph.reference import Reference
 from groundswell.access.principal import ForbiddenError, Principal, Role
 from groundswell.api.conditions import Conditions, etag
 from groundswell.api.problems import PreconditionFailedError
@@ -205,21 +206,44 @@ def _check_gate(policies: Policies, principal: Principal, wanted: Registration, 
 
 
 def _check_others(catalog: Catalog, principal: Principal, wanted: Mapping[str, Registration]) -> None:
-    """Raises ForbiddenError for a repository or a workload of another team's image."""
-    repositories = {(image.registry, image.repository) for image in wanted.values()}
+    """Raises ForbiddenError for a repository or a workload of another team's image.
+
+    Of a repository that nobody has registered, those have a say who stand on it: a mirror of a base is everybody's.
+    """
+    repositories = {_repository(image.registry, image.repository): image for image in wanted.values()}
     workloads = {place for image in wanted.values() for place in _workloads(image)}
+    ours: set[str] = set()
+    stood_on: dict[str, str] = {}
     for other in catalog.each():
+        place = _repository(other.registry, other.repository)
         if principal.answers_for(other.owner) or other.name in wanted:
+            ours.add(place)
             continue
-        if (other.registry, other.repository) in repositories:
-            place = f"repository {other.repository} is pushed to by {other.name}"
+        if place in repositories:
+            why = f"repository {other.repository} is pushed to by {other.name}"
         elif shared := sorted(workloads & _workloads(other)):
-            place = f"{shared[0]} runs {other.name}"
+            why = f"{shared[0]} runs {other.name}"
         else:
+            stood_on |= dict.fromkeys(_bases(other) & repositories.keys(), other.name)
             continue
-        raise ForbiddenError(f"{place}, which is not of {_teams(principal)}")
+        raise ForbiddenError(f"{why}, which is not of {_teams(principal)}")
+    for place in sorted(stood_on.keys() - ours):
+        raise ForbiddenError(
+            f"repository {repositories[place].repository} is what {stood_on[place]} stands on, and no image of "
+            f"{_teams(principal)} is pushed there yet; that is for an admin to register"
+        )
+
+
+def _repository(registry: str, repository: str) -> str:
+    """The same however the host is written."""
+    return f"{registry.lower().removesuffix(':443')}/{repository}"
+
+
+def _bases(image: Registration) -> set[str]:
+    """The repositories that it stands on."""
+    given = (Reference.parse(base) for base in (image.runtime, image.frontend, *image.build) if base)
+    return {_repository(base.registry, base.repository) for base in given}
 
 
 def _workloads(image: Registration) -> set[str]:
-    """Whatever container of them: they start and stop together."""
-    return {str(workload).partition("[")[0] for workload in image.deployments}
+    return {workload.whole for workload in image.deployments}

@@ -104,6 +104,18 @@ def _digest_in(location: str) -> str:
     return f"sha256:{named[1]}"
 
 
+def _target(url: str, location: str) -> str:
+    """Where a redirect leads on the same host, to refs; empty for anywhere else."""
+    try:
+        target = urljoin(url, location)
+        before, after = urlsplit(url), urlsplit(target)
+    except ValueError:  # brackets that hold no address
+        return ""
+    same = (after.scheme, after.netloc) == (before.scheme, before.netloc)
+    safer = (before.scheme, after.scheme, after.netloc) == ("http", "https", before.hostname)
+    return target if (same or safer) and after.path.endswith("/info/refs") else ""
+
+
 class _Talk:
     """The questions to one server, within the time and the bytes that are left for them."""
 
@@ -138,11 +150,8 @@ class _Talk:
             if not response.is_redirect:
                 return response
             with response:
-                url, before = urljoin(url, response.headers["Location"]), urlsplit(url)
-            after = urlsplit(url)
-            same = (after.scheme, after.netloc) == (before.scheme, before.netloc)
-            safer = (before.scheme, after.scheme, after.netloc) == ("http", "https", before.hostname)
-            if not (same or safer) or not after.path.endswith("/info/refs"):
+                url = _target(url, response.headers["Location"])
+            if not url:
                 raise PermanentError(f"{self._shown} redirects to another place, which is not followed")
         raise PermanentError(f"{self._shown} redirects again and again")
 
@@ -155,16 +164,10 @@ class _Talk:
         if body is not None:
             headers["Content-Type"] = f"application/x-{_SERVICE}-request"
             headers["Accept"] = f"application/x-{_SERVICE}-result"
-        return self._session.request(
-            method,
-            url,
-            data=body,
-            headers=headers,
-            auth=lambda request: request,  # else requests looks into .netrc
-            timeout=(_CONNECT_SECONDS, _READ_SECONDS),
-            allow_redirects=False,
-            stream=True,
-        )
+        # By the adapter itself: a session reads all of a redirect, whatever its length, and looks into .netrc.
+        around = self._session.merge_environment_settings(url, {}, True, None, None)
+        request = requests.Request(method, url, data=body, headers=headers).prepare()
+        return self._session.get_adapter(url).send(request, timeout=(_CONNECT_SECONDS, _READ_SECONDS), **around)
 
     def _check(self, response: requests.Response, kind: str) -> None:
         status = response.status_code

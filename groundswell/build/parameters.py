@@ -24,6 +24,10 @@ def parameters(request: BuildRequest) -> dict[str, str]:
     """
     if not request.source.is_git:
         raise PermanentError("a pipeline builds from a git repository; the source is none")
+    if not request.source.location.startswith(("https://", "http://")):
+        raise PermanentError(
+            "a pipeline's machine has repositories of others: the source must be at https:// or http://"
+        )
     source_location(request.source)
     for what, text in (
         ("build name", request.name),

@@ -1,7 +1,7 @@
 """Where to go after signing in: a page of ours and nothing else, whatever the address asks for. Pure."""
 
 import re
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 HOME = "/ui/"
 SIGN_IN = "/ui/sign-in"
@@ -14,7 +14,8 @@ def safe(address: str) -> str:
     if len(address) > 2000 or not _OURS.fullmatch(address) or "//" in address.partition("?")[0]:
         return HOME
     path = urlsplit(address).path
-    return HOME if path.startswith((SIGN_IN, "/ui/sign-out")) else address
+    leaves = {".", ".."} & set(unquote(path).split("/"))  # browsers take `%2e` for a dot
+    return HOME if leaves or path.startswith((SIGN_IN, "/ui/sign-out")) else address
 
 
 def sign_in(address: str) -> str:

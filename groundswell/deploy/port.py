@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
+from urllib.parse import unquote, urlsplit
 
 
 class Kind(StrEnum):
@@ -30,7 +31,19 @@ class GitFile:
     field: str = ""
     pull_request: bool = False
 
+    @property
+    def whole(self) -> str:
+        """The file, the same however it is written: hosts take names in either case, a port or a slash too many."""
+        parts = urlsplit(self.repository.lower())
+        *before, name = filter(None, unquote(parts.path).split("/"))
+        if before[1:] == ["_git"]:  # Azure Repos: the project's own repository
+            before = [before[0], name, "_git"]
+        place = "/".join([parts.netloc.removesuffix(":443"), *before, _DOT_GIT.sub("", name)])
+        path = "/".join(filter(None, self.path.lower().strip().split("/")))
+        return f"{place}/{self.branch.lower().removeprefix('refs/').removeprefix('heads/')}/git/{path}"
 
+
+_DOT_GIT = re.compile(r"(?:\.git)+\Z")
 _TEXT = re.compile(r"(.+)/([^/]+)/([^/]+)/([^/\[]+)\[([^/\[\]]+)\]")
 
 
@@ -57,6 +70,11 @@ class Workload:
     def place(self) -> str:
         """Its environment."""
         return self.environment or self.cluster
+
+    @property
+    def whole(self) -> str:
+        """What starts and stops together: the workload whatever the container, or the file in git."""
+        return self.git.whole if self.git else f"{self.cluster}/{self.namespace}/{self.kind.lower()}/{self.name}"
 
 
 def parse(text: str) -> Workload:

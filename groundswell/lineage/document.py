@@ -28,7 +28,7 @@ MAX_BYTES = 4 * 1024 * 1024
 _MAX_DEPTH = 100
 """Levels of a document; to read more takes time that grows with their square."""
 
-_USER = re.compile(r"//[^\s'\"]*@")
+_URL = re.compile(r"//[^\s'\"]*+")
 _LONGEST = 200
 
 type _Path = tuple[str | int, ...]
@@ -203,8 +203,13 @@ def said(error: ValidationError) -> str:
     `errorMessage` is what editors say instead, and so do we.
     """
     own = error.schema.get("errorMessage") if isinstance(error.schema, dict) else None
-    message = _USER.sub("//…@", own or error.message)
+    message = _URL.sub(_without_user, own or error.message)
     return message if len(message) <= _LONGEST else message[:_LONGEST] + "..."
+
+
+def _without_user(url: re.Match[str]) -> str:
+    before, _, rest = url[0].rpartition("@")
+    return f"//…@{rest}" if before else url[0]
 
 
 def _entries(document: Mapping[str, Any], lines: _Lines, name: str) -> Iterator[Entry]:

@@ -23,6 +23,7 @@ TOKEN_HOSTS: Mapping[str, str] = {"docker.io": "auth.docker.io", "registry.gitla
 
 _MAX_ANSWER = 256 * 1024
 _SHORTEST = 60  # seconds; what the specification says of an answer that names none
+_KEPT = 86_400  # seconds, at most, whatever it names
 _EARLY = 5.0
 _MAX_KEPT = 10_000
 
@@ -103,7 +104,7 @@ class Tokens:
         token, seconds = document.get("token") or document.get("access_token"), document.get("expires_in")
         if not isinstance(token, str) or not token.isascii() or not token.isprintable():
             raise PermanentError(f"{subject}: the answer holds no token")
-        lasts = max(seconds, _SHORTEST) if isinstance(seconds, int) else _SHORTEST
+        lasts = min(max(seconds, _SHORTEST), _KEPT) if isinstance(seconds, int) else _SHORTEST
         return f"Bearer {token}", self._clock() + lasts - _EARLY
 
 

@@ -37,7 +37,7 @@ def parse(
     _check_digest(metadata, digest)
     results = entries(found, "Results")
     system = part(metadata, "OS")
-    family, version = text(system, "Family"), text(system, "Name")
+    family, version = text(system, "Family")[:_MAX_TITLE], text(system, "Name")[:_MAX_TITLE]
     _check_system(family, version, results, digest, buckets)
     _check_languages(results, digest, buckets)
     return Report(
@@ -61,7 +61,9 @@ def _document(content: bytes) -> Entry:
 def _check_digest(metadata: Entry, digest: str) -> None:
     scanned = items(metadata, "RepoDigests")
     if not any(isinstance(name, str) and name.endswith(f"@{digest}") for name in scanned):
-        raise PermanentError(f"Trivy's report is not about {digest} but about {scanned or 'no digest'}")
+        raise PermanentError(
+            f"Trivy's report is not about {digest} but about {str(scanned or 'no digest')[:_MAX_TITLE]}"
+        )
 
 
 def _check_system(family: str, version: str, results: list[Entry], digest: str, buckets: Collection[str]) -> None:
@@ -86,7 +88,7 @@ def _check_system(family: str, version: str, results: list[Entry], digest: str, 
 
 def _check_languages(results: list[Entry], digest: str, buckets: Collection[str]) -> None:
     for result in results:
-        kind = text(result, "Type")
+        kind = text(result, "Type")[:_MAX_TITLE]
         if result.get("Class") == "lang-pkgs" and items(result, "Packages") and not knows_language(buckets, kind):
             raise PermanentError(
                 f"Trivy's database has no advisories for packages of type {kind}, so {digest} cannot be judged: "

@@ -1,14 +1,14 @@
 """What a store refuses, in one place, so that the adapters refuse the same things with the same words.
 
 The limits are Azure's. Names and counts that only a programmer chooses raise ValueError; what comes from data
-raises PermanentError.
+raises PermanentError, for a key InputError: somebody named what cannot be there.
 """
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from groundswell.errors import PermanentError
+from groundswell.errors import InputError, PermanentError
 from groundswell.store import codec, keys
 from groundswell.store.port import MAX_COMMIT, Put, Write
 
@@ -62,11 +62,9 @@ def check_key(kind: str, key: str) -> str:
     try:
         encoded = keys.encode(key)
     except UnicodeEncodeError as exc:
-        raise PermanentError(f"{kind} {key!r} cannot be stored: it is not valid Unicode text") from exc
+        raise InputError(f"{kind} {key!r} cannot be stored: it is not valid Unicode text") from exc
     if len(encoded) > MAX_KEY:
-        raise PermanentError(
-            f"{kind} {key[:80]!r}… is too long: {len(encoded)} characters encoded, at most {MAX_KEY}"
-        )
+        raise InputError(f"{kind} {key[:80]!r}… is too long: {len(encoded)} characters encoded, at most {MAX_KEY}")
     return encoded
 
 

@@ -36,7 +36,7 @@ resource commands 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (via
   properties: {
     principalId: principalId
     principalType: 'ServicePrincipal'
-    roleDefinitionId: commandsRoleId
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', commandsRoleId)
   }
 }
 
@@ -47,6 +47,6 @@ resource rollsOut 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for (e
   properties: {
     principalId: principalId
     principalType: 'ServicePrincipal'
-    roleDefinitionId: workloadsRoleId
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', workloadsRoleId)
   }
 }]

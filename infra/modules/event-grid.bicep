@@ -11,7 +11,7 @@ resource registry 'Microsoft.ContainerRegistry/registries@2023-07-01' existing =
   name: registryName
 }
 
-resource pushes 'Microsoft.EventGrid/eventSubscriptions@2022-06-15' = {
+resource pushes 'Microsoft.EventGrid/eventSubscriptions@2025-02-15' = {
   name: subscriptionName
   scope: registry
   properties: {

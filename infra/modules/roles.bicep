@@ -109,7 +109,8 @@ resource signer 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
   }
 }
 
-output builderId string = builder.id
-output workloadsId string = workloads.id
-output commandsId string = commands.id
-output signerId string = signer.id
+// By their ids without a subscription: each is assigned as a role of the subscription that it is assigned in.
+output builderId string = builder.name
+output workloadsId string = workloads.name
+output commandsId string = commands.name
+output signerId string = signer.name

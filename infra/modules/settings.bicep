@@ -20,7 +20,7 @@ var clusterType = 'Microsoft.ContainerService/managedClusters'
 var kept = '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/'
 
 var known = [for each in registries: {
-  host: '${each.name}${environment().suffixes.acrLoginServer}'
+  host: toLower('${each.name}${environment().suffixes.acrLoginServer}') // so images' names begin, whatever the resource's
   place: {
     subscription: each.subscriptionId
     resource_group: each.resourceGroup

@@ -69,7 +69,7 @@ resource signs 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (sign) 
   properties: {
     principalId: principalId
     principalType: 'ServicePrincipal'
-    roleDefinitionId: signerRoleId
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', signerRoleId)
   }
 }
 

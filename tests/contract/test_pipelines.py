@@ -73,7 +73,7 @@ class Stack:
             "registry": "registry.example.com",
             "repository": "app",
             "tag": "1",
-            "source": Source(location="file:///nowhere/at/all.git", ref="main"),
+            "source": Source(location="http://127.0.0.1:1/nowhere.git", ref="main"),
             **changes,
         }
         return BuildRequest(**values)  # type: ignore[arg-type]  # a test's own mixture of fields

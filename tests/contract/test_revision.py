@@ -215,6 +215,7 @@ VERSION_2 = pkt("version 2\n") + pkt("ls-refs\n") + b"0000"
         ),
         (answering(b"", status=302, Location="file:///etc/passwd"), PermanentError, "another place"),
         (answering(b"", status=302, Location="/somewhere"), PermanentError, "another place"),
+        (answering(b"", status=302, Location="http://[x/info/refs"), PermanentError, "another place"),
         (answering(b"", status=302, Location="/y.git/info/refs"), PermanentError, "again and again"),
     ],
 )
@@ -240,6 +241,22 @@ def test_the_first_version_of_the_protocol_is_understood(host: Host) -> None:
     body = pkt("# service=git-upload-pack\n") + b"0000" + pkt("version 1\n")
     body += pkt(f"{COMMIT} HEAD\0caps\n") + b"0000"
     assert GitRevisions().revision(Source(location=f"{host.serving(answering(body))}/x.git")) == COMMIT
+
+
+def test_a_redirect_without_an_end_is_not_read(host: Host) -> None:
+    sent: list[int] = []
+
+    async def endless(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(status=302, headers={"Location": "https://other.example/x.git/info/refs"})
+        await response.prepare(request)
+        while sum(sent) < 64 << 20:
+            await response.write(b"x" * 65_536)
+            sent.append(65_536)
+        return response
+
+    with pytest.raises(PermanentError, match="another place"):
+        GitRevisions().revision(Source(location=f"{host.serving(endless)}/x.git", ref="main"))
+    assert sum(sent) < 32 << 20
 
 
 def test_what_has_no_end_is_left_early(host: Host) -> None:

@@ -38,6 +38,9 @@ def test_public(address: str) -> None:
         "64:ff9b::a00:1",
         "64:ff9b::a9fe:a9fe",
         "2002:a00:1::1",
+        "fec0::1",
+        "::10.0.0.1",
+        "::ffff:0:169.254.169.254",
     ],
 )
 def test_not_public(address: str) -> None:

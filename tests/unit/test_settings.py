@@ -163,6 +163,16 @@ def test_a_wrong_setting_is_named(name: str, value: str) -> None:
         settings.parse({**MINIMAL, name: value})
 
 
+@pytest.mark.parametrize("name", ["GROUNDSWELL_WEBHOOK_SECRET", "GROUNDSWELL_GIT"])
+def test_a_reference_that_was_not_resolved_is_no_secret(name: str) -> None:
+    reference = "@Microsoft.KeyVault(SecretUri=https://kv.vault.azure.net/secrets/webhook/0123)"
+    with pytest.raises(
+        InputError, match=f"{name} is a reference to Key Vault that Azure could not resolve"
+    ) as said:
+        settings.parse({**MINIMAL, name: reference})
+    assert "kv.vault" not in str(said.value)
+
+
 def test_a_base_waits_for_the_window_of_the_first_entry_that_fits() -> None:
     bases = {
         "alpine:3.20": 0,

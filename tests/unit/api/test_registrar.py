@@ -4,12 +4,14 @@ from typing import Any
 
 import pytest
 
+from graph.reference import Reference
 from groundswell.access.principal import Role
 from groundswell.errors import ConflictError
-from tests.support.world import World
+from tests.support.world import BASE, HOST, World
 from tests.unit.api.conftest import Api, sent, token
 
 WORKLOAD = {"cluster": "c", "namespace": "n", "kind": "Deployment", "name": "web", "container": "app"}
+FILE = {"kind": "git", "repository": "https://github.com/bank/fleet", "branch": "main", "path": "apps/core.yaml"}
 OWN, THEIRS = "/lineage/images/shop/web", "/lineage/images/bank/core"
 
 
@@ -75,6 +77,72 @@ def test_nothing_is_rolled_out_to_another_teams_workload(api: Api, registrar: st
     assert "runs bank/core" in answer.json()["detail"]
     own = sent(owner="shop", deployments=[{**WORKLOAD, "namespace": "shop"}])
     assert api.put(OWN, token=registrar, json=own).status_code == 201
+
+
+@pytest.mark.usefixtures("theirs")
+@pytest.mark.parametrize("registry", [HOST, HOST.upper()])
+def test_nothing_is_pushed_to_what_another_team_stands_on(api: Api, registrar: str, registry: str) -> None:
+    mirror = Reference.parse(BASE)
+    body = sent(owner="shop", registry=registry, repository=mirror.repository, tags=[mirror.tag])
+    answer = api.put(OWN, token=registrar, json=body | {"dockerfile_content": "FROM scratch\n"})
+    assert answer.status_code == 403
+    assert "repository mirror/debian is what bank/core stands on" in answer.json()["detail"]
+
+
+def test_another_team_may_stand_on_what_is_ones_own(api: Api, registrar: str) -> None:
+    assert api.put(OWN, token=registrar, json=sent(owner="shop")).status_code == 201
+    standing = sent(owner="bank", dockerfile_content=f"FROM {HOST}/shop/web:1\n")
+    assert api.put(THEIRS, json=standing).status_code == 201
+    assert api.put(OWN, token=registrar, json=sent(owner="shop", tags=["1", "2"])).status_code == 200
+    beside = sent(owner="shop", repository="shop/web", tags=["3"])
+    assert api.put("/lineage/images/shop/beside", token=registrar, json=beside).status_code == 201
+
+
+@pytest.mark.usefixtures("theirs")
+@pytest.mark.parametrize("registry", [HOST.upper(), f"{HOST}:443"])
+def test_another_spelling_of_the_registry_leads_to_the_same_repository(
+    api: Api, registrar: str, registry: str
+) -> None:
+    body = sent(owner="shop", registry=registry, repository="bank/core", tags=["9"])
+    assert api.put(OWN, token=registrar, json=body).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"field": "image.digest"},
+        {"repository": "https://github.com/Bank/Fleet"},
+        {"repository": "https://GitHub.com:443/bank/fleet"},
+        {"repository": "https://github.com/bank/fle%65t.git"},
+        {"path": "apps//core.yaml"},
+        {"branch": "refs/heads/main"},
+    ],
+    ids=str,
+)
+def test_another_spelling_of_a_file_in_git_is_the_same_file(
+    api: Api, registrar: str, changes: dict[str, str]
+) -> None:
+    assert api.put(THEIRS, json=sent(owner="bank", deployments=[FILE])).status_code == 201
+    answer = api.put(OWN, token=registrar, json=sent(owner="shop", deployments=[{**FILE, **changes}]))
+    assert answer.status_code == 403
+    own = sent(owner="shop", deployments=[{**FILE, "path": "apps/web.yaml"}])
+    assert api.put(OWN, token=registrar, json=own).status_code == 201
+
+
+def test_the_repository_of_a_project_in_azure_repos_has_two_addresses(api: Api, registrar: str) -> None:
+    long, short = (f"https://dev.azure.com/contoso/{path}" for path in ("fleet/_git/fleet", "_git/fleet"))
+    theirs = sent(owner="bank", deployments=[{**FILE, "repository": long}])
+    assert api.put(THEIRS, json=theirs).status_code == 201
+    body = sent(owner="shop", deployments=[{**FILE, "repository": short}])
+    assert api.put(OWN, token=registrar, json=body).status_code == 403
+
+
+@pytest.mark.parametrize("name", ["web/../core", "web ", "Web", "web[app]", "<b>", "web\n", ""])
+@pytest.mark.parametrize("field", ["namespace", "name", "container"])
+def test_a_workload_is_named_as_kubernetes_names_it(api: Api, field: str, name: str) -> None:
+    answer = api.put(OWN, json=sent(deployments=[{**WORKLOAD, field: name}]))
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == f"#/deployments/0/{field}"
 
 
 def test_whose_it_is_may_not_change_in_between(

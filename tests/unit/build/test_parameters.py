@@ -72,6 +72,7 @@ def test_the_names_are_the_same_whatever_the_build() -> None:
         ({"source": Source(location="https://user:word@host/repo.git")}, "must not hold a user"),
         ({"source": Source(location="https://host/repo.git", ref="--upload-pack=x")}, "source ref"),
         ({"source": Source(location="https://host/source.tar.gz")}, "builds from a git repository"),
+        ({"source": Source(location="file:///var/lib/jenkins/workspace/bank/.git")}, "must be at https://"),
     ],
 )
 def test_what_cannot_be_sent_is_named(changes: dict[str, object], said: str) -> None:

@@ -206,6 +206,15 @@ def test_what_was_wrong_is_a_page_that_says_what_to_do(reader: Browser, path: st
     assert 'href="/ui/"' in answer.text
 
 
+@pytest.mark.parametrize("name", ["x" * 990, "%C3%A9" * 100], ids=["long", "long once it is encoded"])
+@pytest.mark.parametrize(
+    "path", ["/ui/cascades/{}", "/ui/lineage/{}", "/ui/lineage?told={}", "/ui/register?image={}"]
+)
+def test_what_no_key_of_the_store_can_be_is_no_fault_of_ours(reader: Browser, path: str, name: str) -> None:
+    reader.sign_in(Role.ADMIN)
+    assert reader.get(path.format(name)).status_code in (200, 404, 422)
+
+
 def test_a_method_that_a_page_does_not_take(reader: Browser) -> None:
     assert reader.post("/ui/audit").status_code == 405
 

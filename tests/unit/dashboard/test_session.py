@@ -43,6 +43,30 @@ def test_signing_in_makes_a_guarded_cookie_that_opens_the_pages(browser: Browser
     assert browser.get("/ui/audit").status_code == 200
 
 
+@pytest.mark.parametrize(
+    "back",
+    [
+        "https://evil.example/",
+        "//evil.example/ui/",
+        "/ui//evil.example/",
+        "/ui\\evil.example",
+        "/ui/\r\nSet-Cookie: a=b",
+        "/uiless",
+        "/ui/sign-in",
+        "/ui/../.auth/login/aad?post_login_redirect_uri=https://evil.example/",
+        "/ui/%2E%2e/api/v1/tokens",
+        "/ui/lineage/.%2e/%2e./.auth/logout",
+        "/ui/..",
+    ],
+)
+def test_signing_in_leads_to_a_page_of_ours_and_nowhere_else(browser: Browser, back: str) -> None:
+    assert browser.sign_in(Role.READER, back=back).headers["location"] == "/ui/"
+    browser.sign_in(Role.READER)
+    poll = {"HX-Request": "true", "HX-Current-URL": f"https://groundswell{back}", "Cookie": ""}
+    shown = browser.get("/ui/audit", headers={name: text.replace("\r\n", " ") for name, text in poll.items()})
+    assert shown.headers["HX-Redirect"] == "/ui/sign-in"
+
+
 def test_the_secret_changes_when_one_signs_in(browser: Browser) -> None:
     browser.get("/ui/sign-in")
     planted = browser.cookies[COOKIE]

@@ -76,6 +76,7 @@ SHAPES = {
     + "FROM b\n"
     + numbered(lambda n: f"COPY --from=y{n} a b\n", 10_000),
     "mounts": "FROM a\nRUN " + many("--mount=from=b,target=/x \\\n"),
+    "sizes of mounts": "FROM a\nRUN " + many("--mount=type=tmpfs,target=/x,size=" + "0" * 60_000 + "x \\\n") + " x",
     "a mount with quotes": "FROM a\nRUN --mount='\"" + '""' * 30_000 + "' x",
     "flags": "FROM a\nCOPY " + many("--exclude=x \\\n") + " a b",
     "JSON": "FROM a\nRUN [" + many('"a",\\\n') + '"b"]',

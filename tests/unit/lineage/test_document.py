@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -225,6 +226,24 @@ def test_a_bomb_a_pit_and_a_mountain_are_refused() -> None:
         parse("[" * 20_000 + "]" * 20_000)
     with pytest.raises(InputError, match="larger than"):
         parse("#" * (MAX_BYTES + 1))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("tools/shop", "/" * 200_000),
+        ("tools/shop", "//ann@" * 40_000),
+        ("https://git.example.com/tool.git", "https://a.visualstudio.com/" + "_git/" * 40_000),
+        ("https://git.example.com/tool.git", "https://a/" + ".git" * 50_000 + "/"),
+    ],
+    ids=["slashes", "users", "folders of Azure Repos", "suffixes"],
+)
+def test_a_complaint_about_a_long_text_is_made_soon_and_is_short(old: str, new: str) -> None:
+    began = time.process_time()
+    with pytest.raises(InputError) as caught:
+        parse(GOOD.replace(old, new))
+    assert time.process_time() - began < 5
+    assert len(str(caught.value)) < 500
 
 
 @given(st.text(max_size=300))

@@ -299,6 +299,16 @@ def test_a_token_server_that_gives_none(
         strangers.adapter(stranger).digest(at(stranger))
 
 
+@pytest.mark.parametrize("seconds", ["-1", "0", "9" * 400, "1e999", "true", '"x"'])
+def test_a_token_is_taken_however_long_it_is_said_to_last(strangers: Strangers, seconds: str) -> None:
+    async def answer(request: web.Request) -> web.Response | None:
+        given = f'{{"token": "t1", "expires_in": {seconds}}}'
+        return web.Response(text=given) if request.path == "/token" else None
+
+    stranger = strangers.serve(Stranger(token="t1", hook=answer))
+    assert strangers.adapter(stranger).digest(at(stranger)) == stranger.content.digest
+
+
 def test_the_tokens_kept_are_limited(strangers: Strangers, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("groundswell.registry.external_tokens._MAX_KEPT", 1)
     stranger = strangers.serve(Stranger(token="t1"))
