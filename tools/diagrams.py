@@ -18,9 +18,10 @@ import azure.functions as func
 import grimp
 import networkx as nx
 
-from groundswell.cascade import model
+from groundswell.cascade import events
 from groundswell.cascade.decide import decide
-from groundswell.cascade.model import Event, Hold, Moment, Outcome, Rebuild, Wait
+from groundswell.cascade.events import Event
+from groundswell.cascade.model import Hold, Moment, Outcome, Rebuild, Ring, Wait
 from groundswell.cascade.status import Stage, Status
 from groundswell.errors import InputError
 
@@ -35,52 +36,52 @@ Drawn from the code by `python -m tools.diagrams`; a test holds the two to each 
 """
 _LATE = 9e9
 _BASE = {"base:1": Wait(outcome=Outcome.PROMOTED, digest="sha256:b1", turn=0)}
-_RINGS = tuple(model.Ring(name=name, workloads=("w",), environments=("prod",), bake=60.0) for name in ("a", "b"))
+_RINGS = tuple(Ring(name=name, workloads=("w",), environments=("prod",), bake=60.0) for name in ("a", "b"))
 _RING_NUMBERS = (0, 1)
 _BUILT = {"base:1": "sha256:b1"}
 
 _FROM_MANY = {"BaseNews", "Cancelled", "Overdue", "Replayed", "StageFailed", "Superseded"}
 
 EVENTS: tuple[Event, ...] = (
-    model.BaseNews(at=_LATE, base="base:1", wait=Wait(outcome=Outcome.PROMOTED, digest="sha256:b2", turn=4)),
-    model.BaseNews(at=_LATE, base="base:1", wait=Wait(outcome=Outcome.UNCHANGED, digest="sha256:b1", turn=4)),
-    model.BaseNews(at=_LATE, base="base:1", wait=Wait(outcome=Outcome.FAILED, turn=4, cause="base")),
-    model.BaseNews(at=_LATE, base="base:1", wait=Wait(outcome=Outcome.PENDING, turn=4)),
-    model.RunStarted(at=_LATE, run="r1", built_on=_BUILT, spec={}),
-    model.AlreadyBuilt(at=_LATE, digest="sha256:c", by="c0", built_on=_BUILT, spec={}, inputs={"key": "k"}),
-    model.Rebased(at=_LATE, digest="sha256:c", onto="base:1", built_on=_BUILT, spec={}, inputs={"key": "k"}),
-    model.RunSucceeded(at=_LATE, digest="sha256:c"),
-    model.Verified(at=_LATE, proof={"ok": 1}, previous="sha256:p", unchanged=False),
-    model.Verified(at=_LATE, proof={"ok": 1}, previous="sha256:c", unchanged=True),
-    model.Disproved(at=_LATE, proof={}, reason="old base"),
-    model.Scanned(at=_LATE, passed=True, verdict={"passed": True}, reason=""),
-    model.Scanned(at=_LATE, passed=False, verdict={"passed": False}, reason="a finding"),
-    model.TagMoved(at=_LATE, digest="sha256:h"),
-    model.Promoted(at=_LATE, digest="sha256:c", deploys=True),
-    model.Promoted(at=_LATE, digest="sha256:c", deploys=False),
-    *(model.RolloutsPlanned(at=_LATE, ring=ring, rollouts=()) for ring in _RING_NUMBERS),
-    *(model.RolloutsSeen(at=_LATE, ring=ring, rollouts=()) for ring in _RING_NUMBERS),
-    *(model.RolledOut(at=_LATE, ring=ring, rollouts=()) for ring in _RING_NUMBERS),
-    *(model.RolloutFailed(at=_LATE, ring=ring, rollouts=(), reason="crash loop") for ring in _RING_NUMBERS),
-    *(model.WentBack(at=_LATE, ring=ring, rollouts=()) for ring in _RING_NUMBERS),
-    *(model.BakeOver(at=_LATE, ring=ring) for ring in _RING_NUMBERS),
-    model.StageFailed(at=_LATE, reason="boom"),
-    model.Nudged(at=_LATE),
-    model.Overdue(at=_LATE),
-    model.Followed(at=_LATE, by="c2"),
-    model.Renewed(at=_LATE),
-    model.Superseded(at=_LATE, by="c2"),
-    *(model.Replayed(at=_LATE, who="ann", why="a reason", stage=stage) for stage in Stage),
-    model.Cancelled(at=_LATE, who="ann", why="a reason"),
-    model.Held(at=_LATE, who="ann", why="a reason"),
-    model.Released(at=_LATE, who="ann", why="a reason"),
-    model.Approved(at=_LATE, who="ann", why="a reason"),
+    events.BaseNews(at=_LATE, base="base:1", wait=Wait(outcome=Outcome.PROMOTED, digest="sha256:b2", turn=4)),
+    events.BaseNews(at=_LATE, base="base:1", wait=Wait(outcome=Outcome.UNCHANGED, digest="sha256:b1", turn=4)),
+    events.BaseNews(at=_LATE, base="base:1", wait=Wait(outcome=Outcome.FAILED, turn=4, cause="base")),
+    events.BaseNews(at=_LATE, base="base:1", wait=Wait(outcome=Outcome.PENDING, turn=4)),
+    events.RunStarted(at=_LATE, run="r1", built_on=_BUILT, spec={}),
+    events.AlreadyBuilt(at=_LATE, digest="sha256:c", by="c0", built_on=_BUILT, spec={}, inputs={"key": "k"}),
+    events.Rebased(at=_LATE, digest="sha256:c", onto="base:1", built_on=_BUILT, spec={}, inputs={"key": "k"}),
+    events.RunSucceeded(at=_LATE, digest="sha256:c"),
+    events.Verified(at=_LATE, proof={"ok": 1}, previous="sha256:p", unchanged=False),
+    events.Verified(at=_LATE, proof={"ok": 1}, previous="sha256:c", unchanged=True),
+    events.Disproved(at=_LATE, proof={}, reason="old base"),
+    events.Scanned(at=_LATE, passed=True, verdict={"passed": True}, reason=""),
+    events.Scanned(at=_LATE, passed=False, verdict={"passed": False}, reason="a finding"),
+    events.TagMoved(at=_LATE, digest="sha256:h"),
+    events.Promoted(at=_LATE, digest="sha256:c", deploys=True),
+    events.Promoted(at=_LATE, digest="sha256:c", deploys=False),
+    *(events.RolloutsPlanned(at=_LATE, ring=ring, rollouts=()) for ring in _RING_NUMBERS),
+    *(events.RolloutsSeen(at=_LATE, ring=ring, rollouts=()) for ring in _RING_NUMBERS),
+    *(events.RolledOut(at=_LATE, ring=ring, rollouts=()) for ring in _RING_NUMBERS),
+    *(events.RolloutFailed(at=_LATE, ring=ring, rollouts=(), reason="crash loop") for ring in _RING_NUMBERS),
+    *(events.WentBack(at=_LATE, ring=ring, rollouts=()) for ring in _RING_NUMBERS),
+    *(events.BakeOver(at=_LATE, ring=ring) for ring in _RING_NUMBERS),
+    events.StageFailed(at=_LATE, reason="boom"),
+    events.Nudged(at=_LATE),
+    events.Overdue(at=_LATE),
+    events.Followed(at=_LATE, by="c2"),
+    events.Renewed(at=_LATE),
+    events.Superseded(at=_LATE, by="c2"),
+    *(events.Replayed(at=_LATE, who="ann", why="a reason", stage=stage) for stage in Stage),
+    events.Cancelled(at=_LATE, who="ann", why="a reason"),
+    events.Held(at=_LATE, who="ann", why="a reason"),
+    events.Released(at=_LATE, who="ann", why="a reason"),
+    events.Approved(at=_LATE, who="ann", why="a reason"),
     *(
-        model.HeldBack(at=_LATE, ring=ring, holds={Hold.APPROVAL: "waits for approval"}, begun=False)
+        events.HeldBack(at=_LATE, ring=ring, holds={Hold.APPROVAL: "waits for approval"}, begun=False)
         for ring in _RING_NUMBERS
     ),
-    model.Outdated(at=_LATE, reason="c2 promoted a newer image"),
-    model.FreezeSeen(at=_LATE, why=""),
+    events.Outdated(at=_LATE, reason="c2 promoted a newer image"),
+    events.FreezeSeen(at=_LATE, why=""),
 )
 """Every kind of event, in every variant that may lead elsewhere. A test says when one is missing."""
 
@@ -128,10 +129,10 @@ def _states() -> Iterator[str]:
     yield "## What a rebuild moves between\n"
     yield "```mermaid\nstateDiagram-v2"
     wide: dict[tuple[str, Status], set[Status]] = defaultdict(set)
-    for (old, new), events in sorted(moves().items(), key=lambda move: [_place(status) for status in move[0]]):
-        if narrow := events - _FROM_MANY:
+    for (old, new), names in sorted(moves().items(), key=lambda move: [_place(status) for status in move[0]]):
+        if narrow := names - _FROM_MANY:
             yield f"    {old} --> {new}: {', '.join(sorted(narrow))}"
-        for event in events & _FROM_MANY:
+        for event in names & _FROM_MANY:
             wide[event, new].add(old)
     yield "```\n"
     yield "And these, which lead from many to one:\n"

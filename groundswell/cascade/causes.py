@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from groundswell.cascade.decide import disproved
 from groundswell.cascade.model import CANDIDATE, POISONED, Rebuild
 from groundswell.cascade.operate import failed_at, restart
+from groundswell.cascade.rules.candidate import stands_elsewhere
 from groundswell.cascade.status import Stage, Status
 from groundswell.cascade.view import short
 
@@ -129,7 +129,7 @@ def advice(state: Rebuild) -> Advice:
 
 
 def _asked(state: Rebuild) -> tuple[Stage, str]:
-    if disproved(state):
+    if stands_elsewhere(state):
         return Stage.BUILD, "its candidate does not stand on the new base, and a second look would say the same"
     if state.status is Status.REJECTED:
         refused = [each for each in state.verdict.get("findings", ()) if each.get("refused")]

@@ -21,20 +21,9 @@ from itertools import batched
 from groundswell.cascade import newer, schedule, unreadable
 from groundswell.cascade.codec import command_from_text, command_to_text
 from groundswell.cascade.decide import decide, decide_all
+from groundswell.cascade.events import BaseNews, Event, Followed, RunStarted, StageFailed
 from groundswell.cascade.meaning import TOLD_AT_ONCE, follow, predecessor
-from groundswell.cascade.model import (
-    POISONED,
-    BaseNews,
-    Command,
-    Event,
-    Followed,
-    Kind,
-    Outcome,
-    Rebuild,
-    RunStarted,
-    StageFailed,
-    Wait,
-)
+from groundswell.cascade.model import POISONED, Command, Kind, Outcome, Rebuild, Wait
 from groundswell.cascade.observing import observer
 from groundswell.cascade.polling import Polling
 from groundswell.cascade.pools import Places, Pools

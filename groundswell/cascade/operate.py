@@ -10,12 +10,14 @@ from graphlib import TopologicalSorter
 from typing import Any
 
 from groundswell import audit
-from groundswell.cascade.decide import decide, disproved
+from groundswell.cascade.decide import decide
 from groundswell.cascade.engine import Engine
+from groundswell.cascade.events import Approved, Cancelled, Held, Released, Replayed
 from groundswell.cascade.holds import marked
 from groundswell.cascade.meaning import follow
-from groundswell.cascade.model import Approved, Cancelled, Held, Hold, Outcome, Rebuild, Released, Replayed
+from groundswell.cascade.model import Hold, Outcome, Rebuild
 from groundswell.cascade.records import Phase
+from groundswell.cascade.rules.candidate import stands_elsewhere
 from groundswell.cascade.status import ACTIVE_STAGE, Stage, Status
 from groundswell.clock import Clock
 from groundswell.errors import GroundswellError, InputError, NotFoundError, TemporaryError
@@ -302,7 +304,7 @@ def failed_at(state: Rebuild) -> Stage:
     What was disproved must be built again: a candidate does not change, so a second look at it would say the same.
     """
     match state.status:
-        case _ if disproved(state):
+        case _ if stands_elsewhere(state):
             return Stage.BUILD
         case Status.FAILED:
             return state.failed_stage or Stage.BUILD

@@ -15,20 +15,11 @@ from graph.impact import Impact, beside, impact
 from groundswell.cascade.basebook import BaseBook
 from groundswell.cascade.durations import Durations
 from groundswell.cascade.engine import Engine
+from groundswell.cascade.events import BaseNews, Event, Followed, Renewed, Superseded
 from groundswell.cascade.gathering import Begun, Gathered, Gathering, Plan
 from groundswell.cascade.ids import began, new_id
 from groundswell.cascade.meaning import news, predecessor
-from groundswell.cascade.model import (
-    BaseNews,
-    Command,
-    Event,
-    Followed,
-    Outcome,
-    Rebuild,
-    Renewed,
-    Superseded,
-    Wait,
-)
+from groundswell.cascade.model import Command, Outcome, Rebuild, Wait
 from groundswell.cascade.observing import observer
 from groundswell.cascade.plan import Trigger, plan, standing_on
 from groundswell.cascade.records import Header, Phase, Pushed

@@ -11,26 +11,21 @@ from typing import Any
 
 from groundswell.cascade import rings
 from groundswell.cascade.deadlines import ROLLOUT
-from groundswell.cascade.freezebook import FreezeBook
-from groundswell.cascade.holds import missing
-from groundswell.cascade.model import (
+from groundswell.cascade.events import (
     BakeOver,
-    Command,
     Event,
     HeldBack,
-    Hold,
-    Move,
     Outdated,
-    Rebuild,
-    Ring,
     RolledOut,
-    Rollout,
     RolloutFailed,
     RolloutsPlanned,
     RolloutsSeen,
     StageFailed,
     WentBack,
 )
+from groundswell.cascade.freezebook import FreezeBook
+from groundswell.cascade.holds import missing
+from groundswell.cascade.model import Command, Hold, Move, Rebuild, Ring, Rollout
 from groundswell.cascade.rollout_limit import RolloutLimit
 from groundswell.cascade.workloads import WorkloadBook, by_stable_tag, follows, is_drift, same
 from groundswell.clock import Clock

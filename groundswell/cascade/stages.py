@@ -16,26 +16,22 @@ from groundswell.cascade.attesting import Attest
 from groundswell.cascade.basebook import BaseBook
 from groundswell.cascade.deadlines import SCAN
 from groundswell.cascade.engine import Work
-from groundswell.cascade.evidence import build_bases
-from groundswell.cascade.gating import Gate, base_layers
-from groundswell.cascade.model import (
+from groundswell.cascade.events import (
     AlreadyBuilt,
-    Command,
     Disproved,
     Event,
-    Kind,
-    Outcome,
     Promoted,
     Rebased,
-    Rebuild,
     RunStarted,
     RunSucceeded,
     Scanned,
     StageFailed,
     TagMoved,
     Verified,
-    former_tag,
 )
+from groundswell.cascade.evidence import build_bases
+from groundswell.cascade.gating import Gate, base_layers
+from groundswell.cascade.model import Command, Kind, Outcome, Rebuild, former_tag
 from groundswell.cascade.rebases import Rebases
 from groundswell.cascade.repeats import Repeats
 from groundswell.cascade.rolling import Rolling

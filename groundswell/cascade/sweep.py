@@ -8,11 +8,12 @@ from groundswell.cascade.basebook import BaseBook
 from groundswell.cascade.deadlines import overdue
 from groundswell.cascade.durations import Durations, measured
 from groundswell.cascade.engine import Engine
+from groundswell.cascade.events import BaseNews, Nudged, Overdue, Superseded
 from groundswell.cascade.failurebook import FailureBook
 from groundswell.cascade.freezebook import FreezeBook
 from groundswell.cascade.ids import began
 from groundswell.cascade.meaning import follow, news, predecessor
-from groundswell.cascade.model import BaseNews, Nudged, Outcome, Overdue, Rebuild, Superseded, Wait
+from groundswell.cascade.model import Outcome, Rebuild, Wait
 from groundswell.cascade.observing import observer
 from groundswell.cascade.owed import Owed
 from groundswell.cascade.planning import Planner

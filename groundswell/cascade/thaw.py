@@ -4,10 +4,11 @@ import logging
 from functools import cached_property
 
 from groundswell.cascade.engine import Engine
+from groundswell.cascade.events import FreezeSeen, Nudged, Outdated
 from groundswell.cascade.freezebook import FreezeBook
 from groundswell.cascade.freezes import Freeze
 from groundswell.cascade.holds import frozen
-from groundswell.cascade.model import FreezeSeen, Hold, Nudged, Outdated, Rebuild
+from groundswell.cascade.model import Hold, Rebuild
 from groundswell.cascade.rings import baking, under_way
 from groundswell.cascade.status import Stage, Status
 from groundswell.errors import NotFoundError, PermanentError

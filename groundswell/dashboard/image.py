@@ -11,9 +11,10 @@ from groundswell.api.problems import RefusedError, kind_of
 from groundswell.cascade import evidence
 from groundswell.cascade.causes import advice
 from groundswell.cascade.decide import decide
+from groundswell.cascade.events import Approved, Cancelled, Event, Held, Released, Replayed
 from groundswell.cascade.holds import marked
 from groundswell.cascade.kept import Kept
-from groundswell.cascade.model import Approved, Cancelled, Event, Held, Hold, Rebuild, Released, Replayed
+from groundswell.cascade.model import Hold, Rebuild
 from groundswell.cascade.operate import failed_at, restart
 from groundswell.cascade.outline import Outline
 from groundswell.cascade.pools import Places

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from hypothesis.errors import HypothesisException
 
-from groundswell.cascade import decide, gating, operate, schedule, stages
+from groundswell.cascade import decide, gating, meaning, operate, schedule, stages
 from groundswell.cascade.attesting import Attest
 from groundswell.cascade.basebook import Base, BaseBook
-from groundswell.cascade.model import Nudged, Outcome, Wait
+from groundswell.cascade.events import Nudged
+from groundswell.cascade.model import Outcome, Wait
 from groundswell.cascade.planning import Planner
 from groundswell.cascade.reconcile import Reconcile
 from groundswell.cascade.sweep import Sweep
@@ -152,7 +153,7 @@ def plans_a_push_that_is_planned(patch: pytest.MonkeyPatch) -> None:
 
 
 def builds_before_its_turn(patch: pytest.MonkeyPatch) -> None:
-    real = decide.standing
+    real = meaning.standing
 
     def impatient(waits: Any) -> Any:
         return real({base: hurried(wait) for base, wait in waits.items()})
@@ -160,7 +161,7 @@ def builds_before_its_turn(patch: pytest.MonkeyPatch) -> None:
     def hurried(wait: Wait) -> Wait:
         return replace(wait, outcome=Outcome.PROMOTED) if wait.outcome is Outcome.PENDING else wait
 
-    patch.setattr(decide, "standing", impatient)
+    patch.setattr(meaning, "standing", impatient)
 
 
 def takes_any_layers_for_proof(patch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from groundswell.cascade import decide
-from groundswell.cascade.model import Event
+from groundswell.cascade.events import Event
 from tests.support.world import World
 
 type MakeWorld = Callable[..., World]

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from groundswell.cascade.basebook import Base, BaseBook
-from groundswell.cascade.model import BaseNews, Rebuild
+from groundswell.cascade.events import BaseNews
+from groundswell.cascade.model import Rebuild
 from groundswell.cascade.planning import JOINS, Planner
 from tests.invariants.mutations import MakeWorld, Mutation, fails_when, replace_rule, rule
 from tests.support.world import BASE, World, ref, registration, workload

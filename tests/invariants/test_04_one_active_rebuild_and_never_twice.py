@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from groundswell.cascade import decide, schedule
+from groundswell.cascade import decide, meaning, schedule
+from groundswell.cascade.events import Replayed
 from groundswell.cascade.inputs import Inputs
-from groundswell.cascade.model import Outcome, Rebuild, Replayed, Wait
+from groundswell.cascade.model import Outcome, Rebuild, Wait
 from groundswell.cascade.pools import Pools
 from groundswell.cascade.schedule import Entry, Pool
 from groundswell.cascade.status import Stage
@@ -90,14 +91,14 @@ def what_was_built_and_good_is_not_built_again(make_world: MakeWorld) -> None:
 
 
 def pending_bases_are_not_waited_for(patch: pytest.MonkeyPatch) -> None:
-    standing = decide.standing
+    standing = meaning.standing
 
     def hasty(waits: dict[str, Wait]) -> object:
         pending = {base: wait for base, wait in waits.items() if wait.outcome is Outcome.PENDING}
         ready = {base: wait for base, wait in waits.items() if base not in pending}
         return standing(ready if ready and len(pending) < len(waits) else waits)
 
-    patch.setattr(decide, "standing", hasty)
+    patch.setattr(meaning, "standing", hasty)
 
 
 def the_same_image_elsewhere_is_not_looked_at(patch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from graph.reference import Reference
-from groundswell.cascade.model import Command, Event, Rebuild, RolloutsPlanned
+from groundswell.cascade.events import Event, RolloutsPlanned
+from groundswell.cascade.model import Command, Rebuild
 from groundswell.cascade.rolling import Rolling
 from groundswell.cascade.stages import Stages
 from groundswell.deploy.port import Workload

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from graph.reference import Reference
-from groundswell.cascade.model import Command, Event, Rebuild, Scanned
+from groundswell.cascade.events import Event, Scanned
+from groundswell.cascade.model import Command, Rebuild
 from groundswell.cascade.stages import Stages
 from groundswell.errors import GroundswellError, PermanentError, TemporaryError
 from groundswell.scan.gate import judge

@@ -6,7 +6,8 @@ import pytest
 
 from graph.reference import Reference
 from groundswell.build.port import BuildRequest, Run
-from groundswell.cascade.model import Command, Disproved, Event, Rebuild, Verified
+from groundswell.cascade.events import Disproved, Event, Verified
+from groundswell.cascade.model import Command, Rebuild
 from groundswell.cascade.stages import Stages
 from groundswell.registry import chain
 from groundswell.registry.port import Image

@@ -2,9 +2,10 @@
 
 import pytest
 
-from groundswell.cascade import decide
+from groundswell.cascade import deadlines
 from groundswell.cascade.engine import REBUILDS, Engine
-from groundswell.cascade.model import Command, Overdue, Rebuild, StageFailed
+from groundswell.cascade.events import Overdue, StageFailed
+from groundswell.cascade.model import Command, Rebuild
 from groundswell.errors import TemporaryError
 from tests.invariants.mutations import Check, MakeWorld, Mutation, fails_when, replace_rule
 from tests.support.world import BASE, World, registration
@@ -75,7 +76,7 @@ def deadlines_do_not_count(patch: pytest.MonkeyPatch) -> None:
     def ever(state: Rebuild, now: float) -> str:
         return ""
 
-    patch.setattr(decide, "overdue", ever)
+    patch.setattr(deadlines, "overdue", ever)
 
 
 def what_is_overdue_is_left(patch: pytest.MonkeyPatch) -> None:

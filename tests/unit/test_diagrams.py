@@ -2,7 +2,7 @@
 
 import pytest
 
-from groundswell.cascade import model
+from groundswell.cascade import events
 from groundswell.cascade.status import Status
 from tools import diagrams
 
@@ -26,7 +26,7 @@ def test_a_page_that_is_behind_is_noticed(
 
 
 def test_every_kind_of_event_is_tried() -> None:
-    assert kinds(model.Event) - {"RingEvent"} == {type(event).__name__ for event in diagrams.EVENTS}
+    assert kinds(events.Event) - {"RingEvent"} == {type(event).__name__ for event in diagrams.EVENTS}
 
 
 def test_every_status_is_come_to_and_left() -> None:

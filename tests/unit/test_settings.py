@@ -35,8 +35,8 @@ def test_the_example_shows_what_the_stack_and_the_sdks_read() -> None:
         for keyword in call.keywords
     }
     assert {"IDENTITY_ENDPOINT", "IDENTITY_HEADER", "REQUESTS_CA_BUNDLE"} < written
-    wiring = (ROOT / "groundswell/wiring.py").read_text()
-    read = set(re.findall(r'environ.get\("(\w+)"\)', wiring))
+    adapters = (ROOT / "groundswell/adapters.py").read_text()
+    read = set(re.findall(r'environ.get\("(\w+)"\)', adapters))
     assert "AZURE_CLIENT_ID" in read
     assert written | read <= set(example())
 

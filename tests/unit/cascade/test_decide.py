@@ -5,33 +5,24 @@ from dataclasses import replace
 import pytest
 
 from groundswell.cascade.deadlines import DEADLINES
-from groundswell.cascade.decide import HISTORY, begin, decide, moved_bases
-from groundswell.cascade.meaning import news, outcome, standing
-from groundswell.cascade.model import (
+from groundswell.cascade.decide import HISTORY, begin, decide
+from groundswell.cascade.events import (
     AlreadyBuilt,
     BakeOver,
     BaseNews,
     Cancelled,
-    Command,
     Disproved,
     Event,
     Followed,
     FreezeSeen,
     HeldBack,
-    Hold,
-    Kind,
-    Moment,
-    Move,
     Nudged,
-    Outcome,
     Outdated,
     Overdue,
     Promoted,
     Rebased,
-    Rebuild,
     Replayed,
     RolledOut,
-    Rollout,
     RolloutFailed,
     RolloutsPlanned,
     RolloutsSeen,
@@ -42,9 +33,11 @@ from groundswell.cascade.model import (
     Superseded,
     TagMoved,
     Verified,
-    Wait,
     WentBack,
 )
+from groundswell.cascade.meaning import news, outcome, standing
+from groundswell.cascade.model import Command, Hold, Kind, Moment, Move, Outcome, Rebuild, Rollout, Wait
+from groundswell.cascade.rules.moves import moved_bases
 from groundswell.cascade.status import Stage, Status
 from groundswell.errors import InputError
 

@@ -16,21 +16,10 @@ from groundswell.cascade.basebook import MOVING
 from groundswell.cascade.codec import command_from_text, command_to_text
 from groundswell.cascade.decide import decide_all
 from groundswell.cascade.engine import PUSHES, REBUILDS
+from groundswell.cascade.events import Cancelled, Event, Followed, RunStarted, RunSucceeded, Verified
 from groundswell.cascade.intake import Result
 from groundswell.cascade.meaning import TOLD_AT_ONCE
-from groundswell.cascade.model import (
-    CANDIDATE,
-    Cancelled,
-    Command,
-    Event,
-    Followed,
-    Kind,
-    Moment,
-    Rebuild,
-    RunStarted,
-    RunSucceeded,
-    Verified,
-)
+from groundswell.cascade.model import CANDIDATE, Command, Kind, Moment, Rebuild
 from groundswell.cascade.pools import Pools
 from groundswell.cascade.records import Records, Stored
 from groundswell.cascade.status import Status

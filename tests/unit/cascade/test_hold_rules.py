@@ -9,9 +9,7 @@ from hypothesis import strategies as st
 
 from groundswell.cascade.codec import rebuild_from_json, rebuild_to_json
 from groundswell.cascade.decide import decide
-from groundswell.cascade.holds import how_to_end, marked, reasons
-from groundswell.cascade.meaning import follow, news, outcome
-from groundswell.cascade.model import (
+from groundswell.cascade.events import (
     Approved,
     BaseNews,
     Cancelled,
@@ -21,17 +19,12 @@ from groundswell.cascade.model import (
     FreezeSeen,
     Held,
     HeldBack,
-    Hold,
-    Kind,
     Nudged,
-    Outcome,
     Outdated,
     Promoted,
-    Rebuild,
     Released,
     Replayed,
     RolledOut,
-    Rollout,
     RolloutsPlanned,
     RunStarted,
     RunSucceeded,
@@ -39,8 +32,10 @@ from groundswell.cascade.model import (
     StageFailed,
     Superseded,
     Verified,
-    Wait,
 )
+from groundswell.cascade.holds import how_to_end, marked, reasons
+from groundswell.cascade.meaning import follow, news, outcome
+from groundswell.cascade.model import Hold, Kind, Outcome, Rebuild, Rollout, Wait
 from groundswell.cascade.operate import failed_at
 from groundswell.cascade.status import Stage, Status
 from groundswell.errors import InputError

@@ -7,7 +7,8 @@ import pytest
 
 from groundswell.audit import entries
 from groundswell.cascade.decide import decide
-from groundswell.cascade.model import Moment, Outcome, Rebuild, Replayed, StageFailed, Wait
+from groundswell.cascade.events import Replayed, StageFailed
+from groundswell.cascade.model import Moment, Outcome, Rebuild, Wait
 from groundswell.cascade.operate import Bulk, failed_at, restart
 from groundswell.cascade.planning import JOINS
 from groundswell.cascade.records import Phase

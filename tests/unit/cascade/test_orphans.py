@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from groundswell.build.port import BuildRequest, RunStatus, Source
-from groundswell.cascade.model import Cancelled, Kind
+from groundswell.cascade.events import Cancelled
+from groundswell.cascade.model import Kind
 from groundswell.cascade.orphans import Orphans
 from groundswell.cascade.status import Stage
 from groundswell.errors import GroundswellError, PermanentError, TemporaryError

@@ -10,8 +10,9 @@ import pytest
 from graph.reference import Reference
 from groundswell.api.telling import rebuild_told
 from groundswell.cascade.decide import decide
+from groundswell.cascade.events import Cancelled, Held, Rebased, Superseded
 from groundswell.cascade.goodbook import Good, GoodBook
-from groundswell.cascade.model import Cancelled, Held, Kind, Outcome, Rebased, Rebuild, Superseded, Wait
+from groundswell.cascade.model import Kind, Outcome, Rebuild, Wait
 from groundswell.cascade.status import Stage, Status
 from groundswell.cli.rebuild import lines as told_lines
 from groundswell.cli.told import rebuild

@@ -9,27 +9,20 @@ import pytest
 from groundswell.cascade import rings
 from groundswell.cascade.codec import rebuild_from_json, rebuild_to_json
 from groundswell.cascade.decide import decide
-from groundswell.cascade.holds import how_to_end
-from groundswell.cascade.model import (
+from groundswell.cascade.events import (
     BakeOver,
     BaseNews,
     Event,
     HeldBack,
-    Hold,
-    Kind,
-    Moment,
-    Move,
-    Outcome,
     Overdue,
-    Rebuild,
-    Ring,
     RolledOut,
     RolloutFailed,
     RolloutsPlanned,
     RolloutsSeen,
-    Wait,
     WentBack,
 )
+from groundswell.cascade.holds import how_to_end
+from groundswell.cascade.model import Hold, Kind, Moment, Move, Outcome, Rebuild, Ring, Wait
 from groundswell.cascade.model import Rollout as Planned
 from groundswell.cascade.status import Stage, Status
 from groundswell.deploy.port import Health, Rollout, Workload

@@ -10,7 +10,8 @@ from graph.reference import Reference
 from groundswell.cascade.deadlines import DEADLINES, SCAN
 from groundswell.cascade.decide import decide
 from groundswell.cascade.engine import MAX_TRIES, SCANS
-from groundswell.cascade.model import Command, Kind, Nudged, Rebuild
+from groundswell.cascade.events import Nudged
+from groundswell.cascade.model import Command, Kind, Rebuild
 from groundswell.cascade.polling import Polling
 from groundswell.cascade.status import Status
 from groundswell.errors import GroundswellError, PermanentError, TemporaryError

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from groundswell.cascade import yearbook
 from groundswell.cascade.decide import decide
-from groundswell.cascade.model import Moment, Move, Rebuild, Replayed, Rollout
+from groundswell.cascade.events import Replayed
+from groundswell.cascade.model import Moment, Move, Rebuild, Rollout
 from groundswell.cascade.statistics import (
     REPLAYED,
     Month,

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from groundswell.cascade.engine import PUSHES
-from groundswell.cascade.model import Superseded
+from groundswell.cascade.events import Superseded
 from groundswell.cascade.planning import JOINS
 from groundswell.cascade.schedule import Entry
 from groundswell.cascade.status import Stage, Status

@@ -9,8 +9,9 @@ import pytest
 from groundswell import audit
 from groundswell.access.principal import Role
 from groundswell.cascade.decide import decide
+from groundswell.cascade.events import Approved, Cancelled, Held, Released, Replayed
 from groundswell.cascade.freezes import from_json
-from groundswell.cascade.model import Approved, Cancelled, Held, Rebuild, Released, Replayed
+from groundswell.cascade.model import Rebuild
 from groundswell.cascade.operate import failed_at, restart
 from groundswell.cascade.records import Phase
 from groundswell.dashboard.offered import offers
