@@ -53,12 +53,6 @@ def fields(page: str) -> dict[str, str]:
     return dict(re.findall(r'name="(cause|until)" value="([^"]+)"', page))
 
 
-def follow(browser: Browser, answer: object) -> str:
-    location = answer.headers["location"]  # type: ignore[attr-defined]  # an answer of httpx
-    assert location.endswith("#told")
-    return browser.get(location.partition("#")[0]).text
-
-
 def replays(world: World) -> list[str]:
     trail = audit.entries(world.app.store)
     return sorted(entry["subject"].partition("/")[2] for entry in trail if entry["action"] == "replay")
@@ -132,7 +126,7 @@ def test_one_is_replayed_from_the_stage_that_its_button_says(operator: Browser, 
     assert "Replay from build" in page
     world.broken.clear()
     answer = operator.send(f"{PLACE}/replay", reason="the mirror is back", failure=picks(page, "shop/cart")[0])
-    told = follow(operator, answer)
+    told = operator.follow(answer)
     assert ("Replayed: 1 image" in told, "from build" in told) == (True, True)
     assert "Reason: the mirror is back" in told
     (entry,) = [entry for entry in audit.entries(world.app.store) if entry["action"] == "replay"]
@@ -147,7 +141,7 @@ def test_all_of_a_cause_are_replayed_once_however_often_it_is_sent(operator: Bro
     first = operator.send(f"{PLACE}/replay", **wanted)
     second = operator.send(f"{PLACE}/replay", **wanted)
     assert first.headers["location"] == second.headers["location"]
-    assert "Replayed: 3 images" in follow(operator, second)
+    assert "Replayed: 3 images" in operator.follow(second)
     assert replays(world) == ["shop/api", "shop/cart", "shop/web"]
     world.drive()  # all fail again
     assert operator.send(f"{PLACE}/replay", **wanted).headers["location"] == first.headers["location"]
@@ -159,16 +153,16 @@ def test_a_page_that_is_old_replays_nothing_that_failed_since(operator: Browser,
     old = operator.get(PLACE).text
     cascade = world.cascades[1]
     world.app.operator.replay(cascade, "shop/cart", who="ann", why="faster")
-    under_way = follow(operator, operator.send(f"{PLACE}/replay", reason="1", failure=picks(old, "cart")[0]))
+    under_way = operator.follow(operator.send(f"{PLACE}/replay", reason="1", failure=picks(old, "cart")[0]))
     assert ("Replayed: 0 of 1; 1 not" in under_way, "it is under way" in under_way) == (True, True)
     world.time += 60
     world.drive()
-    again = follow(operator, operator.send(f"{PLACE}/replay", reason="2", failure=picks(old, "cart")[0]))
+    again = operator.follow(operator.send(f"{PLACE}/replay", reason="2", failure=picks(old, "cart")[0]))
     assert "failed once more since it was shown: look at it again" in again
     assert replays(world) == ["shop/cart"]
-    some = follow(operator, operator.send(f"{PLACE}/replay", reason="3", **fields(old)))
+    some = operator.follow(operator.send(f"{PLACE}/replay", reason="3", **fields(old)))
     assert "Replayed: 2 images" in some
-    none = follow(operator, operator.send(f"{PLACE}/replay", reason="4", **fields(old)))
+    none = operator.follow(operator.send(f"{PLACE}/replay", reason="4", **fields(old)))
     assert "Nothing was replayed" in none
 
 
@@ -184,7 +178,7 @@ def test_what_cannot_be_replayed_keeps_none_of_the_others_from_it(
         content="&".join(f"{name}={text.replace(' ', '+')}" for name, text in body),
         headers={"Content-Type": "application/x-www-form-urlencoded", "Origin": "http://groundswell"},
     )
-    told = follow(operator, answer)
+    told = operator.follow(answer)
     assert ("Replayed: 1 of 2; 1 not" in told, "did not work" in told, "no cascade 0none" in told) == (True,) * 3
     assert replays(world) == ["shop/api"]
 
@@ -201,7 +195,7 @@ def test_after_a_fault_of_ours_it_may_be_tried_again(
     with monkeypatch.context() as patch:
         patch.setattr(world.app.failures, "now", down)
         assert operator.send(f"{PLACE}/replay", reason="x", **fields(page)).status_code == 503
-    assert "Replayed: 3" in follow(operator, operator.send(f"{PLACE}/replay", reason="x", **fields(page)))
+    assert "Replayed: 3" in operator.follow(operator.send(f"{PLACE}/replay", reason="x", **fields(page)))
 
 
 @pytest.mark.parametrize(
@@ -227,7 +221,7 @@ def test_what_one_did_nobody_else_is_told(operator: Browser, reader: Browser, wo
     broken(world)
     page = operator.get(PLACE).text
     answer = operator.send(f"{PLACE}/replay", reason="secret plan", failure=picks(page)[0])
-    assert "secret plan" not in reader.get(answer.headers["location"].partition("#")[0]).text
+    assert "secret plan" not in reader.follow(answer)
 
 
 def test_the_end_of_a_log(reader: Browser, world: World) -> None:
@@ -290,7 +284,7 @@ def test_hostile_text_stays_text(operator: Browser, world: World) -> None:
     broken(world)
     page = operator.get(PLACE).text
     assert unsafe(page) == []
-    told = follow(operator, operator.send(f"{PLACE}/replay", reason=EVIL + "\x1b[31m", failure=picks(page)[0]))
+    told = operator.follow(operator.send(f"{PLACE}/replay", reason=EVIL + "\x1b[31m", failure=picks(page)[0]))
     assert ("&lt;script&gt;" in told, "\x1b" in told, unsafe(told)) == (True, False, [])
     assert unsafe(operator.get(f"{PLACE}?owner={EVIL}").text) == []
     assert unsafe(operator.get(f"{PLACE}?told={EVIL}").text) == []
@@ -307,13 +301,13 @@ def test_what_waits_for_an_approval_is_approved_here(operator: Browser, world: W
     assert "Waiting for an approval" not in operator.get(f"{PLACE}?owner=other").text
     (held,) = re.findall(r'name="held" value="([^"]+)"', page)
     first = operator.send(f"{PLACE}/approve", reason="seen", held=held)
-    assert "Approved: 1 image" in follow(operator, first)
+    assert "Approved: 1 image" in operator.follow(first)
     assert world.statuses()["top"] == "deploying"
     assert (
         operator.send(f"{PLACE}/approve", reason="seen", held=held).headers["location"]
         == (first.headers["location"])
     )
-    other = follow(operator, operator.send(f"{PLACE}/approve", reason="other", held=held))
+    other = operator.follow(operator.send(f"{PLACE}/approve", reason="other", held=held))
     assert "is deploying since: look at it again" in other
     actions = [entry["action"] for entry in audit.entries(world.app.store)]
     assert actions.count("approve") == 1
@@ -336,7 +330,7 @@ def test_what_a_person_holds_is_released_here_and_freezes_are_told(operator: Bro
     assert "until Mon 2027-02-01 00:00 UTC" in page
     assert "&lt;b&gt;launch" in page
     (held,) = re.findall(r'name="held" value="([^"]+)"', page)
-    assert "Released: 1 image" in follow(operator, operator.send(f"{PLACE}/release", reason="over", held=held))
+    assert "Released: 1 image" in operator.follow(operator.send(f"{PLACE}/release", reason="over", held=held))
     assert "Held by a person" not in operator.get(PLACE).text
 
 
