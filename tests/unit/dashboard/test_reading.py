@@ -24,6 +24,7 @@ WITH: Mapping[str, Sequence[str]] = {
     "/ui/cascades/{cascade}": ["?status=failed", "?q=cart", "?told=0123456789abcdef0123456789abcdef"],
     "/ui/cascades/{cascade}/images/{image:path}": ["?told=0123456789abcdef0123456789abcdef"],
     "/ui/cascades/{cascade}/logs/{image:path}": ["?page=1"],
+    "/ui/lineage/{image:path}": ["?told=0123456789abcdef0123456789abcdef"],
     "/ui/impact": [f"?reference={BASE}"],
     "/ui/register": ["?image=shop/cart"],
     "/ui/audit": ["?who=nobody"],
