@@ -17,12 +17,6 @@ from tests.support.world import BASE, World, ref, registration
 from tests.unit.dashboard.test_pages import EVIL, cascade, unsafe
 
 
-@pytest.fixture
-def operator(browser: Browser) -> Browser:
-    browser.sign_in(Role.OPERATOR)
-    return browser
-
-
 def send(browser: Browser, path: str, fields: dict[str, str]) -> httpx.Response:
     """A form with fields that are no names in Python."""
     return browser.send(path, headers=None, **fields)

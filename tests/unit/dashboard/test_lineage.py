@@ -229,13 +229,6 @@ def test_an_image_that_is_called_like_a_verb_is_shown_and_unregistered(world: Wo
     assert world.app.catalog.briefs().keys() == {"shop"}
 
 
-@pytest.fixture
-def operator(world: World) -> Browser:
-    one = Browser(world)
-    one.sign_in(Role.OPERATOR)
-    return one
-
-
 def form(page: str, reason: str) -> dict[str, str]:
     """Of the form that rebuilds the image of the page."""
     made = re.findall(r'/rebuild">\s*.*?name="made" value="(\d+)"', page)

@@ -6,27 +6,16 @@ import pytest
 
 from groundswell import audit
 from groundswell.access.principal import Role
-from groundswell.cascade import unreadable
-from groundswell.cascade.alerts import Alert, Remedy
 from groundswell.cascade.comparing import Side, compared
 from groundswell.cascade.freezes import from_json
 from groundswell.dashboard.differences import parts
-from groundswell.errors import PermanentError, TemporaryError
-from groundswell.scan.verdict import Line
-from tests.support.notices import deliver, listen
+from groundswell.errors import TemporaryError
 from tests.support.pages import Browser
 from tests.support.world import BASE, HOST, World, ref, registration, workload
 from tests.unit.dashboard.test_pages import EVIL, unsafe
 
 PLACE = "/ui/on-call"
 OTHER = f"{HOST}/mirror/alpine:3"
-
-
-@pytest.fixture
-def operator(world: World) -> Browser:
-    one = Browser(world)
-    one.sign_in(Role.OPERATOR)
-    return one
 
 
 def broken(world: World) -> None:
@@ -106,7 +95,7 @@ def test_who_may_not_replay_is_not_offered_it_and_is_refused(world: World, role:
     allowed = role in (Role.OPERATOR, Role.ADMIN)
     assert ("/ui/on-call/replay" in page) is allowed
     assert bool(picks(page)) is allowed
-    for act in ("replay", "approve", "release"):
+    for act in ("replay", "approve", "release", "release-workload", "resend-notice"):
         answer = one.send(f"{PLACE}/{act}", reason="x", held="nothing")
         assert answer.status_code == (422 if allowed else 403)
     assert replays(world) == []
@@ -332,41 +321,6 @@ def test_what_a_person_holds_is_released_here_and_freezes_are_told(operator: Bro
     (held,) = re.findall(r'name="held" value="([^"]+)"', page)
     assert "Released: 1 image" in operator.follow(operator.send(f"{PLACE}/release", reason="over", held=held))
     assert "Held by a person" not in operator.get(PLACE).text
-
-
-def test_what_stands_wrong_beside_cascades(reader: Browser, world: World) -> None:
-    assert "nothing is known to be bad" in reader.get(f"{PLACE}/beside").text
-    world.register(registration("top", BASE, owner="shop", deployments=[workload("web")]))
-    world.push_base()
-    world.drive()
-    state = world.states()["top"]
-    world.app.workloads.drifted(state, state.rollouts[0], EVIL)
-    line = Line(id="CVE-9", package="p", installed="1", fixed="2", severity="critical", refused=True)
-    remedy = Remedy(image="top", why="a newer base has it")
-    alert = Alert(image="top", digest="sha256:1", reference="r", findings=(line,), first_seen=1.0, remedy=remedy)
-    world.app.alerts.put(alert, None)
-    unreadable.record(world.app.store, "x", what="a push", why=ValueError("no JSON"), clock=lambda: world.time)
-    page = reader.get(f"{PLACE}/beside").text
-    for said in (
-        "CVE-9 in p; a newer base has it",
-        "groundswell rebuild top --reason TEXT",
-        "groundswell drift release c/n/deployment/web[app] --reason TEXT",
-        "no JSON",
-    ):
-        assert said in page
-    assert unsafe(page) == []
-    assert "CVE-9" in reader.get(f"{PLACE}/beside?owner=shop").text
-    assert "CVE-9" not in reader.get(f"{PLACE}/beside?owner=other").text
-
-
-def test_a_notice_that_did_not_arrive(reader: Browser, world: World) -> None:
-    sender = listen(world)
-    sender.down["https://hooks.example/x"] = PermanentError("404: no such hook")
-    sent = world.app.notices.test("all", who="ann", why="try")
-    deliver(world.app)
-    page = reader.get(f"{PLACE}/beside").text
-    assert "404: no such hook" in page
-    assert f"groundswell notices resend {sent.notice.id} all --reason TEXT" in page
 
 
 def test_of_those_that_block_alike_the_urgent_one_comes_first(reader: Browser, world: World) -> None:

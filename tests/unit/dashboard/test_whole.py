@@ -22,13 +22,6 @@ from tests.unit.dashboard.test_pages import EVIL, cascade, images, unsafe
 VERBS = ("replay", "approve", "release", "hold", "cancel")
 
 
-@pytest.fixture
-def operator(world: World) -> Browser:
-    one = Browser(world)
-    one.sign_in(Role.OPERATOR)
-    return one
-
-
 def under_way(world: World) -> str:
     """One that builds, one that waits for it, one that waits for an approval and one that a person holds."""
     world.register(
