@@ -188,7 +188,7 @@ def seeded(folder: Path) -> Seed:
 def looked_up(world: World) -> StaleShelf:
     """What is stale, looked up once. Raises RuntimeError when that does not work."""
     surveys = Surveys(world.app, time.monotonic)
-    shelf = StaleShelf(lambda: surveys.stale(""), world.app.clock, begin=lambda work: work())
+    shelf = StaleShelf(surveys.stale, world.app.clock, begin=lambda work: work())
     shelf.look()
     if trouble := shelf.look().trouble:
         raise RuntimeError(f"what is stale could not be looked up: {trouble}")

@@ -17,8 +17,9 @@ from groundswell import audit
 from groundswell.cascade.model import Rebuild, Rollout
 from groundswell.clock import Clock
 from groundswell.deploy.port import Found
-from groundswell.errors import InputError, NotFoundError
+from groundswell.errors import InputError, NotFoundError, PermanentError
 from groundswell.lineage.model import Registration
+from groundswell.store.limits import check_key
 from groundswell.store.port import ANY, MAX_COMMIT, Documents, Json, Put
 
 _TABLE, _PARTITION = "workloads", "workloads"
@@ -56,7 +57,11 @@ class WorkloadBook:
         self._clock = clock
 
     def find(self, workload: str) -> Known | None:
-        """None when we never set it."""
+        """None when we never set it, as nothing whose name cannot be stored."""
+        try:
+            check_key("workload", workload)
+        except (ValueError, PermanentError):
+            return None
         record = self._store.get(_TABLE, _PARTITION, workload)
         return _known(record.value) if record else None
 
@@ -92,7 +97,7 @@ class WorkloadBook:
         """
         if not why.strip():
             raise InputError("releasing a workload needs a reason: --reason TEXT")
-        known = self.find(workload) if workload else None
+        known = self.find(workload)
         if known is None:
             raise NotFoundError(
                 f"nothing holds {workload or 'a workload without a name'}; `groundswell drift list` lists what does"

@@ -19,6 +19,7 @@ from groundswell.dashboard import (
     impact,
     lineage,
     log,
+    mending,
     now,
     oncall,
     paste,
@@ -40,6 +41,7 @@ _SUBJECTS = (
     signin.pages,
     now.pages,
     oncall.pages,
+    mending.pages,
     cascades.pages,
     whole.pages,
     image.pages,
@@ -58,6 +60,10 @@ _SUBJECTS = (
 """A new subject is a module with its `pages`, named here."""
 
 
+_LONGEST = 900.0
+"""Seconds that a registry may be read for what is stale: more than a request may take, for no page waits for it."""
+
+
 def create(product: App) -> Starlette:
     """The dashboard. Raises InputError when the settings do not lead to a store."""
     _ = product.store
@@ -71,12 +77,12 @@ def create(product: App) -> Starlette:
     )
     app.router.redirect_slashes = False
     app.state.product = product
-    surveys = Surveys(product, time.monotonic)
+    surveys = Surveys(product, time.monotonic, patience=2 * _LONGEST, longest=_LONGEST)
     app.state.parts = {
         Tallies: Tallies(product),
         RebuildShelf: RebuildShelf(),
         LogShelf: LogShelf(product, time.monotonic),
         Foresight: Foresight(product),
-        StaleShelf: StaleShelf(lambda: surveys.stale(""), product.clock),
+        StaleShelf: StaleShelf(surveys.stale, product.clock),
     }
     return app

@@ -3,12 +3,14 @@
 Books of everything that runs are read for it, so it is fetched beside the page and not with it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import takewhile
 
 from groundswell import audit
 from groundswell.cascade import unreadable
+from groundswell.dashboard.registered import address
+from groundswell.dashboard.troubles import milliseconds
 from groundswell.notify.delivery import State
 from groundswell.wiring import App
 
@@ -19,14 +21,26 @@ _NOTICES = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Deed:
+    """A form for whoever may do `operation`: what it says besides the reason, and what comes of it (`then`)."""
+
+    operation: str
+    address: str
+    button: str
+    then: str
+    says: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Matter:
-    """Something that is wrong: `what` it is, and `mend`, the command that deals with it."""
+    """Something that is wrong: `what` it is, and `mend`, the command that deals with it, as `deed` does, if any."""
 
     what: str
     image: str
     told: str
     since: float
     mend: str
+    deed: Deed | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +84,18 @@ def _alerts(product: App, owned: set[str] | None) -> Iterator[Matter]:
                 told=f"{worst}{more}; {alert.remedy.why}" if worst else alert.trouble,
                 since=alert.first_seen,
                 mend=f"groundswell rebuild {anew} --reason TEXT" if anew else "groundswell alerts",
+                deed=_rebuild(anew) if anew else None,
             )
+
+
+def _rebuild(image: str) -> Deed:
+    return Deed(
+        operation="rebuild",
+        address=f"{address(image)}/rebuild",
+        button=f"Rebuild {image}",
+        then="It is built past every cache, before anything else, and then what stands on it.",
+        says={},
+    )
 
 
 def _drift(product: App, owned: set[str] | None) -> Iterator[Matter]:
@@ -82,6 +107,13 @@ def _drift(product: App, owned: set[str] | None) -> Iterator[Matter]:
                 told=f"runs {known.drift.image}",
                 since=known.drift.at,
                 mend=f"groundswell drift release {known.workload} --reason TEXT",
+                deed=Deed(
+                    operation="release_workload",
+                    address="/ui/on-call/release-workload",
+                    button="Release",
+                    then=f"The next rollout of {known.image} moves it, whatever it runs now.",
+                    says={"workload": known.workload, "seen": f"{milliseconds(known.drift.at)}"},
+                ),
             )
 
 
@@ -96,6 +128,17 @@ def _notices(product: App) -> Iterator[Matter]:
                 told=each.error,
                 since=each.changed_at,
                 mend=f"groundswell notices resend {each.notice.id} {each.channel} --reason TEXT",
+                deed=Deed(
+                    operation="resend_notice",
+                    address="/ui/on-call/resend-notice",
+                    button="Send it again",
+                    then="It keeps its id, by which a receiver knows it again.",
+                    says={
+                        "notice": each.notice.id,
+                        "channel": each.channel,
+                        "seen": f"{milliseconds(each.changed_at)}",
+                    },
+                ),
             )
 
 

@@ -13,9 +13,8 @@ from groundswell.cascade.records import Phase
 from groundswell.cascade.rows import rows
 from groundswell.cascade.status import Stage
 from groundswell.cascade.view import Row
-from groundswell.dashboard import flash
 from groundswell.dashboard.offered import offers
-from groundswell.dashboard.pressed import told
+from groundswell.dashboard.pressed import Telling, told
 from groundswell.dashboard.routing import Asked, Pages
 from groundswell.dashboard.shelf import RebuildShelf
 from groundswell.dashboard.tally import tally
@@ -23,7 +22,7 @@ from groundswell.dashboard.tally import tally
 pages = Pages()
 
 
-class Shown(Rows):
+class Shown(Rows, Telling):
     """As the API's list of rebuilds, and `q`: only images with this in the name, the reason or a digest."""
 
     q: str = ""
@@ -37,25 +36,23 @@ class Line:
 
 @pages.page("/cascades/{cascade}", "list_rebuilds")
 def show(asked: Asked) -> Response:
-    place = address(asked.path["cascade"])
-    return flash.heard(table(asked, key=flash.said(asked, place)), asked, place)
+    return table(asked)
 
 
 def address(cascade: str) -> str:
     return f"/ui/cascades/{quote(cascade)}"
 
 
-def table(asked: Asked, *, key: str = "", wrong: str = "", act: str = "", status: int = 200) -> Response:
+def table(asked: Asked, *, wrong: str = "", act: str = "", status: int = 200) -> Response:
     """All records are looked at, for the counts; those of a page are decoded.
 
-    What a form did is told under its `key`; `wrong` says why the act `act` was not done: what was entered is still
-    there then.
+    `wrong` says why the act `act` was not done: what was entered is still there then.
     """
     query, now = asked.read(Shown), asked.product.clock()
     text, after = query.q.lower(), query.after
     kept = Kept(asked.product.engine.records, asked.product.archive, asked.path["cascade"])
     header = kept.header()
-    everything = asked.part(RebuildShelf).outlines(kept, header, anew=bool(key or act))
+    everything = asked.part(RebuildShelf).outlines(kept, header, anew=bool(query.told or act))
     wanted = [each for each in everything if (not query.status or each.status in query.status) and _has(each, text)]
     left = [each for each in wanted if each.image > after]
     shown = [each.rebuild() for each in left[: query.limit]]
@@ -73,7 +70,7 @@ def table(asked: Asked, *, key: str = "", wrong: str = "", act: str = "", status
         offers=None if kept.archived or header.phase is Phase.PLANNING else offers(everything),
         stages=[stage.value for stage in Stage],
         here=address(header.id),
-        told=told(asked, key) if key else None,
+        told=told(asked, query.told),
         wrong=wrong,
         act=act,
         reason=asked.field("reason"),

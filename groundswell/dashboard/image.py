@@ -21,7 +21,8 @@ from groundswell.cascade.pools import Places
 from groundswell.cascade.records import Header, Phase
 from groundswell.cascade.status import Stage, Status
 from groundswell.cascade.waits import UNSAID, Link, behind, chains
-from groundswell.dashboard import flash
+from groundswell.dashboard.outcome import sentence
+from groundswell.dashboard.pressed import Telling, once, reason, told
 from groundswell.dashboard.routing import Asked, Pages
 from groundswell.dashboard.shelf import RebuildShelf
 from groundswell.errors import InputError, NotFoundError, TemporaryError
@@ -98,9 +99,7 @@ def address(cascade: str, image: str) -> str:
 
 @pages.page("/cascades/{cascade}/images/{image:path}", "show_rebuild")
 def show(asked: Asked) -> Response:
-    known = _known(asked)
-    said = flash.said(asked, known.address)
-    return flash.heard(_page(asked, known, said=said), asked, known.address)
+    return _page(asked, _known(asked))
 
 
 def _known(asked: Asked) -> Known:
@@ -133,9 +132,7 @@ def _waits(asked: Asked, state: Rebuild, others: Mapping[str, Outline]) -> tuple
     return tuple(chains(state, near, places))
 
 
-def _page(
-    asked: Asked, known: Known, *, said: str = "", wrong: str = "", act: str = "", status: int = 200
-) -> Response:
+def _page(asked: Asked, known: Known, *, wrong: str = "", act: str = "", status: int = 200) -> Response:
     """`wrong` says why the act `act` was not done; what was entered is still there then."""
     state, now = known.state, asked.product.clock()
     verdict = Verdict.from_json(state.verdict) if state.verdict else None
@@ -159,7 +156,7 @@ def _page(
         log=f"/ui/cascades/{quote(state.cascade)}/logs/{quote(state.image)}" if state.run else "",
         live=known.header.phase is not Phase.ENDED,
         here=known.address,
-        said=said,
+        said=told(asked, asked.read(Telling).told),
         wrong=wrong,
         act=act,
         reason=asked.field("reason"),
@@ -194,11 +191,14 @@ def _act(verb: str, deed: _Deed) -> None:
     def act(asked: Asked) -> Response:
         cascade, image = asked.path["cascade"], asked.path["image"]
         try:
-            said = {"who": asked.who.who, "why": reason_of(asked)}
-            done = _refusing(lambda: deed(asked, cascade, image, said))
+            said = {"who": asked.who.who, "why": reason(asked)}
+            return once(
+                asked,
+                address(cascade, image),
+                lambda: sentence(_refusing(lambda: deed(asked, cascade, image, said)), said["why"]),
+            )
         except (InputError, TemporaryError) as exc:
             return _page(asked, _known(asked), wrong=str(exc), act=verb, status=kind_of(exc).status.value)
-        return flash.back(asked, address(cascade, image), done)
 
     pages.act(f"/cascades/{{cascade}}/{verb}/{{image:path}}", verb)(act)
 
@@ -209,16 +209,6 @@ def _refusing(act: Callable[[], str]) -> str:
         return act()
     except InputError as exc:
         raise RefusedError(str(exc)) from exc
-
-
-def reason_of(asked: Asked) -> str:
-    """Raises InputError when there is none, or a longer one than the audit trail keeps."""
-    reason = asked.field("reason")
-    if not reason:
-        raise InputError("say why: the reason is kept in the audit trail")
-    if len(reason) > 1000:
-        raise InputError(f"the reason has {len(reason)} characters; 1000 are kept")
-    return reason
 
 
 def _replay(asked: Asked, cascade: str, image: str, said: Mapping[str, str]) -> str:

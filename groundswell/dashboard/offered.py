@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from groundswell.cascade.model import Hold, Rebuild
 from groundswell.cascade.outline import Outline
 from groundswell.cascade.status import Status
+from groundswell.dashboard.troubles import milliseconds
 
 _FAILED = (Status.FAILED, Status.REJECTED, Status.CANCELLED)
 _TOO_LATE = (Status.PROMOTING, Status.DEPLOYING)
@@ -50,5 +51,5 @@ def awaits(state: Rebuild | Outline, *, despite_freeze: bool = False) -> bool:
 
 
 def moved(state: Rebuild | Outline) -> int:
-    """When it came into its state, in milliseconds: as exact as a form has it."""
-    return round(state.updated_at * 1000)
+    """When it came into its state, in milliseconds."""
+    return milliseconds(state.updated_at)

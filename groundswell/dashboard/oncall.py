@@ -20,9 +20,11 @@ from groundswell.cascade.operate import Bulk, Item, Seen
 from groundswell.cascade.status import Stage, Status
 from groundswell.dashboard.beside import everything
 from groundswell.dashboard.differences import parts
-from groundswell.dashboard.pressed import number, once, outcome, reason, told
+from groundswell.dashboard.offered import moved
+from groundswell.dashboard.outcome import fates, outcome
+from groundswell.dashboard.pressed import Telling, number, once, reason, told
 from groundswell.dashboard.routing import Asked, Pages
-from groundswell.dashboard.troubles import FEW, MANY, cards, read_picked, seen
+from groundswell.dashboard.troubles import FEW, MANY, cards, milliseconds, read_picked, seen
 from groundswell.errors import GroundswellError, InputError
 from groundswell.wiring import App
 
@@ -34,12 +36,11 @@ _HELD = 50
 _TAIL, _WIDE = 20, 500
 
 
-class Looking(Listing):
-    """As the API's list of failures, and `cause` alone, a `page` of the causes, what a form did (`told`)."""
+class Looking(Listing, Telling):
+    """As the API's list of failures, and `cause` alone, a `page` of the causes."""
 
     cause: str = ""
     page: int = 1
-    told: str = ""
 
 
 @pages.page("/on-call", "list_failures")
@@ -67,7 +68,7 @@ def show(asked: Asked) -> Response:
         persons=_first(state for state in held if Hold.PERSON in state.holds),
         by_themselves=sum(not {Hold.APPROVAL, Hold.PERSON} & state.holds.keys() for state in held),
         freezes=_in_force(product),
-        told=told(asked, query.told) if query.told else None,
+        told=told(asked, query.told),
         cut=SHOWN,
         stamp=_stamp,
     )
@@ -120,7 +121,8 @@ def replay(asked: Asked) -> Response:
         if not wanted:
             found = asked.product.failures.now()
             wanted = seen((each for each in found.failures if each.key == cause), until)
-        return outcome("replayed", why, [_replay(asked, each, some, why) for each, some in wanted.items()])
+        bulks = [_replay(asked, each, some, why) for each, some in wanted.items()]
+        return outcome("replayed", why, fates(bulks), nothing="what was chosen does not stand still any more")
 
     return once(asked, PLACE, act, owner=asked.field("owner"))
 
@@ -167,17 +169,17 @@ def _to_held(asked: Asked, verb: str, why: str, one: Callable[[str, str], Bulk])
 
     def act() -> dict[str, object]:
         state = asked.product.engine.records.rebuild(cascade, image).value
-        if round(state.updated_at * 1000) != round(shown.at * 1000):
+        if moved(state) != milliseconds(shown.at):
             item = Item(image=image, status=state.status, why=f"is {state.status} since: look at it again")
-            return outcome(verb, why, [Bulk(cascade=cascade, done=(), left=(item,), failed=())])
-        return outcome(verb, why, [one(cascade, image)])
+            return outcome(verb, why, fates([Bulk(cascade=cascade, done=(), left=(item,), failed=())]))
+        return outcome(verb, why, fates([one(cascade, image)]))
 
     return once(asked, PLACE, act, owner=asked.field("owner"))
 
 
 def _stamp(state: Rebuild) -> str:
     """A held rebuild as a form names it."""
-    return f"{state.cascade} {round(state.updated_at * 1000)} {state.held_at or Stage.BUILD} {state.image}"
+    return f"{state.cascade} {moved(state)} {state.held_at or Stage.BUILD} {state.image}"
 
 
 def _of(owner: str, product: App, held: tuple[Rebuild, ...]) -> list[Rebuild]:

@@ -1,4 +1,4 @@
-"""/ui/lineage/IMAGE: one registered image, and taking it out of the lineage."""
+"""/ui/lineage/IMAGE: one registered image; building it anew, and taking it out of the lineage."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,19 +11,22 @@ from starlette.responses import Response
 
 from graph.impact import carried_by
 from groundswell.api import images, policy
+from groundswell.api.bodies import Json
 from groundswell.api.conditions import Conditions, etag
 from groundswell.api.lineage import Removing
-from groundswell.api.parameters import Parameters, read
-from groundswell.api.problems import PreconditionFailedError
+from groundswell.api.parameters import read
+from groundswell.api.problems import PreconditionFailedError, kind_of
 from groundswell.api.registering import unregister
 from groundswell.cascade.freezes import told as frozen
 from groundswell.cascade.rows import rows
 from groundswell.cascade.view import Row
 from groundswell.cascade.workloads import Known
+from groundswell.dashboard.outcome import sentence
+from groundswell.dashboard.pressed import Telling, once, reason, told
 from groundswell.dashboard.routing import Asked, Pages
 from groundswell.dashboard.standing import Base, Dependant, bases, dependants
 from groundswell.deploy.port import Workload
-from groundswell.errors import NotFoundError
+from groundswell.errors import InputError, NotFoundError, TemporaryError
 from groundswell.lineage.catalog import Stored
 from groundswell.lineage.model import Registration
 from groundswell.wiring import App
@@ -84,8 +87,8 @@ class Past:
 
 @pages.page("/lineage/{image:path}", "show_image")
 def show(asked: Asked) -> Response:
-    asked.read(Parameters)
-    return page(asked, asked.product.catalog.stored(asked.path["image"]))
+    said = told(asked, asked.read(Telling).told)
+    return page(asked, asked.product.catalog.stored(asked.path["image"]), said=said)
 
 
 @pages.act("/lineage/{image:path}/unregister", "delete_image")
@@ -97,12 +100,33 @@ def remove(asked: Asked) -> Response:
     try:
         unregister(asked.product, asked.who, name, conditions, why=wanted.reason)
     except PreconditionFailedError:
-        return page(asked, asked.product.catalog.stored(name), moved=True)
+        why = "It was not unregistered: somebody changed it meanwhile. Look at what it is now, then decide again."
+        return page(asked, asked.product.catalog.stored(name), wrong=why, status=412)
     return asked.see(f"/ui/lineage?{urlencode({'told': name})}")
 
 
-def page(asked: Asked, stored: Stored, *, moved: bool = False) -> Response:
-    """`moved`: it was to be unregistered, and is not as it was seen then."""
+@pages.act("/lineage/{image:path}/rebuild", "rebuild")
+def rebuild(asked: Asked) -> Response:
+    """It leads to the cascade that it began."""
+    name = asked.path["image"]
+    try:
+        why = reason(asked)
+        return once(asked, address(name), lambda: _begun(asked, name, why), onward=lambda done: str(done["begun"]))
+    except (InputError, TemporaryError) as exc:
+        stored, status = asked.product.catalog.stored(name), kind_of(exc).status.value
+        return page(asked, stored, wrong=f"That was not done: {exc}.", act="rebuild", status=status)
+
+
+def _begun(asked: Asked, name: str, why: str) -> Json:
+    cascade = asked.product.anew.begin(name, who=asked.who.who, why=why)
+    title = f"{name} is built anew, and then what stands on it"
+    return {**sentence(title, why), "begun": f"/ui/cascades/{quote(cascade)}"}
+
+
+def page(
+    asked: Asked, stored: Stored, *, said: Json | None = None, wrong: str = "", act: str = "", status: int = 200
+) -> Response:
+    """`said` tells what a form did, `wrong` what was not done and why; of `act` what was entered is still there."""
     product, image = asked.product, stored.registration
     with product.catalog.lineage(age=1.0) as lineage:
         node = lineage.node(image.name) or image.node
@@ -114,7 +138,10 @@ def page(asked: Asked, stored: Stored, *, moved: bool = False) -> Response:
         image=image,
         source=images.encode(image)["source"],
         etag=etag(stored),
-        moved=moved,
+        wrong=wrong,
+        said=said,
+        act=act,
+        reason=asked.field("reason"),
         mine=asked.may("delete_image") and asked.who.answers_for(image.owner),
         under=[_under(product, base) for base in on],
         above=above[:_DEPENDANTS],
@@ -127,7 +154,7 @@ def page(asked: Asked, stored: Stored, *, moved: bool = False) -> Response:
         gate=list(_gate(policy.in_force(product.policies.merged(image)))),
         rebuilds=list(islice(_rebuilds(product, image.name), _REBUILDS)),
         changes=list(product.catalog.history(image.name, limit=_CHANGES)),
-        status=412 if moved else 200,
+        status=status,
     )
 
 

@@ -1,14 +1,17 @@
 """/ui/stale: what stands on an older base than there is now, since when, and why."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from starlette.responses import Response
 
-from groundswell.api.paging import Paged, encode
+from groundswell.api.paging import encode
+from groundswell.api.problems import InvalidError
+from groundswell.api.stale import Looking
 from groundswell.cascade.stale import Cause, Report, StaleImage, StaleWorkload
 from groundswell.dashboard.routing import Asked, Pages
 from groundswell.dashboard.stale_shelf import StaleShelf
+from groundswell.dashboard.words import query_of
 from groundswell.lineage.catalog import Brief
 
 pages = Pages()
@@ -18,10 +21,9 @@ _UNREAD = 20
 type Row = StaleImage | StaleWorkload
 
 
-class Shown(Paged):
-    """`kind`: images or workloads; `why`: a cause; `by`: the oldest first, or by name."""
+class Shown(Looking):
+    """As the API's, and `kind`: images or workloads; `why`: a cause; `by`: the oldest first, or by name."""
 
-    owner: str = ""
     kind: str = ""
     why: Cause | None = None
     by: str = ""
@@ -30,7 +32,8 @@ class Shown(Paged):
 @pages.page("/stale", "show_stale")
 def show(asked: Asked) -> Response:
     query = asked.read(Shown, limit="50")
-    look = asked.part(StaleShelf).look()
+    registries = sorted(asked.product.settings.registries)
+    look = asked.part(StaleShelf).look(_one_of(registries, query.registry))
     report = look.found.report if look.found else Report(images=(), workloads=(), unread=())
     everything: list[Row] = [*report.images, *report.workloads]
     briefs = asked.product.catalog.briefs()
@@ -44,7 +47,8 @@ def show(asked: Asked) -> Response:
     return asked.render(
         "stale.html",
         look=look,
-        rows=[(each, _name(each), _owner(each, briefs)) for _, each in shown],
+        registries=registries,
+        rows=[(each, _name(each), _owner(each, briefs), each.image in briefs) for _, each in shown],
         matching=len(fitting),
         following=encode(f"{shown[-1][0]:06}") if len(left) > len(shown) else None,
         causes=_causes(owned),
@@ -59,8 +63,20 @@ def show(asked: Asked) -> Response:
 
 @pages.act("/stale/again", "show_stale")
 def again(asked: Asked) -> Response:
-    asked.part(StaleShelf).look(again=True)
-    return asked.see("/ui/stale")
+    """All of a registry is read: so only by a form, and not by a link that somebody sends around."""
+    registry = _one_of(asked.product.settings.registries, asked.field("registry"))
+    asked.part(StaleShelf).look(registry, again=True)
+    return asked.see("/ui/stale" + query_of({"registry": registry}).rstrip("?"))
+
+
+def _one_of(registries: Collection[str], named: str) -> str:
+    """One that we build in: others are not listed. Raises InvalidError."""
+    if named and named not in registries:
+        there = ", ".join(sorted(registries)) or "none"
+        raise InvalidError(
+            [{"parameter": "registry", "detail": f"not one that images are built in; there is: {there}"}]
+        )
+    return named
 
 
 def _name(each: Row) -> str:

@@ -1,9 +1,13 @@
-"""The last survey of what is stale. It asks registry and clusters, which no page waits for: it runs beside them."""
+"""The last surveys of what is stale. They ask registry and clusters, which no page waits for: they run beside them.
+
+One is of what is registered. Of each registry that somebody had looked through there is one with strangers too.
+"""
 
 import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from groundswell.api.surveys import Stale
 from groundswell.clock import Clock
@@ -25,42 +29,40 @@ def _beside(work: Callable[[], None]) -> None:
 class Look:
     """What was found last, if anything was yet; whether it is being looked up; what went wrong the last time."""
 
-    found: Stale | None
-    under_way: bool
-    trouble: str
+    found: Stale | None = None
+    under_way: bool = False
+    trouble: str = ""
 
 
 class StaleShelf:
-    """`survey` takes its time, `clock` is the product's. Safe to share between threads."""
+    """`survey` takes a registry ("": none) and time, `clock` is the product's. Safe to share between threads."""
 
-    def __init__(self, survey: Callable[[], Stale], clock: Clock, begin: Begin = _beside) -> None:
+    def __init__(self, survey: Callable[[str], Stale], clock: Clock, begin: Begin = _beside) -> None:
         self._survey = survey
         self._clock = clock
         self._begin = begin
         self._lock = threading.Lock()
-        self._look = Look(found=None, under_way=False, trouble="")
+        self._looks: dict[str, Look] = {}
 
-    def look(self, *, again: bool = False) -> Look:
-        """As it is known now. A survey is begun when there is none or an old one, or when it is asked for `again`.
+    def look(self, registry: str = "", *, again: bool = False) -> Look:
+        """As it is known now. A survey is begun when it is asked for `again`, or there is none or an old one.
 
-        After one that went wrong it is not tried again by itself.
+        By itself it is not begun after one that went wrong, nor of a registry, all of which is read.
         """
         with self._lock:
-            found = self._look.found
-            old = found is None or self._clock() - found.at > _OLD
-            if not self._look.under_way and (again or (old and not self._look.trouble)):
-                self._look = Look(found=found, under_way=True, trouble="")
-                start = True
-            else:
-                start = False
-        if start:
-            self._begin(self._work)
-        return self._look
+            known = self._looks.get(registry, Look())
+            old = known.found is None or self._clock() - known.found.at > _OLD
+            begins = not known.under_way and (again or (old and not known.trouble and not registry))
+            if begins:
+                self._looks[registry] = Look(found=known.found, under_way=True)
+        if begins:
+            self._begin(partial(self._work, registry))
+        return self._looks.get(registry, known)
 
-    def _work(self) -> None:
+    def _work(self, registry: str) -> None:
         found, trouble = None, ""
         try:
-            found = self._survey()
+            found = self._survey(registry)
         except GroundswellError as exc:
             logger.warning("survey of what is stale put off", exc_info=exc)
             trouble = str(exc)[:500]
@@ -68,4 +70,4 @@ class StaleShelf:
             logger.exception("survey of what is stale failed", exc_info=exc)
             trouble = "the fault is ours; the log of the app has the rest"
         with self._lock:
-            self._look = Look(found=found or self._look.found, under_way=False, trouble=trouble)
+            self._looks[registry] = Look(found=found or self._looks[registry].found, trouble=trouble)

@@ -49,7 +49,7 @@ class Card:
     @property
     def until(self) -> int:
         """Milliseconds: what came later was not there when the page was made."""
-        return _milliseconds(self.group.last)
+        return milliseconds(self.group.last)
 
 
 def cards(groups: Iterable[Group], urgent: frozenset[str], *, most: int) -> list[Card]:
@@ -67,7 +67,7 @@ def cards(groups: Iterable[Group], urgent: frozenset[str], *, most: int) -> list
 
 def picked(each: Failure) -> str:
     """A failure as a form names it: which, as of when, and the stage that its button told."""
-    return f"{each.cascade} {_milliseconds(each.at)} {each.begin} {each.image}"
+    return f"{each.cascade} {milliseconds(each.at)} {each.begin} {each.image}"
 
 
 def read_picked(texts: Sequence[str]) -> dict[str, dict[str, Seen]]:
@@ -85,10 +85,11 @@ def seen(failures: Iterable[Failure], until: int) -> dict[str, dict[str, Seen]]:
     """Those that were there `until` then, by cascade and image."""
     found: dict[str, dict[str, Seen]] = {}
     for each in failures:
-        if _milliseconds(each.at) <= until:
+        if milliseconds(each.at) <= until:
             found.setdefault(each.cascade, {})[each.image] = Seen(begin=each.begin, at=each.at)
     return found
 
 
-def _milliseconds(at: float) -> int:
+def milliseconds(at: float) -> int:
+    """A time as exact as a form has it."""
     return round(at * 1000)

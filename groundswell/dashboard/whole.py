@@ -9,14 +9,15 @@ from dataclasses import replace
 
 from starlette.responses import Response
 
+from groundswell.api.bodies import Json
 from groundswell.api.problems import InvalidError, kind_of
 from groundswell.cascade.operate import Bulk, Item
 from groundswell.cascade.status import Stage
-from groundswell.dashboard import flash
 from groundswell.dashboard.cascades import address, table
 from groundswell.dashboard.image import stage_of
 from groundswell.dashboard.offered import awaits, moved
-from groundswell.dashboard.pressed import number, outcome, press, reason
+from groundswell.dashboard.outcome import fates, outcome
+from groundswell.dashboard.pressed import number, once, reason
 from groundswell.dashboard.routing import Asked, Pages
 from groundswell.errors import InputError, TemporaryError
 
@@ -28,13 +29,15 @@ def _act(verb: str, done: str, deed: Callable[[Asked, str, str], Bulk]) -> None:
         cascade = asked.path["cascade"]
         try:
             why = reason(asked)
-            number(asked, "until")  # by it the same form is known again, and one after something moved is another
-            key = press(asked, lambda: outcome(done, why, [deed(asked, cascade, why)]))
+            return once(asked, address(cascade), lambda: _told(done, why, deed(asked, cascade, why)))
         except (InputError, TemporaryError) as exc:
             return table(asked, wrong=str(exc), act=verb, status=kind_of(exc).status.value)
-        return flash.back(asked, address(cascade), key)
 
     pages.act(f"/cascades/{{cascade}}/{verb}", verb)(act)
+
+
+def _told(done: str, why: str, bulk: Bulk) -> Json:
+    return outcome(done, why, fates([bulk]), nothing="no image is as it would have to be")
 
 
 def _replay(asked: Asked, cascade: str, why: str) -> Bulk:

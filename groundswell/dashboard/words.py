@@ -73,6 +73,9 @@ def month_name(month: str) -> str:
 
 
 def query_of(given: Mapping[str, str], **changes: str | None) -> str:
-    """The query of the page that is shown with some of its fields changed; None takes one out."""
-    fields = {name: text for name, text in {**given, **changes}.items() if text}
+    """The query of the page that is shown with some of its fields changed; None takes one out.
+
+    What a form did is told once: `told` goes into no link.
+    """
+    fields = {name: text for name, text in {**given, "told": None, **changes}.items() if text}
     return "?" + urlencode(fields) if fields else "?"

@@ -174,13 +174,23 @@ class Post:
         """Deliveries with their rows, the newest notice first."""
         return self._box.deliveries(after=after)
 
+    def find(self, notice: str, channel: str) -> Stored[Delivery]:
+        """Raises NotFoundError when there is none (any more)."""
+        try:
+            stored = self._box.delivery(row(notice, told_at(notice), channel))
+        except ValueError:
+            stored = None
+        if stored is None:
+            raise NotFoundError(f"no notice {notice} to {channel}; `groundswell notices list` lists them")
+        return stored
+
     def resend(self, notice: str, channel: str, *, who: str, why: str) -> Delivery:
         """Send again what was given up, or was sent; under the same id.
 
         Raises NotFoundError, InputError without a reason, or while it is being tried anyhow.
         """
         _reason(why)
-        stored = self._find(notice, channel)
+        stored = self.find(notice, channel)
         known, now = stored.value, self._clock()
         if known.state is State.WAITING:
             raise InputError(f"notice {notice} is being sent to {channel}: it is tried again by itself")
@@ -224,15 +234,6 @@ class Post:
     def forget(self) -> int:
         """Drop notices that are older than they are kept; returns how many deliveries went."""
         return self._box.forget(self._clock() - self._keep) if self._keep else 0
-
-    def _find(self, notice: str, channel: str) -> Stored[Delivery]:
-        try:
-            stored = self._box.delivery(row(notice, told_at(notice), channel))
-        except ValueError:
-            stored = None
-        if stored is None:
-            raise NotFoundError(f"no notice {notice} to {channel}; `groundswell notices list` lists them")
-        return stored
 
     def _unknown(self, channel: str) -> NotFoundError:
         there = ", ".join(self._channels) or "none"

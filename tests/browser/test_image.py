@@ -16,7 +16,7 @@ def test_an_operator_replays_a_failed_image(operator: Page, server: Server) -> N
     acts = operator.get_by_role("region", name="What can be done")
     acts.get_by_label("Reason").fill("its mirror is back")
     acts.get_by_role("button", name="Replay").click()
-    expect(operator.get_by_role("status").first).to_contain_text("It runs again")
+    expect(operator.get_by_role("region", name="It runs again")).to_be_visible()
     expect(operator.get_by_role("region", name="Moves")).to_contain_text("its mirror is back")
 
 

@@ -46,6 +46,13 @@ class Browser(Client):
         content = urlencode({"csrf": self.csrf, **fields})
         return self.post(path, content=content, headers={name: text for name, text in sent.items() if text})
 
+    def follow(self, answer: httpx.Response) -> str:
+        """The page that one comes to after a form, which tells what that did."""
+        assert answer.status_code == 303, answer.text
+        location: str = answer.headers["location"]
+        assert location.endswith("#told"), location
+        return self.get(location.removesuffix("#told")).text
+
     def sign_in(self, *roles: Role, back: str = "/ui/") -> httpx.Response:
         """As a new API token's principal."""
         tokens = self._world.app.tokens

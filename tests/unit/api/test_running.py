@@ -113,7 +113,8 @@ def test_a_workload_is_released(api: Api, world: World) -> None:
     assert api.get("/drift").json()["drift"] == []
     (entry,) = (each for each in entries(world.app.store) if each["action"] == "release")
     assert (entry["who"], entry["why"], entry["subject"]) == (api.who, "in the image", f"workload {PLACE}")
-    assert api.post("/drift/release", json={**body, "workload": "no"}).status_code == 404
+    for unknown in ("no", "n" * 1000, " é" * 400):
+        assert api.post("/drift/release", json={**body, "workload": unknown}).status_code == 404
 
 
 def test_an_image_is_built_anew(api: Api, world: World) -> None:

@@ -25,3 +25,10 @@ def browser(world: World) -> Browser:
 def reader(browser: Browser) -> Browser:
     assert browser.sign_in(Role.READER).status_code == 303
     return browser
+
+
+@pytest.fixture
+def operator(world: World) -> Browser:
+    one = Browser(world)
+    assert one.sign_in(Role.OPERATOR).status_code == 303
+    return one

@@ -1,5 +1,7 @@
 """Every page that one can open is measured (`make bench ONLY=page`)."""
 
+from starlette.routing import Route
+
 from bench import page
 from groundswell.dashboard.app import create
 from tests.support.world import World
@@ -12,5 +14,9 @@ def test_every_page_is_measured() -> None:
 
 
 def test_the_pages_are_those_that_the_dashboard_serves(world: World) -> None:
-    served = {route.path for route in create(world.app).routes if "GET" in (getattr(route, "methods", None) or ())}  # type: ignore[attr-defined]
+    served = {
+        route.path
+        for route in create(world.app).routes
+        if isinstance(route, Route) and "GET" in (route.methods or ())
+    }
     assert served == {*page.paths(), "/ui/static/{name}"}

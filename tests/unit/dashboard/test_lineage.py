@@ -5,10 +5,12 @@ from urllib.parse import quote
 
 import pytest
 
+from groundswell import audit
 from groundswell.access.principal import Role
 from groundswell.build.port import Source
 from groundswell.cascade.freezes import from_json
 from groundswell.deploy.port import Kind, Workload
+from groundswell.errors import TemporaryError
 from groundswell.lineage.model import Registration
 from tests.support.pages import Browser
 from tests.support.world import BASE, HOST, World, ref, registration, workload
@@ -225,6 +227,88 @@ def test_an_image_that_is_called_like_a_verb_is_shown_and_unregistered(world: Wo
     )
     assert answer.status_code == 303
     assert world.app.catalog.briefs().keys() == {"shop"}
+
+
+def form(page: str, reason: str) -> dict[str, str]:
+    """Of the form that rebuilds the image of the page."""
+    made = re.findall(r'/rebuild">\s*.*?name="made" value="(\d+)"', page)
+    return {"made": made[0], "reason": reason}
+
+
+def test_an_image_is_built_anew_and_one_comes_to_the_cascade_that_began(operator: Browser, world: World) -> None:
+    company(world)
+    page = operator.get("/ui/lineage/platform/runtime").text
+    assert "and then the 3 images that stand on it" in words(page)
+    fields = form(page, "a fix in openssl")
+    answers = [operator.send("/ui/lineage/platform/runtime/rebuild", **fields) for _ in range(2)]
+    assert answers[0].headers["location"] == answers[1].headers["location"]
+    assert answers[0].headers["location"].startswith(f"/ui/cascades/{world.cascade}?told=")
+    told = words(operator.follow(answers[1]))
+    assert "platform/runtime is built anew, and then what stands on it Reason: a fix in openssl" in told
+    assert len(world.cascades) == 1
+    (entry,) = [entry for entry in audit.entries(world.app.store) if entry["action"] == "rebuild"]
+    assert (entry["subject"], entry["why"]) == ("platform/runtime", "a fix in openssl")
+    world.drive()
+    assert set(world.statuses()) == {"platform/runtime", "shop/web", "shop/tool", "shop/cart"}
+    world.time += 3600  # the same reason, another time
+    again = form(operator.get("/ui/lineage/platform/runtime").text, "a fix in openssl")
+    operator.follow(operator.send("/ui/lineage/platform/runtime/rebuild", **again))
+    assert len(world.cascades) == 2
+
+
+def test_while_it_is_being_begun_the_page_of_the_image_says_so(
+    operator: Browser, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company(world)
+    fields = form(operator.get("/ui/lineage/shop/cart").text, "x")
+    told: list[str] = []
+    begin = world.app.anew.begin
+
+    def meanwhile(image: str, **said: str) -> str:
+        answer = operator.send("/ui/lineage/shop/cart/rebuild", **fields)  # pressed once more
+        told.extend((answer.headers["location"], operator.follow(answer)))
+        return begin(image, **said)
+
+    monkeypatch.setattr(world.app.anew, "begin", meanwhile)
+    operator.send("/ui/lineage/shop/cart/rebuild", **fields)
+    assert told[0].startswith("/ui/lineage/shop/cart?told=")
+    assert "It is being done: load the page again in a moment" in told[1]
+    assert "shop/cart is built anew" in operator.get(told[0].partition("#")[0]).text
+
+
+def test_what_was_not_begun_is_said_and_what_was_entered_stays(
+    operator: Browser, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company(world)
+    operator.get("/ui/lineage/shop/cart")
+
+    def planned(*_: object, **__: object) -> None:
+        raise TemporaryError("cascade 0abc is still being planned", delay=5)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.app.anew, "begin", planned)
+        answer = operator.send("/ui/lineage/shop/cart/rebuild", reason=EVIL)
+    assert (answer.status_code, "is still being planned" in answer.text) == (503, True)
+    assert ('name="reason" value="&lt;script&gt;' in answer.text, unsafe(answer.text)) == (True, [])
+    for wrong in ("", "r" * 1001):
+        answer = operator.send("/ui/lineage/shop/cart/rebuild", reason=wrong)
+        assert (answer.status_code, "That was not done: reason:" in answer.text) == (422, True)
+    assert world.cascades == []
+    assert operator.send("/ui/lineage/nowhere/rebuild", reason="x").status_code == 404
+
+
+@pytest.mark.parametrize("role", list(Role), ids=lambda role: role.value)
+def test_who_may_not_rebuild_is_not_offered_it_and_refused(world: World, role: Role) -> None:
+    company(world)
+    one = Browser(world)
+    one.sign_in(role)
+    allowed = role in (Role.OPERATOR, Role.ADMIN)
+    assert ("Rebuild it anew" in one.get("/ui/lineage/shop/cart").text) is allowed
+    one.get("/ui/lineage/shop/cart")
+    assert one.send("/ui/lineage/shop/cart/rebuild", reason="x").status_code == (303 if allowed else 403)
+    one.csrf = "0" * 64
+    assert one.send("/ui/lineage/shop/web/rebuild", reason="x").status_code == 403
+    assert len(world.cascades) == allowed
 
 
 def test_hostile_text_in_a_registration_stays_text(reader: Browser, world: World) -> None:

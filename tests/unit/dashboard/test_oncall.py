@@ -6,27 +6,16 @@ import pytest
 
 from groundswell import audit
 from groundswell.access.principal import Role
-from groundswell.cascade import unreadable
-from groundswell.cascade.alerts import Alert, Remedy
 from groundswell.cascade.comparing import Side, compared
 from groundswell.cascade.freezes import from_json
 from groundswell.dashboard.differences import parts
-from groundswell.errors import PermanentError, TemporaryError
-from groundswell.scan.verdict import Line
-from tests.support.notices import deliver, listen
+from groundswell.errors import TemporaryError
 from tests.support.pages import Browser
 from tests.support.world import BASE, HOST, World, ref, registration, workload
 from tests.unit.dashboard.test_pages import EVIL, unsafe
 
 PLACE = "/ui/on-call"
 OTHER = f"{HOST}/mirror/alpine:3"
-
-
-@pytest.fixture
-def operator(world: World) -> Browser:
-    one = Browser(world)
-    one.sign_in(Role.OPERATOR)
-    return one
 
 
 def broken(world: World) -> None:
@@ -51,12 +40,6 @@ def picks(page: str, image: str = "") -> list[str]:
 def fields(page: str) -> dict[str, str]:
     """Of the form that replays all of the first cause."""
     return dict(re.findall(r'name="(cause|until)" value="([^"]+)"', page))
-
-
-def follow(browser: Browser, answer: object) -> str:
-    location = answer.headers["location"]  # type: ignore[attr-defined]  # an answer of httpx
-    assert location.endswith("#told")
-    return browser.get(location.partition("#")[0]).text
 
 
 def replays(world: World) -> list[str]:
@@ -112,7 +95,7 @@ def test_who_may_not_replay_is_not_offered_it_and_is_refused(world: World, role:
     allowed = role in (Role.OPERATOR, Role.ADMIN)
     assert ("/ui/on-call/replay" in page) is allowed
     assert bool(picks(page)) is allowed
-    for act in ("replay", "approve", "release"):
+    for act in ("replay", "approve", "release", "release-workload", "resend-notice"):
         answer = one.send(f"{PLACE}/{act}", reason="x", held="nothing")
         assert answer.status_code == (422 if allowed else 403)
     assert replays(world) == []
@@ -132,7 +115,7 @@ def test_one_is_replayed_from_the_stage_that_its_button_says(operator: Browser, 
     assert "Replay from build" in page
     world.broken.clear()
     answer = operator.send(f"{PLACE}/replay", reason="the mirror is back", failure=picks(page, "shop/cart")[0])
-    told = follow(operator, answer)
+    told = operator.follow(answer)
     assert ("Replayed: 1 image" in told, "from build" in told) == (True, True)
     assert "Reason: the mirror is back" in told
     (entry,) = [entry for entry in audit.entries(world.app.store) if entry["action"] == "replay"]
@@ -147,7 +130,7 @@ def test_all_of_a_cause_are_replayed_once_however_often_it_is_sent(operator: Bro
     first = operator.send(f"{PLACE}/replay", **wanted)
     second = operator.send(f"{PLACE}/replay", **wanted)
     assert first.headers["location"] == second.headers["location"]
-    assert "Replayed: 3 images" in follow(operator, second)
+    assert "Replayed: 3 images" in operator.follow(second)
     assert replays(world) == ["shop/api", "shop/cart", "shop/web"]
     world.drive()  # all fail again
     assert operator.send(f"{PLACE}/replay", **wanted).headers["location"] == first.headers["location"]
@@ -159,16 +142,16 @@ def test_a_page_that_is_old_replays_nothing_that_failed_since(operator: Browser,
     old = operator.get(PLACE).text
     cascade = world.cascades[1]
     world.app.operator.replay(cascade, "shop/cart", who="ann", why="faster")
-    under_way = follow(operator, operator.send(f"{PLACE}/replay", reason="1", failure=picks(old, "cart")[0]))
+    under_way = operator.follow(operator.send(f"{PLACE}/replay", reason="1", failure=picks(old, "cart")[0]))
     assert ("Replayed: 0 of 1; 1 not" in under_way, "it is under way" in under_way) == (True, True)
     world.time += 60
     world.drive()
-    again = follow(operator, operator.send(f"{PLACE}/replay", reason="2", failure=picks(old, "cart")[0]))
+    again = operator.follow(operator.send(f"{PLACE}/replay", reason="2", failure=picks(old, "cart")[0]))
     assert "failed once more since it was shown: look at it again" in again
     assert replays(world) == ["shop/cart"]
-    some = follow(operator, operator.send(f"{PLACE}/replay", reason="3", **fields(old)))
+    some = operator.follow(operator.send(f"{PLACE}/replay", reason="3", **fields(old)))
     assert "Replayed: 2 images" in some
-    none = follow(operator, operator.send(f"{PLACE}/replay", reason="4", **fields(old)))
+    none = operator.follow(operator.send(f"{PLACE}/replay", reason="4", **fields(old)))
     assert "Nothing was replayed" in none
 
 
@@ -184,7 +167,7 @@ def test_what_cannot_be_replayed_keeps_none_of_the_others_from_it(
         content="&".join(f"{name}={text.replace(' ', '+')}" for name, text in body),
         headers={"Content-Type": "application/x-www-form-urlencoded", "Origin": "http://groundswell"},
     )
-    told = follow(operator, answer)
+    told = operator.follow(answer)
     assert ("Replayed: 1 of 2; 1 not" in told, "did not work" in told, "no cascade 0none" in told) == (True,) * 3
     assert replays(world) == ["shop/api"]
 
@@ -201,7 +184,7 @@ def test_after_a_fault_of_ours_it_may_be_tried_again(
     with monkeypatch.context() as patch:
         patch.setattr(world.app.failures, "now", down)
         assert operator.send(f"{PLACE}/replay", reason="x", **fields(page)).status_code == 503
-    assert "Replayed: 3" in follow(operator, operator.send(f"{PLACE}/replay", reason="x", **fields(page)))
+    assert "Replayed: 3" in operator.follow(operator.send(f"{PLACE}/replay", reason="x", **fields(page)))
 
 
 @pytest.mark.parametrize(
@@ -227,7 +210,7 @@ def test_what_one_did_nobody_else_is_told(operator: Browser, reader: Browser, wo
     broken(world)
     page = operator.get(PLACE).text
     answer = operator.send(f"{PLACE}/replay", reason="secret plan", failure=picks(page)[0])
-    assert "secret plan" not in reader.get(answer.headers["location"].partition("#")[0]).text
+    assert "secret plan" not in reader.follow(answer)
 
 
 def test_the_end_of_a_log(reader: Browser, world: World) -> None:
@@ -290,7 +273,7 @@ def test_hostile_text_stays_text(operator: Browser, world: World) -> None:
     broken(world)
     page = operator.get(PLACE).text
     assert unsafe(page) == []
-    told = follow(operator, operator.send(f"{PLACE}/replay", reason=EVIL + "\x1b[31m", failure=picks(page)[0]))
+    told = operator.follow(operator.send(f"{PLACE}/replay", reason=EVIL + "\x1b[31m", failure=picks(page)[0]))
     assert ("&lt;script&gt;" in told, "\x1b" in told, unsafe(told)) == (True, False, [])
     assert unsafe(operator.get(f"{PLACE}?owner={EVIL}").text) == []
     assert unsafe(operator.get(f"{PLACE}?told={EVIL}").text) == []
@@ -307,13 +290,13 @@ def test_what_waits_for_an_approval_is_approved_here(operator: Browser, world: W
     assert "Waiting for an approval" not in operator.get(f"{PLACE}?owner=other").text
     (held,) = re.findall(r'name="held" value="([^"]+)"', page)
     first = operator.send(f"{PLACE}/approve", reason="seen", held=held)
-    assert "Approved: 1 image" in follow(operator, first)
+    assert "Approved: 1 image" in operator.follow(first)
     assert world.statuses()["top"] == "deploying"
     assert (
         operator.send(f"{PLACE}/approve", reason="seen", held=held).headers["location"]
         == (first.headers["location"])
     )
-    other = follow(operator, operator.send(f"{PLACE}/approve", reason="other", held=held))
+    other = operator.follow(operator.send(f"{PLACE}/approve", reason="other", held=held))
     assert "is deploying since: look at it again" in other
     actions = [entry["action"] for entry in audit.entries(world.app.store)]
     assert actions.count("approve") == 1
@@ -336,43 +319,8 @@ def test_what_a_person_holds_is_released_here_and_freezes_are_told(operator: Bro
     assert "until Mon 2027-02-01 00:00 UTC" in page
     assert "&lt;b&gt;launch" in page
     (held,) = re.findall(r'name="held" value="([^"]+)"', page)
-    assert "Released: 1 image" in follow(operator, operator.send(f"{PLACE}/release", reason="over", held=held))
+    assert "Released: 1 image" in operator.follow(operator.send(f"{PLACE}/release", reason="over", held=held))
     assert "Held by a person" not in operator.get(PLACE).text
-
-
-def test_what_stands_wrong_beside_cascades(reader: Browser, world: World) -> None:
-    assert "nothing is known to be bad" in reader.get(f"{PLACE}/beside").text
-    world.register(registration("top", BASE, owner="shop", deployments=[workload("web")]))
-    world.push_base()
-    world.drive()
-    state = world.states()["top"]
-    world.app.workloads.drifted(state, state.rollouts[0], EVIL)
-    line = Line(id="CVE-9", package="p", installed="1", fixed="2", severity="critical", refused=True)
-    remedy = Remedy(image="top", why="a newer base has it")
-    alert = Alert(image="top", digest="sha256:1", reference="r", findings=(line,), first_seen=1.0, remedy=remedy)
-    world.app.alerts.put(alert, None)
-    unreadable.record(world.app.store, "x", what="a push", why=ValueError("no JSON"), clock=lambda: world.time)
-    page = reader.get(f"{PLACE}/beside").text
-    for said in (
-        "CVE-9 in p; a newer base has it",
-        "groundswell rebuild top --reason TEXT",
-        "groundswell drift release c/n/deployment/web[app] --reason TEXT",
-        "no JSON",
-    ):
-        assert said in page
-    assert unsafe(page) == []
-    assert "CVE-9" in reader.get(f"{PLACE}/beside?owner=shop").text
-    assert "CVE-9" not in reader.get(f"{PLACE}/beside?owner=other").text
-
-
-def test_a_notice_that_did_not_arrive(reader: Browser, world: World) -> None:
-    sender = listen(world)
-    sender.down["https://hooks.example/x"] = PermanentError("404: no such hook")
-    sent = world.app.notices.test("all", who="ann", why="try")
-    deliver(world.app)
-    page = reader.get(f"{PLACE}/beside").text
-    assert "404: no such hook" in page
-    assert f"groundswell notices resend {sent.notice.id} all --reason TEXT" in page
 
 
 def test_of_those_that_block_alike_the_urgent_one_comes_first(reader: Browser, world: World) -> None:

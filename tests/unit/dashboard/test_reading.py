@@ -21,8 +21,10 @@ PAGES = tuple(
 WITH: Mapping[str, Sequence[str]] = {
     "/ui/": ["?phase=ended", "?archived=true"],
     "/ui/on-call": ["?told=0123456789abcdef0123456789abcdef", "?owner=shop"],
-    "/ui/cascades/{cascade}": ["?status=failed", "?q=cart"],
+    "/ui/cascades/{cascade}": ["?status=failed", "?q=cart", "?told=0123456789abcdef0123456789abcdef"],
+    "/ui/cascades/{cascade}/images/{image:path}": ["?told=0123456789abcdef0123456789abcdef"],
     "/ui/cascades/{cascade}/logs/{image:path}": ["?page=1"],
+    "/ui/lineage/{image:path}": ["?told=0123456789abcdef0123456789abcdef"],
     "/ui/impact": [f"?reference={BASE}"],
     "/ui/register": ["?image=shop/cart"],
     "/ui/audit": ["?who=nobody"],

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -14,8 +15,9 @@ from groundswell.api.surveys import Stale
 from groundswell.cascade.stale import Cause, Report, StaleImage, StaleWorkload
 from groundswell.dashboard.stale_shelf import StaleShelf
 from groundswell.errors import TemporaryError
+from groundswell.settings import AcrRegistry
 from tests.support.pages import Browser
-from tests.support.world import BASE, World, registration
+from tests.support.world import BASE, HOST, World, registration
 from tests.unit.dashboard.test_lineage import words
 from tests.unit.dashboard.test_pages import EVIL, unsafe
 
@@ -42,9 +44,11 @@ class Desk:
         self.report = Report(images=(), workloads=(), unread=())
         self.error: Exception | None = None
         self.begun: list[Callable[[], None]] = []
+        self.asked: list[str] = []
         self.shelf = StaleShelf(self._survey, lambda: world.time, self.begun.append)
 
-    def _survey(self) -> Stale:
+    def _survey(self, registry: str) -> Stale:
+        self.asked.append(registry)
         if self.error:
             raise self.error
         return Stale(report=self.report, at=self.world.time)
@@ -166,6 +170,72 @@ def test_what_could_not_be_looked_at_is_not_called_up_to_date(reader: Browser, d
     desk.finish()
     text = words(reader.get("/ui/stale").text)
     assert "Nothing is stale of what could be looked at. 1 could not be looked at r/x:1: no answer" in text
+
+
+@pytest.fixture
+def registries(world: World) -> None:
+    access = AcrRegistry(subscription="s", resource_group="g", name="acr")
+    world.app.settings = replace(world.app.settings, registries={HOST: access, "other.example": access})
+
+
+@pytest.mark.usefixtures("registries")
+def test_a_registry_is_looked_through_when_somebody_asks_for_it_by_a_form(
+    reader: Browser, world: World, desk: Desk
+) -> None:
+    world.register(registration("shop/web", BASE, owner="shop"))
+    desk.report = replace(desk.report, images=(stale("shop/web", 1.0),))
+    reader.get("/ui/stale")
+    desk.finish()
+    text = reader.get(f"/ui/stale?registry={HOST}").text
+    assert f"What else is in {HOST} was not looked at yet" in text
+    assert ("data-poll" in text, desk.begun) == (False, [])
+    answer = reader.send("/ui/stale/again", registry=HOST)
+    assert answer.headers["location"] == f"/ui/stale?registry={HOST}"
+    assert "are being looked at" in reader.get(answer.headers["location"]).text
+    stranger = stale(f"{HOST}/tools/strange:1", None, Cause.NOT_REGISTERED)
+    desk.report = replace(desk.report, images=(stale("shop/web", 1.0), stranger))
+    desk.finish()
+    text = reader.get(answer.headers["location"]).text
+    assert images(text) == ["shop/web", f"{HOST}/tools/strange:1"]
+    assert "/ui/lineage/shop/web" in text
+    assert "/ui/lineage/acr" not in text  # nobody registered it: there is no such page
+    assert f'value="{HOST}" selected' in text
+    assert f'href="?owner=shop&amp;registry={HOST}"' in text or f'href="?registry={HOST}&amp;owner=shop"' in text
+    assert images(reader.get(f"/ui/stale?registry={HOST}&why=not+registered").text) == [f"{HOST}/tools/strange:1"]
+    assert images(reader.get("/ui/stale").text) == ["shop/web"]  # as it was looked at without
+    assert desk.asked == ["", HOST]
+    world.time += 3600
+    reader.get(f"/ui/stale?registry={HOST}")
+    assert desk.begun == []
+
+
+@pytest.mark.usefixtures("registries")
+def test_what_goes_wrong_with_a_registry_is_said_of_that_alone(reader: Browser, desk: Desk) -> None:
+    reader.get("/ui/stale")
+    desk.finish()
+    desk.error = TemporaryError("the registry does not answer", delay=1)
+    reader.send("/ui/stale/again", registry=HOST)
+    desk.finish()
+    assert "does not answer" in reader.get(f"/ui/stale?registry={HOST}").text
+    assert "does not answer" not in reader.get("/ui/stale").text
+
+
+@pytest.mark.usefixtures("registries")
+@pytest.mark.parametrize("registry", ["docker.io", "no such", EVIL])
+def test_a_registry_that_we_do_not_build_in_is_not_asked(reader: Browser, desk: Desk, registry: str) -> None:
+    reader.get("/ui/stale")
+    desk.finish()
+    for answer in (
+        reader.get(f"/ui/stale?registry={quote(registry)}"),
+        reader.send("/ui/stale/again", registry=registry),
+    ):
+        assert (answer.status_code, "registry" in answer.text, unsafe(answer.text)) == (422, True, [])
+    assert desk.asked == [""]
+
+
+def test_without_a_registry_there_is_nothing_to_choose(reader: Browser, desk: Desk) -> None:
+    assert "what is registered" not in reader.get("/ui/stale").text
+    assert reader.send("/ui/stale/again", registry=HOST).status_code == 422
 
 
 def test_looking_again_needs_a_form_of_this_session(reader: Browser, desk: Desk) -> None:

@@ -12,7 +12,7 @@ from groundswell.cascade.decide import decide
 from groundswell.cascade.events import Approved, Cancelled, Held, Released, Replayed
 from groundswell.cascade.freezes import from_json
 from groundswell.cascade.model import Rebuild
-from groundswell.cascade.operate import failed_at, restart
+from groundswell.cascade.operate import Bulk, failed_at, restart
 from groundswell.cascade.records import Phase
 from groundswell.dashboard.offered import offers
 from groundswell.errors import InputError
@@ -21,13 +21,6 @@ from tests.support.world import BASE, World, ref, registration, workload
 from tests.unit.dashboard.test_pages import EVIL, cascade, images, unsafe
 
 VERBS = ("replay", "approve", "release", "hold", "cancel")
-
-
-@pytest.fixture
-def operator(world: World) -> Browser:
-    one = Browser(world)
-    one.sign_in(Role.OPERATOR)
-    return one
 
 
 def under_way(world: World) -> str:
@@ -57,21 +50,20 @@ def offered(page: str) -> list[str]:
     return re.findall(r'action="/ui/cascades/\w+/(\w+)"', page)
 
 
-def until(page: str) -> str:
-    return next(iter(re.findall(r'name="until" value="(\d+)"', page)), "0")
+def form(page: str, **more: str) -> dict[str, str]:
+    """What a form of the page says, with a reason."""
+    return {**dict(re.findall(r'name="(made|until)" value="(\d+)"', page)), "reason": "because", **more}
 
 
 def send(browser: Browser, known: str, verb: str, **more: str) -> httpx.Response:
     """The form of the page as it is now."""
-    fields = {"until": until(browser.get(f"/ui/cascades/{known}").text), "reason": "because", **more}
+    fields = form(browser.get(f"/ui/cascades/{known}").text, **more)
     return browser.send(f"/ui/cascades/{known}/{verb}", headers=None, **fields)
 
 
 def told(browser: Browser, answer: httpx.Response) -> str:
     """What the page says that one comes back to."""
-    assert answer.status_code == 303, answer.text
-    page = browser.get(answer.headers["location"]).text
-    return page.partition('<section id="told"')[2].partition("</section>")[0]
+    return browser.follow(answer).partition('<section id="told"')[2].partition("</section>")[0]
 
 
 def fate(text: str) -> list[tuple[str, str]]:
@@ -177,8 +169,8 @@ def test_from_a_stage_or_in_any_case(operator: Browser, world: World) -> None:
 
 def test_it_is_done_once_however_often_the_form_is_sent(operator: Browser, world: World) -> None:
     known = cascade(world)
-    form = {"until": until(operator.get(f"/ui/cascades/{known}").text), "reason": "again"}
-    answers = [operator.send(f"/ui/cascades/{known}/replay", **form) for _ in range(2)]
+    fields = form(operator.get(f"/ui/cascades/{known}").text, reason="again")
+    answers = [operator.send(f"/ui/cascades/{known}/replay", headers=None, **fields) for _ in range(2)]
     assert trail(world, "replay") == ["shop/api", "shop/cart"]
     assert "Replayed: 2 of 3" in told(operator, answers[1])
     world.drive()  # both fail once more: the page is another one, and so is its form
@@ -189,14 +181,38 @@ def test_it_is_done_once_however_often_the_form_is_sent(operator: Browser, world
 def test_the_page_that_tells_it_shows_what_became_of_it(operator: Browser, world: World) -> None:
     known = cascade(world)
     answer = send(operator, known, "hold")
-    page = operator.get(answer.headers["location"]).text
+    page = operator.follow(answer)
     assert ("Held: 1 image" in page, "Release what people hold: 1 image" in page) == (True, True)
 
 
-def test_it_is_told_once(operator: Browser, world: World) -> None:
-    known = cascade(world)
-    assert told(operator, send(operator, known, "replay"))
+def test_it_is_told_where_one_comes_back_to_and_nowhere_else(
+    operator: Browser, reader: Browser, world: World
+) -> None:
+    known = under_way(world)
+    answer = send(operator, known, "hold")
+    page = operator.follow(answer)
+    assert operator.follow(answer) == page  # one may look at an image that it names, and come back
+    assert re.findall(r'"[^"]*told=', page) == []  # links and refreshes of the page do not tell it again
     assert 'id="told"' not in operator.get(f"/ui/cascades/{known}").text
+    assert 'id="told"' not in reader.follow(answer)  # another one's
+
+
+def test_what_is_still_being_done_is_told_when_the_page_is_loaded_again(
+    operator: Browser, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = under_way(world)
+    fields, others = form(operator.get(f"/ui/cascades/{known}").text), []
+    hold_all = world.app.operator.hold_all
+
+    def meanwhile(cascade: str, **said: str) -> Bulk:
+        others.append(operator.send(f"/ui/cascades/{known}/hold", headers=None, **fields))  # pressed once more
+        others.append(operator.follow(others[0]))
+        return hold_all(cascade, **said)
+
+    monkeypatch.setattr(world.app.operator, "hold_all", meanwhile)
+    operator.send(f"/ui/cascades/{known}/hold", headers=None, **fields)
+    assert "It is being done: load the page again in a moment" in others[1]
+    assert "Held: 3 of 4; 1 not" in operator.follow(others[0])
 
 
 def test_what_waits_is_approved_as_it_was_shown(operator: Browser, world: World) -> None:
@@ -207,8 +223,8 @@ def test_what_waits_is_approved_as_it_was_shown(operator: Browser, world: World)
     assert "Approve what waits for it: 2 images" in page
     world.takes["shop/late"] = 0
     world.drive(until=60)
-    form = {"until": until(page), "reason": "seen"}
-    text = told(operator, operator.send(f"/ui/cascades/{known}/approve", **form))
+    fields = form(page, reason="seen")
+    text = told(operator, operator.send(f"/ui/cascades/{known}/approve", headers=None, **fields))
     assert fate(text) == [("shop/held", "approved"), ("shop/kept", "approved"), ("shop/late", "left alone")]
     assert "look at it again" in text
     assert trail(world, "approve") == ["shop/held", "shop/kept"]
@@ -263,8 +279,6 @@ def test_all_is_cancelled_by_who_writes_out_its_id(operator: Browser, world: Wor
     [
         ({"reason": ""}, "say in a few words why"),
         ({"reason": "x" * 1001}, "1000 characters at most"),
-        ({"until": ""}, "not as the page had it"),
-        ({"until": "-1"}, "not as the page had it"),
     ],
 )
 @pytest.mark.parametrize("verb", VERBS)
@@ -278,6 +292,14 @@ def test_what_is_wrong_is_said_on_the_page(
     assert images(answer.text) == ["shop/held", "shop/kept", "shop/slow", "shop/top"]
     assert f'href="/ui/cascades/{known}?status=held"' in answer.text  # its links lead to the page, not to the act
     assert world.states(known) == before
+
+
+@pytest.mark.parametrize("until", ["", "-1"])
+def test_what_is_approved_is_as_a_page_showed_it(operator: Browser, world: World, until: str) -> None:
+    known = under_way(world)
+    answer = send(operator, known, "approve", until=until)
+    assert (answer.status_code, "not as the page had it" in answer.text) == (422, True)
+    assert trail(world, "approve") == []
 
 
 def test_while_it_is_planned_nothing_is_offered_and_it_is_said(operator: Browser, world: World) -> None:
@@ -311,3 +333,16 @@ def test_what_was_written_stays_text(operator: Browser, world: World) -> None:
     assert unsafe(send(operator, known, "replay", reason=EVIL * 50).text) == []
     text = told(operator, send(operator, known, "replay", reason=EVIL))
     assert ("&lt;script&gt;" in text, unsafe(text)) == (True, [])
+
+
+def test_what_was_undone_is_done_again_for_the_same_reason(operator: Browser, world: World) -> None:
+    """A hold of what builds leaves no move behind: it is the page that tells one form from the other."""
+    world.register(registration("shop/web", BASE))
+    world.takes["shop/web"] = 10**6
+    world.push_base()
+    world.drive(until=30)
+    for verb, how in (("hold", "held"), ("release", "released"), ("hold", "held")):
+        world.time += 1
+        text = told(operator, send(operator, world.cascade, verb, reason="the launch"))
+        assert fate(text) == [("shop/web", how)]
+        assert bool(world.states()["shop/web"].holds) is (verb == "hold")
