@@ -7,6 +7,7 @@ Idempotency-Key, so the service does it once).
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlencode
 from uuid import uuid4
@@ -80,7 +81,7 @@ class Client:
         left, cursor = limit, ""
         while left is None or left > 0:
             asked = _PAGE if left is None else min(left, _PAGE)
-            page = self.get(path, limit=asked, cursor=cursor, **query)
+            page = self._page(path, (key,), limit=asked, cursor=cursor, **query)
             yield from page[key]
             left = None if left is None else left - len(page[key])
             cursor = page["next_cursor"]
@@ -92,12 +93,18 @@ class Client:
         found: Json = {key: [] for key in keys}
         cursor = ""
         while True:
-            page = self.get(path, limit=size, cursor=cursor, **query)
+            page = self._page(path, keys, limit=size, cursor=cursor, **query)
             for key in keys:
                 found[key] += page[key]
             cursor = page["next_cursor"]
             if not cursor:
                 return found
+
+    def _page(self, path: str, keys: tuple[str, ...], **query: Any) -> Json:
+        page: Json = self.get(path, **query)
+        if "next_cursor" not in page or not all(isinstance(page.get(key), list) for key in keys):
+            raise PermanentError(f"{self.place} does not answer as Groundswell does: no page of {', '.join(keys)}")
+        return page
 
     def _ask(
         self,
@@ -123,7 +130,7 @@ class Client:
                 self._sleep(_pause(attempt))
                 continue
             if reply.status < 300:
-                return _json(reply, self.place) if reply.body else None
+                return None if reply.status == HTTPStatus.NO_CONTENT else _json(reply, self.place)
             problem = _problem(reply)
             wait = _wait(reply, problem, attempt)
             if wait is None or attempt == self._attempts:
@@ -141,20 +148,26 @@ def _spelled(value: Any) -> Any:
     return "true" if value is True else value
 
 
-def _json(reply: Reply, place: str) -> Any:
-    try:
-        return json.loads(reply.body)
-    except ValueError as exc:
-        raise PermanentError(f"{place} does not answer as Groundswell does: no JSON") from exc
+def _json(reply: Reply, place: str) -> Json:
+    found = _object(reply.body)
+    if found is None:
+        raise PermanentError(f"{place} does not answer as Groundswell does: no JSON object")
+    return found
 
 
 def _problem(reply: Reply) -> Json:
     """The problem+json of an answer; of one that has none, what its status says."""
+    found = _object(reply.body)
+    return found if found is not None and "status" in found else {}
+
+
+def _object(body: bytes) -> Json | None:
+    """What a body holds; None where it is no JSON object, as a proxy in between may answer."""
     try:
-        found = json.loads(reply.body)
-    except ValueError:
-        found = None
-    return found if isinstance(found, dict) and "status" in found else {}
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _kind(problem: Json) -> str:
@@ -201,6 +214,7 @@ def _error(reply: Reply, problem: Json, place: str) -> GroundswellError:
 
 def _said(problem: Json) -> str:
     """What is wrong; of input every complaint, at its place where that says more than the complaint."""
-    errors = problem.get("errors", ())
-    told = [f"{str(e.get('pointer') or e.get('parameter', '')).removeprefix('#/')}: {e['detail']}" for e in errors]
+    errors = problem.get("errors")
+    ours = [e for e in errors if isinstance(e, dict) and "detail" in e] if isinstance(errors, list) else []
+    told = [f"{str(e.get('pointer') or e.get('parameter', '')).removeprefix('#/')}: {e['detail']}" for e in ours]
     return "; ".join(told) or str(problem.get("detail") or problem.get("title") or "")

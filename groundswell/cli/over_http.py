@@ -19,13 +19,16 @@ _LARGEST = 64 * 1024 * 1024
 
 
 class HttpTransport:
-    """`token` is "" where none is sent; `ca` is a file with the certificates to trust, "" for the system's."""
+    """`token` is "" where none is sent; `ca` is a file with the certificates to trust, "" for the system's.
+
+    Raises InputError for an address, a token or certificates that can be none.
+    """
 
     def __init__(self, url: str, *, token: str = "", ca: str = "", timeout: float = _CONNECT) -> None:
         self.place = check_url(url)
         parts = urlsplit(self.place)
         self._path = parts.path
-        self._token = token
+        self._token = _check_token(token)
         self._connection = _connection(parts.scheme, parts.hostname or "", parts.port, ca, timeout)
 
     def send(self, method: str, target: str, headers: Mapping[str, str], body: bytes, *, patience: float) -> Reply:
@@ -76,6 +79,13 @@ def check_url(url: str) -> str:
     if parts.scheme == "http" and not _is_here(host):
         raise InputError(f"{url}: a token goes to another machine over https only")
     return url.rstrip("/").removesuffix("/api/v1")
+
+
+def _check_token(token: str) -> str:
+    """What no header can hold is refused here: the client's own error would tell the token."""
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise InputError("that is no token: one line, without blanks (`groundswell login`, or GROUNDSWELL_TOKEN)")
+    return token
 
 
 def _is_here(host: str) -> bool:

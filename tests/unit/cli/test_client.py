@@ -172,9 +172,25 @@ def test_every_complaint_is_told_at_its_place() -> None:
         Script(problem(422, "invalid", errors=errors)).client().get("/x")
 
 
-def test_an_answer_that_is_no_json_is_no_stack_trace() -> None:
-    with pytest.raises(PermanentError, match="no JSON"):
-        Script(Reply(status=200, headers={}, body=b"<html>")).client().get("/x")
+@pytest.mark.parametrize("body", [b"<html>", b"", b"[]", b"null", b"1", b"\xff", b"[" * 100_000])
+def test_an_answer_that_is_no_object_is_no_stack_trace(body: bytes) -> None:
+    """A proxy or a portal in between, or another service at the address."""
+    with pytest.raises(PermanentError, match="does not answer as Groundswell does: no JSON object"):
+        Script(Reply(status=200, headers={}, body=body)).client().get("/x")
+
+
+@pytest.mark.parametrize("document", [{}, {"items": None, "next_cursor": None}, {"items": []}])
+def test_a_page_that_is_none_is_no_stack_trace(document: Any) -> None:
+    with pytest.raises(PermanentError, match="does not answer as Groundswell does: no page of items"):
+        list(Script(reply(200, document)).client().pages("/x", "items"))
+    with pytest.raises(PermanentError, match="does not answer as Groundswell does: no page of items"):
+        Script(reply(200, document)).client().whole("/x", "items")
+
+
+@pytest.mark.parametrize("errors", ["boom", None, {"name": ["wrong"]}, [1], [{"x": 1}]])
+def test_what_another_service_says_of_errors_is_passed_over(errors: Any) -> None:
+    with pytest.raises(InputError, match=r"^why$"):
+        Script(problem(400, "odd", errors=errors)).client().get("/x")
 
 
 def test_a_name_is_one_part_of_a_path() -> None:

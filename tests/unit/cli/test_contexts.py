@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from groundswell.cli import chosen, contexts, main
-from groundswell.cli.over_http import check_url
+from groundswell.cli.over_http import HttpTransport, check_url
 from groundswell.errors import InputError, NotFoundError
 
 PROD = "https://groundswell.example.com"
@@ -101,6 +101,15 @@ def test_an_address_that_is_none(url: str, says: str) -> None:
 )
 def test_an_address_that_is_one(url: str) -> None:
     assert check_url(url) == url.rstrip("/").removesuffix("/api/v1")
+
+
+@pytest.mark.parametrize(
+    "token", ["gs_secret\nX-Role: admin", "gs_secret gs_other", "gs_secret\u2603", "gs_secret\x00"]
+)
+def test_what_can_be_no_token_is_refused_and_not_told(token: str) -> None:
+    with pytest.raises(InputError, match="that is no token") as caught:
+        HttpTransport("https://g.example.com", token=token)
+    assert "gs_secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"contexts": {"a": {"uri": 1}}}', '{"contexts": []}'])
