@@ -33,7 +33,7 @@ _PORTS = ("registry", "artifacts", "revisions", "builder", "scanner", "signer", 
 _POLL, _IDLE = 0.02, 0.2
 _LOOK = 0.5
 _LEASE = 60.0
-_SWEEP = 60.0
+_SWEEP = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
