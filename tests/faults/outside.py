@@ -55,6 +55,8 @@ class Outside:
     cached: set[str] = field(default_factory=set)
     """Repositories whose builds take everything from the cache, old bases too, unless told not to."""
     jobs: dict[str, Job] = field(default_factory=dict)
+    going: dict[str, Job] = field(default_factory=dict)
+    """Those of the jobs that have not ended."""
     forgotten: set[str] = field(default_factory=set)
     seconds: dict[str, float] = field(default_factory=dict)
     passed: set[str] = field(default_factory=set)
@@ -117,7 +119,7 @@ class Outside:
 
     def lively(self) -> set[str]:
         """Ids of the runs that go on."""
-        return {run for run, job in self.jobs.items() if not job.status.ended}
+        return set(self.going)
 
     def built(self) -> Counter[str]:
         """Runs by repository."""
@@ -128,9 +130,10 @@ class Outside:
 
     def _work(self) -> None:
         """Runs end by themselves, looked at or not."""
-        for job in self.jobs.values():
-            if job.status.ended or self.now < job.ends:
+        for run, job in list(self.going.items()):
+            if self.now < job.ends:
                 continue
+            del self.going[run]
             repository = job.request.repository
             if repository in self.broken or job.image is None:
                 job.status = RunStatus.FAILED
@@ -226,15 +229,16 @@ class Outside:
         image = self.compose(request.repository)
         if request.repository in self.cached and not request.no_cache:
             image = self.images[self.tags[f"{request.registry}/{request.repository}:1"]]
-        self.jobs[run] = Job(request=request, image=image, ends=ends)
+        self.jobs[run] = self.going[run] = Job(request=request, image=image, ends=ends)
         return Run(id=run, status=RunStatus.QUEUED)
 
     def builder_observe(self, registry: str, run_id: str) -> Run:
         return Run(id=run_id, status=self.jobs[run_id].status)
 
     def builder_cancel(self, registry: str, run_id: str) -> None:
-        if not self.jobs[run_id].status.ended:
-            self.jobs[run_id].status = RunStatus.CANCELED
+        job = self.going.pop(run_id, None)
+        if job is not None:
+            job.status = RunStatus.CANCELED
 
     def builder_forget(self, registry: str, name: str) -> None:
         self.forgotten.add(name)

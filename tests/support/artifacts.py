@@ -62,7 +62,8 @@ class FakeArtifacts:
         self._check()
         if not self.lists:
             return None
-        found = [(each, json.loads(each.content)) for each in self.manifests.values()]
+        near = [each for each in self.manifests.values() if (subject.digest or "").encode() in each.content]
+        found = [(each, json.loads(each.content)) for each in near]
         return tuple(
             {
                 "mediaType": each.media_type,

@@ -31,6 +31,7 @@ from tests.support.world import BASE, QUEUES, image_of, ref, registration
 
 _PORTS = ("registry", "artifacts", "revisions", "builder", "scanner", "signer", "deployer")
 _POLL, _IDLE = 0.02, 0.2
+_LOOK = 0.5
 _LEASE = 60.0
 _SWEEP = 20.0
 
@@ -56,6 +57,11 @@ class Seen:
     statuses: Counter[Status]
     built: Counter[str]
     violations: list[str]
+
+    @property
+    def rate(self) -> float:
+        """Images a second."""
+        return self.statuses.total() / self.seconds
 
 
 @dataclass
@@ -231,7 +237,7 @@ def run(connection: str, *, images: int, workers: int, pace: Pace, patience: flo
 
 def _follow(eye: App, site: Any, start: float, patience: float) -> None:
     """Announce what appears in the registry, and sweep, until the cascade has ended."""
-    swept = start
+    swept = looked = start
     while True:
         for reference, digest in site.events():
             parsed = Reference.parse(reference)
@@ -245,11 +251,13 @@ def _follow(eye: App, site: Any, start: float, patience: float) -> None:
             )
             if not push.tag.startswith("gs-former-"):
                 eye.receive(push)
-        newest = next(iter(eye.engine.records.recent(1)), None)
-        if newest is not None and newest.phase is Phase.ENDED:
-            return
-        if time.monotonic() - start > patience:
-            raise TimeoutError(f"the cascade has not ended after {patience:.0f} s: {newest}")
+        if time.monotonic() - looked > _LOOK:
+            looked = time.monotonic()
+            newest = next(iter(eye.engine.records.recent(1)), None)
+            if newest is not None and newest.phase is Phase.ENDED:
+                return
+            if looked - start > patience:
+                raise TimeoutError(f"the cascade has not ended after {patience:.0f} s: {newest}")
         if time.monotonic() - swept > _SWEEP:
             swept = time.monotonic()
             eye.sweep.run()
