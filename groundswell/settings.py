@@ -449,6 +449,17 @@ def _public(values: Mapping[str, str], name: str) -> str:
     return url
 
 
+def unresolved(text: str) -> bool:
+    """Whether it is a reference to Key Vault itself, which App Service leaves there when it cannot read that."""
+    return text.startswith("@Microsoft.KeyVault(")
+
+
+def _secret(values: Mapping[str, str], name: str) -> str:
+    """Empty for a reference that was not resolved: that text is in the template, and opens nothing."""
+    text = values.get(name, "")
+    return "" if unresolved(text) else text
+
+
 def parse(values: Mapping[str, str]) -> Settings:
     """Settings from a mapping of app settings. Raises InputError naming the setting at fault."""
     store = values.get("GROUNDSWELL_STORE", "")
@@ -466,7 +477,7 @@ def parse(values: Mapping[str, str]) -> Settings:
         store=store,
         queue_uri=queue_uri,
         table_uri=table_uri,
-        webhook_secret=values.get("GROUNDSWELL_WEBHOOK_SECRET", ""),
+        webhook_secret=_secret(values, "GROUNDSWELL_WEBHOOK_SECRET"),
         webhook_header=values.get("GROUNDSWELL_WEBHOOK_HEADER") or "Authorization",
         arm_endpoint=values.get("GROUNDSWELL_ARM_ENDPOINT") or "https://management.azure.com",
         registries=registries,
