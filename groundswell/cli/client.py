@@ -6,7 +6,7 @@ Idempotency-Key, so the service does it once).
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 from uuid import uuid4
@@ -80,7 +80,7 @@ class Client:
         left, cursor = limit, ""
         while left is None or left > 0:
             asked = _PAGE if left is None else min(left, _PAGE)
-            page = self.get(path, limit=asked, cursor=cursor, **query)
+            page = self._page(path, (key,), limit=asked, cursor=cursor, **query)
             yield from page[key]
             left = None if left is None else left - len(page[key])
             cursor = page["next_cursor"]
@@ -92,12 +92,18 @@ class Client:
         found: Json = {key: [] for key in keys}
         cursor = ""
         while True:
-            page = self.get(path, limit=size, cursor=cursor, **query)
+            page = self._page(path, keys, limit=size, cursor=cursor, **query)
             for key in keys:
                 found[key] += page[key]
             cursor = page["next_cursor"]
             if not cursor:
                 return found
+
+    def _page(self, path: str, keys: Collection[str], **query: Any) -> Json:
+        page: Json = self.get(path, **query)
+        if "next_cursor" not in page or not all(isinstance(page.get(key), list) for key in keys):
+            raise PermanentError(f"{self.place} does not answer as Groundswell does: no page of {', '.join(keys)}")
+        return page
 
     def _ask(
         self,
@@ -133,7 +139,9 @@ class Client:
 
 
 def segment(text: str) -> str:
-    """An id or a name as a part of a path; slashes stand as they are."""
+    """An id or a name as a part of a path; slashes stand. Raises InputError for what leads elsewhere."""
+    if any(part in ("", ".", "..") for part in text.split("/")):
+        raise InputError(f"{text!r} is no name: nothing may be empty, . or .. between its slashes")
     return quote(text, safe="/")
 
 
@@ -143,9 +151,12 @@ def _spelled(value: Any) -> Any:
 
 def _json(reply: Reply, place: str) -> Any:
     try:
-        return json.loads(reply.body)
+        found = json.loads(reply.body)
     except ValueError as exc:
         raise PermanentError(f"{place} does not answer as Groundswell does: no JSON") from exc
+    if not isinstance(found, dict):
+        raise PermanentError(f"{place} does not answer as Groundswell does: no JSON object")
+    return found
 
 
 def _problem(reply: Reply) -> Json:
@@ -178,7 +189,7 @@ def _pause(attempt: int) -> float:
 def _error(reply: Reply, problem: Json, place: str) -> GroundswellError:
     said = _said(problem) or f"{place} answers with status {reply.status}"
     kind, status = _kind(problem), reply.status
-    if status == 404 and kind == "about:blank":
+    if status == 404 and kind in ("about:blank", ""):
         return PermanentError(f"{place} has no such operation: it is older than this command, or no Groundswell")
     if status == 401:
         return UnauthenticatedError(f"{said}; `groundswell login`, or set GROUNDSWELL_TOKEN")
@@ -202,5 +213,8 @@ def _error(reply: Reply, problem: Json, place: str) -> GroundswellError:
 def _said(problem: Json) -> str:
     """What is wrong; of input every complaint, at its place where that says more than the complaint."""
     errors = problem.get("errors", ())
-    told = [f"{str(e.get('pointer') or e.get('parameter', '')).removeprefix('#/')}: {e['detail']}" for e in errors]
+    places = (str(e.get("pointer") or e.get("parameter", "")).removeprefix("#").removeprefix("/") for e in errors)
+    told = [
+        f"{place}: {e['detail']}" if place else str(e["detail"]) for place, e in zip(places, errors, strict=True)
+    ]
     return "; ".join(told) or str(problem.get("detail") or problem.get("title") or "")

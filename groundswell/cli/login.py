@@ -66,7 +66,6 @@ def _context() -> contexts.Context:
 def _typed() -> str:
     """A token from whoever types it, unseen, or from a pipe. Raises InputError when it can be none."""
     text = str(typer.prompt("API token", hide_input=True)) if sys.stdin.isatty() else sys.stdin.readline()
-    text = text.strip()
-    if not text or not text.isascii() or not text.isprintable() or " " in text:
-        raise InputError("that is no token: one line, without blanks")
-    return text
+    from groundswell.cli.over_http import check_token
+
+    return check_token(text.strip())

@@ -25,7 +25,7 @@ class HttpTransport:
         self.place = check_url(url)
         parts = urlsplit(self.place)
         self._path = parts.path
-        self._token = token
+        self._token = check_token(token) if token else ""
         self._connection = _connection(parts.scheme, parts.hostname or "", parts.port, ca, timeout)
 
     def send(self, method: str, target: str, headers: Mapping[str, str], body: bytes, *, patience: float) -> Reply:
@@ -76,6 +76,13 @@ def check_url(url: str) -> str:
     if parts.scheme == "http" and not _is_here(host):
         raise InputError(f"{url}: a token goes to another machine over https only")
     return url.rstrip("/").removesuffix("/api/v1")
+
+
+def check_token(text: str) -> str:
+    """What can be a token, as it is. Raises InputError, which does not show it: it goes into a header."""
+    if not text or not text.isascii() or not text.isprintable() or " " in text:
+        raise InputError("that is no token: one line, without blanks")
+    return text
 
 
 def _is_here(host: str) -> bool:
