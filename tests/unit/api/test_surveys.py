@@ -149,6 +149,13 @@ def test_no_registry_is_listed_that_is_somebody_elses(
     assert "name it in GROUNDSWELL_REGISTRIES" in error["detail"]
 
 
+@pytest.mark.parametrize("address", ["/discover?registry=..", "/stale?registry=.."])
+def test_what_is_no_registry_is_told_at_its_place(api: Api, address: str) -> None:
+    answer = api.get(address)
+    assert answer.status_code == 422
+    assert [error["parameter"] for error in answer.json()["errors"]] == ["registry"]
+
+
 @pytest.mark.usefixtures("hands")
 def test_no_such_repository_and_a_registry_that_is_away(api: Api, world: World) -> None:
     assert api.get(f"/discover?registry={HOST}&repository=no*").status_code == 404
