@@ -20,6 +20,11 @@ from groundswell.channels import Channel
 from groundswell.errors import InputError
 from groundswell.scanners import ScannerSettings
 
+
+class NoStoreError(InputError):
+    """Nothing says where the store is."""
+
+
 ENTRA = "https://login.microsoftonline.com"
 
 _LONGEST_WINDOW = 86_400.0
@@ -466,7 +471,7 @@ def parse(values: Mapping[str, str]) -> Settings:
     queue_uri = values.get("GROUNDSWELL_STORE__queueServiceUri", "")
     table_uri = values.get("GROUNDSWELL_STORE__tableServiceUri", "")
     if not store and not (queue_uri and table_uri):
-        raise InputError(
+        raise NoStoreError(
             "setting GROUNDSWELL_STORE is missing: give sqlite:///PATH or a storage connection string, "
             "in the environment or in local.settings.json (see local.settings.example.json)"
         )

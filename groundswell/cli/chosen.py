@@ -57,10 +57,11 @@ def client() -> Client:
     if found.context is not None:
         return over_http(found.context, _token(found.context))
     from groundswell.cli.in_process import in_process
+    from groundswell.settings import NoStoreError
 
     try:
         return Client(in_process())
-    except InputError as exc:
+    except NoStoreError as exc:
         if found.why != _NONE:
             raise
         raise InputError(
