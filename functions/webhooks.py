@@ -106,6 +106,10 @@ def distribution_webhook(req: func.HttpRequest) -> func.HttpResponse:
 def _refused(req: func.HttpRequest, most: int, *, query: bool = False) -> func.HttpResponse | None:
     """The answer to who does not give the secret (where `query`, in `?secret=` will do), or sends too much."""
     settings = app().settings
+    if not settings.webhook_secret:  # our fault, and it may pass: a vault could not be read
+        return _answer(
+            HTTPStatus.SERVICE_UNAVAILABLE, error="no webhook secret is known here: `groundswell doctor`"
+        )
     given = req.headers.get(settings.webhook_header) or (req.params.get("secret") if query else None)
     if not authentic(given, settings.webhook_secret):
         return _answer(HTTPStatus.UNAUTHORIZED, error=f"header {settings.webhook_header} does not hold the secret")

@@ -20,6 +20,11 @@ from groundswell.channels import Channel
 from groundswell.errors import InputError
 from groundswell.scanners import ScannerSettings
 
+
+class NoStoreError(InputError):
+    """Nothing says where the store is."""
+
+
 ENTRA = "https://login.microsoftonline.com"
 
 _LONGEST_WINDOW = 86_400.0
@@ -449,20 +454,25 @@ def _public(values: Mapping[str, str], name: str) -> str:
     return url
 
 
-_REFERENCE = "@Microsoft.KeyVault("
-
-
 def _check_resolved(values: Mapping[str, str]) -> None:
-    """Azure leaves a reference to Key Vault as it stands where it may not read the secret.
-
-    Taken for the secret it would let in whoever has seen the app's settings.
-    """
+    """Raises InputError for a reference in place of what it refers to; the webhooks' secret does without."""
     for name, value in values.items():
-        if name.startswith("GROUNDSWELL_") and value.startswith(_REFERENCE):
+        if name.startswith("GROUNDSWELL_") and name != "GROUNDSWELL_WEBHOOK_SECRET" and unresolved(value):
             raise InputError(
                 f"setting {name} is a reference to Key Vault that Azure could not resolve: see that the secret is "
                 "there and that the app's identity may read it, then restart the app"
             )
+
+
+def unresolved(text: str) -> bool:
+    """Whether it is a reference to Key Vault itself, which App Service leaves there when it cannot read that."""
+    return text.startswith("@Microsoft.KeyVault(")
+
+
+def _secret(values: Mapping[str, str], name: str) -> str:
+    """Empty for a reference that was not resolved: that text is in the template, and opens nothing."""
+    text = values.get(name, "")
+    return "" if unresolved(text) else text
 
 
 def parse(values: Mapping[str, str]) -> Settings:
@@ -472,7 +482,7 @@ def parse(values: Mapping[str, str]) -> Settings:
     queue_uri = values.get("GROUNDSWELL_STORE__queueServiceUri", "")
     table_uri = values.get("GROUNDSWELL_STORE__tableServiceUri", "")
     if not store and not (queue_uri and table_uri):
-        raise InputError(
+        raise NoStoreError(
             "setting GROUNDSWELL_STORE is missing: give sqlite:///PATH or a storage connection string, "
             "in the environment or in local.settings.json (see local.settings.example.json)"
         )
@@ -483,7 +493,7 @@ def parse(values: Mapping[str, str]) -> Settings:
         store=store,
         queue_uri=queue_uri,
         table_uri=table_uri,
-        webhook_secret=values.get("GROUNDSWELL_WEBHOOK_SECRET", ""),
+        webhook_secret=_secret(values, "GROUNDSWELL_WEBHOOK_SECRET"),
         webhook_header=values.get("GROUNDSWELL_WEBHOOK_HEADER") or "Authorization",
         arm_endpoint=values.get("GROUNDSWELL_ARM_ENDPOINT") or "https://management.azure.com",
         registries=registries,

@@ -38,16 +38,20 @@ class SigningKeys:
         self._keys: Mapping[str, PyJWK] = {}
         self._fetched_at: float | None = None
         self._looked_at: float | None = None
+        self._failed = False
         self._lock = threading.Lock()
 
     def key(self, id_: str) -> "PyJWK | None":
-        """The key of that id; None when there is none. Raises TemporaryError when no keys could ever be read."""
+        """The key of that id; None when there is none.
+
+        Raises TemporaryError when that cannot be told: none could ever be read, or not when we looked for this one.
+        """
         if id_ in self._keys and not self._old():
             return self._keys[id_]
         with self._lock:
             if (id_ not in self._keys or self._old()) and self._may_look():
                 self._look()
-            if self._fetched_at is None:
+            if self._fetched_at is None or (id_ not in self._keys and self._failed):
                 raise TemporaryError("the signing keys of Entra ID cannot be read now", delay=PAUSE)
             return self._keys.get(id_)
 
@@ -63,8 +67,10 @@ class SigningKeys:
         try:
             self._keys = _read(self._fetch())
         except TemporaryError:
+            self._failed = True
             logger.warning("signing keys not read", exc_info=True)
         else:
+            self._failed = False
             self._fetched_at = self._clock()
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
@@ -54,10 +55,8 @@ def show_stale(product: Product, surveys: Surveying, query: Annotated[Looking, Q
 
     Registry and clusters are asked, which takes a while; for a minute the same is told again (`looked_at`).
     """
-    try:
+    with _registry_at_fault():
         known = surveys.stale(query.registry)
-    except NotAllowedError as exc:
-        raise InvalidError([{"parameter": "registry", "detail": str(exc)[:200]}]) from exc
     report = known.report.to_json()
     owned = {item.name for item in product.catalog.owned(query.owner)} if query.owner else None
 
@@ -93,10 +92,17 @@ def discover(surveys: Surveying, query: Annotated[Discovering, Query()]) -> Resp
     It reads the registry for up to 200 seconds, one such request at a time (503 meanwhile); what takes longer is
     to be narrowed by `repository` and `tags`.
     """
-    try:
+    with _registry_at_fault():
         report = surveys.discover(query.registry, query.repository, query.tags)
-    except (InputError, NotAllowedError) as exc:
-        if isinstance(exc, InvalidError):
-            raise
-        raise InvalidError([{"parameter": "registry", "detail": str(exc)[:200]}]) from exc
     return JSONResponse(to_json(report))
+
+
+@contextmanager
+def _registry_at_fault() -> Iterator[None]:
+    """What a survey refuses to look at is the registry that was asked for."""
+    try:
+        yield
+    except InvalidError:
+        raise
+    except (InputError, NotAllowedError) as exc:
+        raise InvalidError([{"parameter": "registry", "detail": str(exc)[:200]}]) from exc

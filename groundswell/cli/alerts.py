@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from groundswell.cli.client import Json as Document
-from groundswell.cli.common import Json, cell, console, print_json
+from groundswell.cli.common import Json, cell, columns, console, print_json
 from groundswell.cli.replay import Reason
 from groundswell.cli.told import seconds
 
@@ -38,9 +37,7 @@ def alerts(
     if not found:
         console.print("no alerts: of what runs, nothing that was scanned is refused")
         return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("image", "digest", "kind", "since", "scanned", "runs in", "what is wrong"):
-        table.add_column(heading, overflow="fold")
+    table = columns("image", "digest", "kind", "since", "scanned", "runs in", "what is wrong")
     for each in found:
         raised = each["kind"] in _RAISED
         kind = f"{each['kind']}, resolved" if raised and not each["open"] else each["kind"]

@@ -4,10 +4,9 @@ import time
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from groundswell.cli import told
-from groundswell.cli.common import Json, cell, console, print_json
+from groundswell.cli.common import Json, cell, columns, console, print_json
 
 
 def audit(
@@ -23,9 +22,7 @@ def audit(
     if as_json:
         print_json(found)
         return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("when", "who", "action", "subject", "why"):
-        table.add_column(heading)
+    table = columns("when", "who", "action", "subject", "why")
     for entry in found:
         when = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(entry["at"]))
         table.add_row(when, *(cell(entry[key]) for key in ("who", "action", "subject", "why")))

@@ -5,14 +5,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from groundswell.cascade.header import Header, Phase
 from groundswell.cascade.view import Row, short, to_json
 from groundswell.cli import told
 from groundswell.cli.client import Client, segment
 from groundswell.cli.client import Json as Document
-from groundswell.cli.common import Json, cell, console, print_json
+from groundswell.cli.common import Json, cell, columns, console, print_json
 from groundswell.cli.progress import frame, print_whole, whole
 
 _REFRESH = 0.5
@@ -161,9 +160,7 @@ def _list(found: Iterable[Header], none: str, *, as_json: bool) -> None:
     if not headers:
         console.print(none)
         return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("cascade", "base", "digest", "state", "settled", "began", "seconds"):
-        table.add_column(heading)
+    table = columns("cascade", "base", "digest", "state", "settled", "began", "seconds")
     for header in headers:
         end = header.ended_at or time.time()
         table.add_row(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from groundswell.cli.over_http import HttpTransport
     from groundswell.wiring import App
 
+_NONE = "no context is in use"
 _asked: list[str] = []
 _open: "list[HttpTransport]" = []
 
@@ -47,17 +48,25 @@ def choice(*, stores: bool = True) -> Choice:
     book = contexts.load()
     if book.current:
         return Choice(context=book.named(book.current), why="groundswell context use")
-    return Choice(context=None, why="no context is in use")
+    return Choice(context=None, why=_NONE)
 
 
 def client() -> Client:
-    """A client of it."""
-    found = choice().context
-    if found is None:
-        from groundswell.cli.in_process import in_process
+    """A client of it. Raises InputError where there is none, and no store either."""
+    found = choice()
+    if found.context is not None:
+        return over_http(found.context, _token(found.context))
+    from groundswell.cli.in_process import in_process
+    from groundswell.settings import NoStoreError
 
+    try:
         return Client(in_process())
-    return over_http(found, _token(found))
+    except NoStoreError as exc:
+        if found.why != _NONE:
+            raise
+        raise InputError(
+            f"no service is named (`groundswell context add NAME --url URL`), and no store: {exc}"
+        ) from exc
 
 
 def quick(seconds: float) -> Client | None:

@@ -6,7 +6,7 @@ Idempotency-Key, so the service does it once).
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -100,7 +100,7 @@ class Client:
             if not cursor:
                 return found
 
-    def _page(self, path: str, keys: tuple[str, ...], **query: Any) -> Json:
+    def _page(self, path: str, keys: Collection[str], **query: Any) -> Json:
         page: Json = self.get(path, **query)
         if "next_cursor" not in page or not all(isinstance(page.get(key), list) for key in keys):
             raise PermanentError(f"{self.place} does not answer as Groundswell does: no page of {', '.join(keys)}")
@@ -140,7 +140,9 @@ class Client:
 
 
 def segment(text: str) -> str:
-    """An id or a name as a part of a path; slashes stand as they are."""
+    """An id or a name as a part of a path; slashes stand. Raises InputError for what leads elsewhere."""
+    if any(part in ("", ".", "..") for part in text.split("/")):
+        raise InputError(f"{text!r} is no name: nothing may be empty, . or .. between its slashes")
     return quote(text, safe="/")
 
 
@@ -191,7 +193,7 @@ def _pause(attempt: int) -> float:
 def _error(reply: Reply, problem: Json, place: str) -> GroundswellError:
     said = _said(problem) or f"{place} answers with status {reply.status}"
     kind, status = _kind(problem), reply.status
-    if status == 404 and kind == "about:blank":
+    if status == 404 and kind in ("about:blank", ""):
         return PermanentError(f"{place} has no such operation: it is older than this command, or no Groundswell")
     if status == 401:
         return UnauthenticatedError(f"{said}; `groundswell login`, or set GROUNDSWELL_TOKEN")
@@ -216,5 +218,6 @@ def _said(problem: Json) -> str:
     """What is wrong; of input every complaint, at its place where that says more than the complaint."""
     errors = problem.get("errors")
     ours = [e for e in errors if isinstance(e, dict) and "detail" in e] if isinstance(errors, list) else []
-    told = [f"{str(e.get('pointer') or e.get('parameter', '')).removeprefix('#/')}: {e['detail']}" for e in ours]
+    places = (str(e.get("pointer") or e.get("parameter", "")).removeprefix("#").removeprefix("/") for e in ours)
+    told = [f"{place}: {e['detail']}" if place else str(e["detail"]) for place, e in zip(places, ours, strict=True)]
     return "; ".join(told) or str(problem.get("detail") or problem.get("title") or "")

@@ -2,7 +2,8 @@
 
 import getpass
 import os
-from typing import Annotated, Any
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -11,7 +12,12 @@ from rich.text import Text
 from groundswell import printable
 from groundswell.cli.output import render
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
 _PAPER = 140
+_IDS = {"cascade": 10, "id": 12, "digest": 12}
+"""Columns of what one types into the next command, and how long that is."""
 
 
 def make_console() -> Console:
@@ -35,6 +41,17 @@ def print_json(value: Any) -> None:
 def cell(value: object, style: str = "") -> Text:
     """What somebody else wrote, in one line of a table: no markup, nothing that acts on the terminal."""
     return Text(printable.line(str(value)), style=style)
+
+
+def columns(*headings: str, right: Collection[str] = ()) -> "Table":
+    """A table that fits the terminal: what is too long is folded, and nothing cut; ids stay in one piece."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for heading in headings:
+        justify: Literal["left", "right"] = "right" if heading in right else "left"
+        table.add_column(heading, overflow="fold", justify=justify, min_width=_IDS.get(heading))
+    return table
 
 
 def who() -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from groundswell.cli import chosen, completing, contexts
-from groundswell.cli.common import Json, cell, console, print_json
+from groundswell.cli.common import Json, cell, columns, console, print_json
 from groundswell.cli.over_http import HttpTransport, check_url
 
 app = typer.Typer(help="Which service this command speaks to.", no_args_is_help=True)
@@ -58,8 +58,6 @@ def list_(as_json: Json = False) -> None:
 
     Example: groundswell context list
     """
-    from rich.table import Table
-
     book = contexts.load()
     found = [_told(book, each) for each in sorted(book.contexts.values(), key=lambda each: each.name)]
     if as_json:
@@ -70,9 +68,7 @@ def list_(as_json: Json = False) -> None:
             "no contexts: `groundswell context add NAME --url URL`; until then, the store of the settings"
         )
         return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("in use", "context", "url", "logged in"):
-        table.add_column(heading)
+    table = columns("in use", "context", "url", "logged in")
     for each in found:
         marks = ("*" if each["in_use"] else "", "yes" if each["logged_in"] else "no")
         table.add_row(marks[0], cell(each["name"]), cell(each["url"]), marks[1])

@@ -10,7 +10,7 @@ from rich.text import Text
 from graph.findings import Place, Sureness, short
 from graph.lineage import EdgeKind
 from groundswell.cli.client import Json as Document
-from groundswell.cli.common import Json, cell, console, print_json
+from groundswell.cli.common import Json, cell, columns, console, print_json
 
 COLOURS: Mapping[str, str] = {
     Sureness.PROVEN: "green",
@@ -65,7 +65,7 @@ def _print(report: Document) -> None:
         console.print(_table(doubtful, near))
     if report["unregistered"]:
         console.print(Text("\nNot registered, and standing on something:", style="bold"))
-        table = _columns("image", "stands on", "note")
+        table = columns("image", "stands on", "note")
         for each in report["unregistered"]:
             notes = ["reaches a registered base"] if each["reaches"] else []
             notes += [f"{each['sibling']} is registered with other tags"] if each["sibling"] else []
@@ -86,7 +86,7 @@ def _doubtful(registered: Document) -> bool:
 
 
 def _table(findings: Sequence[Document], near: str) -> Table:
-    table = _columns("image", "stands on", "sure", "why")
+    table = columns("image", "stands on", "sure", "why")
     for finding in findings:
         base = finding["base"].removeprefix(near).partition("@")[0]
         if finding["base_digest"] and finding["base_digest"] != finding["current_digest"]:
@@ -97,11 +97,4 @@ def _table(findings: Sequence[Document], near: str) -> Table:
         if finding["stale"]:
             sure.append(", stale", style="yellow")
         table.add_row(cell(finding["image"].removeprefix(near)), cell(base), sure, cell(finding["why"]))
-    return table
-
-
-def _columns(*headings: str) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
     return table

@@ -3,10 +3,9 @@
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from groundswell import printable
-from groundswell.cli.common import Json, cell, console, print_json
+from groundswell.cli.common import Json, cell, columns, console, print_json
 from groundswell.cli.replay import Reason
 from groundswell.cli.told import timed
 
@@ -46,9 +45,7 @@ def show(
     if not known:
         console.print("no drift: every workload that we set runs what we gave it, or its stable tag")
         return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("workload", "image", "we set", "it runs", "seen", "cascade"):
-        table.add_column(heading, overflow="fold")
+    table = columns("workload", "image", "we set", "it runs", "seen", "cascade")
     for each in known:
         seen = (each["ours"][-1], each["runs"], when(each["seen_at"]), each["cascade"] or "")
         table.add_row(*map(cell, (each["workload"], each["image"], *seen)))

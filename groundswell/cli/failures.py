@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from groundswell.cli.client import Json as Document
-from groundswell.cli.common import Json, cell, console, print_json
+from groundswell.cli.common import Json, cell, columns, console, print_json
 from groundswell.cli.told import seconds, timed
 
 _NAMED = 3
@@ -50,9 +49,7 @@ def _show(group: Document) -> None:
     console.print(cell(f"{group['stage']} {group['kind']}: {group['title']}", style="bold"), soft_wrap=True)
     for line in _about(group):
         console.print(cell(f"  {line}"), soft_wrap=True)
-    table = Table(box=None, pad_edge=False)
-    for heading in ("  image", "cascade", "attempt", "run", "failed", "blocks"):
-        table.add_column(heading, overflow="fold")
+    table = columns("  image", "cascade", "attempt", "run", "failed", "blocks")
     for each in group["images"]:
         told = (each["cascade"], each["attempt"], each["run"], when(each["at"]), each["blocks"])
         table.add_row(cell(f"  {each['image']}"), *map(cell, told))

@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from groundswell.cli import told
 from groundswell.cli.client import Json as Document
 from groundswell.cli.client import segment
-from groundswell.cli.common import Json, cell, console, print_json
+from groundswell.cli.common import Json, cell, columns, console, print_json
 from groundswell.cli.replay import Reason
 from groundswell.errors import ConflictError, InputError
 
@@ -92,9 +91,7 @@ def show(
         print_json(list(map(_json, rules)))
         return
     if rules:
-        table = Table(box=None, pad_edge=False)
-        for heading in ("freeze", "environment", "when", "now", "why"):
-            table.add_column(heading, overflow="fold")
+        table = columns("freeze", "environment", "when", "now", "why")
         for rule in rules:
             table.add_row(*map(cell, (rule["name"], rule["environment"], _when(rule), _now(rule), rule["why"])))
         console.print(table)

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from groundswell.cli.client import Json as Document
-from groundswell.cli.common import Json, console, print_json
+from groundswell.cli.common import Json, columns, console, print_json
 
 
 def impact(
@@ -30,9 +29,7 @@ def impact(
         console.print(Text(f"no registered image stands on {base}"))
         _frontend(base, found["frontend_of"])
         return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("image", "depth", "edge", "seconds", "waits for"):
-        table.add_column(heading, justify="right" if heading in ("depth", "seconds") else "left")
+    table = columns("image", "depth", "edge", "seconds", "waits for", right=("depth", "seconds"))
     rebuilt = [line for line in found["images"] if not line["pinned"]]
     for line in rebuilt:
         table.add_row(

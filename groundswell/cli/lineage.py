@@ -6,14 +6,13 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from groundswell import printable
 from groundswell.cli import told
 from groundswell.cli.client import Client, segment
 from groundswell.cli.client import Json as Document
-from groundswell.cli.common import Json, cell, console, print_json
+from groundswell.cli.common import Json, cell, columns, console, print_json
 from groundswell.cli.discover import discover
 from groundswell.cli.register import register
 
@@ -127,9 +126,7 @@ def _table(registrations: Sequence[Document]) -> None:
     if not registrations:
         console.print("nothing registered: `groundswell lineage register DIR` reads DIR/lineage.yaml")
         return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("image", "tags", "runs on", "built with", "owner"):
-        table.add_column(heading)
+    table = columns("image", "tags", "runs on", "built with", "owner")
     for item in registrations:
         tags = ", ".join((*item["tags"], *item["tag_patterns"]))
         cells = (item["name"], tags, item["runtime"] or "scratch", "\n".join(item["build"]), item["owner"])

@@ -64,8 +64,8 @@ def _context() -> contexts.Context:
 
 
 def _typed() -> str:
-    """A token from whoever types it, unseen, or from a pipe. Raises InputError when there is none."""
+    """A token from whoever types it, unseen, or from a pipe. Raises InputError when it can be none."""
     text = str(typer.prompt("API token", hide_input=True)) if sys.stdin.isatty() else sys.stdin.readline()
-    if not (given := text.strip()):
-        raise InputError("no token was given")
-    return given
+    from groundswell.cli.over_http import check_token
+
+    return check_token(text.strip())

@@ -3,10 +3,9 @@
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from groundswell.cli.client import Json as Document
-from groundswell.cli.common import Json, cell, console, print_json
+from groundswell.cli.common import Json, cell, columns, console, print_json
 from groundswell.cli.replay import Reason
 from groundswell.cli.told import seconds
 
@@ -39,9 +38,7 @@ def show(
     if not found:
         console.print("no notices; none are sent while GROUNDSWELL_NOTIFY names no channel")
         return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("told", "severity", "what", "channel", "state", "id", "why not"):
-        table.add_column(heading, overflow="fold")
+    table = columns("told", "severity", "what", "channel", "state", "id", "why not")
     for each in found:
         told = (each[name] for name in ("severity", "title", "channel", "state", "id", "error"))
         table.add_row(*map(cell, (when(each["at"]), *told)))

@@ -19,16 +19,13 @@ _LARGEST = 64 * 1024 * 1024
 
 
 class HttpTransport:
-    """`token` is "" where none is sent; `ca` is a file with the certificates to trust, "" for the system's.
-
-    Raises InputError for an address, a token or certificates that can be none.
-    """
+    """`token` is "" where none is sent; `ca` is a file with the certificates to trust, "" for the system's."""
 
     def __init__(self, url: str, *, token: str = "", ca: str = "", timeout: float = _CONNECT) -> None:
         self.place = check_url(url)
         parts = urlsplit(self.place)
         self._path = parts.path
-        self._token = _check_token(token)
+        self._token = check_token(token) if token else ""
         self._connection = _connection(parts.scheme, parts.hostname or "", parts.port, ca, timeout)
 
     def send(self, method: str, target: str, headers: Mapping[str, str], body: bytes, *, patience: float) -> Reply:
@@ -81,11 +78,11 @@ def check_url(url: str) -> str:
     return url.rstrip("/").removesuffix("/api/v1")
 
 
-def _check_token(token: str) -> str:
-    """What no header can hold is refused here: the client's own error would tell the token."""
-    if not token.isascii() or not token.isprintable() or " " in token:
+def check_token(text: str) -> str:
+    """What can be a token, as it is. Raises InputError, which does not show it: it goes into a header."""
+    if not text or not text.isascii() or not text.isprintable() or " " in text:
         raise InputError("that is no token: one line, without blanks (`groundswell login`, or GROUNDSWELL_TOKEN)")
-    return token
+    return text
 
 
 def _is_here(host: str) -> bool:

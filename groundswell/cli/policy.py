@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from groundswell.cli.client import segment
-from groundswell.cli.common import Json, cell, console, print_json
+from groundswell.cli.common import Json, cell, columns, console, print_json
 
 app = typer.Typer(no_args_is_help=True, help="The policy of the gate: for every image, for a team, in force.")
 
@@ -50,9 +49,7 @@ def show(
     if as_json:
         print_json({"image": image, "gate": rows})
         return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("what", "value", "from"):
-        table.add_column(heading)
+    table = columns("what", "value", "from")
     for key, row in rows.items():
         table.add_row(key, cell(_brief(key, row["value"])), cell(", ".join(row["from"])))
     console.print(table)

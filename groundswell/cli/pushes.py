@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from groundswell.cli import told
-from groundswell.cli.common import Json, cell, console, print_json
+from groundswell.cli.common import Json, cell, columns, console, print_json
 
 
 def pushes(
@@ -24,9 +23,7 @@ def pushes(
     if as_json:
         print_json(entries)
         return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("seen", "reference", "source", "result", "cascade"):
-        table.add_column(heading)
+    table = columns("seen", "reference", "source", "result", "cascade")
     for entry in entries:
         seen = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(entry["at"]))
         table.add_row(seen, cell(_reference(entry)), *(cell(entry[key]) for key in ("source", "result", "cascade")))

@@ -9,7 +9,7 @@ from rich.table import Table
 from groundswell.cascade.status import Stage
 from groundswell.cli.client import Json as Document
 from groundswell.cli.client import segment
-from groundswell.cli.common import Json, cell, console, print_json
+from groundswell.cli.common import Json, cell, columns, console, print_json
 from groundswell.errors import InputError
 
 _SHOWN = 20
@@ -112,9 +112,7 @@ def report(bulk: Document, done: str, action: str, *, as_json: bool) -> None:
     if as_json:
         print_json(bulk)
     else:
-        table = Table(box=None, pad_edge=False)
-        for heading in ("", "image", "state", "from", "why"):
-            table.add_column(heading, overflow="fold")
+        table = columns("", "image", "state", "from", "why")
         for word, items in ((done, bulk["done"]), ("left alone", bulk["left"]), ("not done", bulk["failed"])):
             _add(table, word, items)
         if table.row_count:

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from groundswell.cli.common import Json, console, print_json
+from groundswell.cli.common import Json, columns, console, print_json
 from groundswell.errors import InputError
 
 if TYPE_CHECKING:
@@ -216,9 +216,7 @@ def _show_workloads(
         empty = dict.fromkeys(("kind", "namespace", "name", "container", "raw", "reference"))
         print_json([*rows, *({"path": path, **empty, "error": problem} for path, problem in problems)])
         return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("file", "workload", "container", "image", "note"):
-        table.add_column(heading, overflow="fold")
+    table = columns("file", "workload", "container", "image", "note")
     for path, image in images:
         place = f"{image.namespace}/{image.name}" if image.namespace else image.name
         note = _cell(image.unresolved or "", style="yellow")

@@ -4,10 +4,9 @@ import time
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from groundswell.cli import told
-from groundswell.cli.common import Json, cell, console, print_json
+from groundswell.cli.common import Json, cell, columns, console, print_json
 
 
 def stale(
@@ -34,9 +33,7 @@ def stale(
     if as_json:
         print_json({"images": images, "workloads": workloads, "unread": found["unread"]})
         return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("stale", "stands on", "since", "why"):
-        table.add_column(heading, overflow="fold")
+    table = columns("stale", "stands on", "since", "why")
     now = time.time()
     for image in images:
         base = f"{image['base'].partition('@')[0]} {short(image['stands_on'] or '')}".strip()

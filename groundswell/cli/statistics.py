@@ -3,12 +3,12 @@
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from groundswell.cli.client import Json as Document
-from groundswell.cli.common import Json, cell, console, print_json
+from groundswell.cli.common import Json, cell, columns, console, print_json
 
 _SLOWEST = 5
+_COUNTS = ("cascades", "images", "success", "p50", "p95", "replays", "fixed")
 
 
 def statistics(
@@ -33,9 +33,7 @@ def statistics(
     if not found:
         console.print("no statistics: no cascade has ended in these months")
         return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("month", "cascades", "images", "success", "p50", "p95", "replays", "fixed"):
-        table.add_column(heading, overflow="fold", justify="left" if heading == "month" else "right")
+    table = columns("month", *_COUNTS, right=_COUNTS)
     for month in found:
         times = month["push_to_rolled_out"]["images"]
         table.add_row(

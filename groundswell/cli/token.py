@@ -4,11 +4,10 @@ from typing import Annotated
 from urllib.parse import quote
 
 import typer
-from rich.table import Table
 
 from groundswell.access.principal import Role
 from groundswell.cli.client import Json as Document
-from groundswell.cli.common import Json, cell, console, print_json
+from groundswell.cli.common import Json, cell, columns, console, print_json
 from groundswell.cli.replay import Reason
 from groundswell.cli.told import seconds
 from groundswell.errors import PermanentError
@@ -69,9 +68,7 @@ def show(as_json: Json = False) -> None:
     if not tokens:
         console.print("no tokens: `groundswell token create` makes one")
         return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("id", "name", "may", "state", "expires", "made by"):
-        table.add_column(heading, overflow="fold")
+    table = columns("id", "name", "may", "state", "expires", "made by")
     for token in tokens:
         told = (token["id"], token["name"], _may(token), token["state"], _when(token["expires_at"]))
         table.add_row(*map(cell, (*told, token["created_by"])))

@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from groundswell.cli.client import Json as Document
-from groundswell.cli.common import Json, cell, console, print_json
+from groundswell.cli.common import Json, cell, columns, console, print_json
 from groundswell.errors import InputError
 
 _MAX_KEY = 4001
@@ -66,9 +66,7 @@ def _text(file: Path) -> str:
 def _table(attached: Sequence[Document]) -> Table:
     from groundswell.cascade.view import short
 
-    table = Table(box=None, pad_edge=False)
-    for heading in ("what", "kind", "digest", "signed", "why"):
-        table.add_column(heading)
+    table = columns("what", "kind", "digest", "signed", "why")
     for each in attached:
         signed = "" if each["holds"] is None else "yes" if each["holds"] else "no"
         table.add_row(each["form"], cell(each["kind"]), cell(short(each["digest"])), signed, cell(each["why"]))

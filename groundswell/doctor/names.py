@@ -23,6 +23,7 @@ ELSEWHERE = frozenset(
 )
 """Names that something else than the settings reads: the command, the local stack."""
 _PREFIX = "GROUNDSWELL_"
+_WEBHOOK = "GROUNDSWELL_WEBHOOK_SECRET"
 
 
 class _Asked(dict[str, str]):
@@ -59,10 +60,17 @@ def look(values: Mapping[str, str], parsed: Settings) -> Iterator[Check]:
         near = get_close_matches(each, sorted(names), n=1, cutoff=0.8)
         fix = f"did you mean {near[0]}?" if near else "remove it; docs/operations.md has those that there are"
         yield warn(name, f"nothing reads {each}", fix)
-    if not parsed.webhook_secret:
+    if settings.unresolved(values.get(_WEBHOOK, "")):
+        yield bad(
+            name,
+            f"{_WEBHOOK} is a reference to Key Vault that was not resolved: every webhook is put off",
+            "let the app's identity read the secret (its reference's state is in the portal, under Environment "
+            "variables), and restart the app",
+        )
+    elif not parsed.webhook_secret:
         yield warn(
             name,
-            "GROUNDSWELL_WEBHOOK_SECRET is empty: every webhook is refused",
+            f"{_WEBHOOK} is empty: every webhook is put off",
             "set it to a long random text, and the same in the webhook's header",
         )
     elif not strange:

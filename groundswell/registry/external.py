@@ -239,7 +239,7 @@ def _repository_url(reference: Reference) -> str:
 
 
 def _refuse(subject: str, what: str) -> NoReturn:
-    raise PermanentError(
+    raise NotAllowedError(
         f"{subject}: {what}, for this is a registry of somebody else, which Groundswell only reads images from; "
         "if it is yours, name it in GROUNDSWELL_REGISTRIES"
     )

@@ -13,7 +13,7 @@ class NotAnImageError(PermanentError):
 
 
 class NotAllowedError(PermanentError):
-    """The reference is on a registry that the settings do not allow us to ask."""
+    """It is on a registry that the settings do not allow us to ask, or not for this."""
 
 
 class PausedError(TemporaryError):

@@ -12,6 +12,7 @@ def test_an_operator_replays_a_failed_image(operator: Page, server: Server) -> N
     operator.goto(f"/ui/cascades/{server.company.failed}?status=failed")
     operator.get_by_role("link", name="shop/cart", exact=True).click()
     expect(operator.locator("#log")).to_contain_text("The log cannot be read")  # no build service is behind it
+    assert operator.title().startswith("shop/cart"), "a part that was fetched is not the page"
     look_over(operator, "image")
     acts = operator.get_by_role("region", name="What can be done")
     acts.get_by_label("Reason").fill("its mirror is back")

@@ -126,6 +126,8 @@ def test_what_broke_is_read(reader: Page) -> None:
     cause.get_by_text("Against the last good run").first.click()
     expect(cause.get_by_text("last good run was in cascade").first).to_be_visible()
     expect(cause).to_contain_text("mirror/debian:12 linux/amd64")
+    expect(reader.get_by_text("What stands wrong beside cascades")).to_have_count(0)  # what it leads to is there
+    assert reader.title().endswith("failed · On call · Groundswell"), "a part that was fetched is not the page"
     look_over(reader, "on-call-unfolded")
 
 

@@ -95,8 +95,11 @@ def check(service: Service, operation: Operation, mode: GenerationMode) -> None:
 
 
 def _aim(case: Any, world: World) -> None:
-    """Half of what could name something names something that is there: 404 alone would test little."""
+    """Half of what could name something names something that is there: 404 alone would test little.
+
+    What could not (`a//b`, or too long) stays: it is what has to be refused.
+    """
     places = case.path_parameters or {}
     for name, there in (("cascade", world.cascade), ("name", "nights" if "freezes" in case.path else "top")):
-        if re.fullmatch("[0-9a-z/]+", str(places.get(name, ""))) and len(places[name]) % 2:
+        if re.fullmatch("[0-9a-z]{1,40}", str(places.get(name, ""))) and len(places[name]) % 2:
             places[name] = there

@@ -19,6 +19,7 @@ def test_the_page_is_what_a_run_gives(capfd: pytest.CaptureFixture[str]) -> None
         ("0vet8ysr7z  localhost:41769/a:1  running  6.9", "0k3v9xab2c  localhost:5443/a:1   running  5.0"),
         ("seconds\n   54.4", "seconds\n    5.0"),
         ("in 9.3 s", "in 5.0 s"),
+        ("seconds\n   60.0", "seconds\n   60.0"),
         ("service and command are 0.1.0", "service and command are 0.1.0"),
         ("on 19eec2270d25", "on 5f0c1d2e3a4b"),
         ("/x/work/shop and /x/home/certs", "~/shop and CLONE/.groundswell/certs"),

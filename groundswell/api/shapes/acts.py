@@ -1,7 +1,7 @@
 """What people do to cascades: what is sent, and what became of it."""
 
 from groundswell.api.shapes.cascades import MAYBE_STAGE, STAGE, STATUS
-from groundswell.api.shapes.parts import REASON, TEXT, YES_NO, Json, Shape, array, fields, told
+from groundswell.api.shapes.parts import REASON, TEXT, YES_NO, Json, Shape, array, fields, one_of, told
 from groundswell.lineage.document import schema as lineage_schema
 
 _NAME: Json = {key: value for key, value in lineage_schema()["$defs"]["name"].items() if key != "description"}
@@ -31,11 +31,11 @@ REPLAY: Json = {
         force={**YES_NO, **_TIMES, "description": "From build, even if it was built from the same before."},
         reason=REASON,
     ),
-    "oneOf": [{"required": ["image"]}, {"required": ["failed"]}, {"required": ["all"]}],
+    **one_of("image", "failed", "all"),
 }
 DEED: Json = {
     **fields(required=("reason",), image=_IMAGE, all=_ALL, reason=REASON),
-    "oneOf": [{"required": ["image"]}, {"required": ["all"]}],
+    **one_of("image", "all"),
 }
 APPROVAL: Json = {
     **fields(
@@ -45,7 +45,7 @@ APPROVAL: Json = {
         despite_freeze={**YES_NO, **_TIMES, "description": "Roll out although an environment is frozen."},
         reason=REASON,
     ),
-    "oneOf": [{"required": ["images"]}, {"required": ["all"]}],
+    **one_of("images", "all"),
 }
 
 ANEW: Json = fields(image=told(_NAME, "As it is registered."), reason=REASON)

@@ -49,10 +49,17 @@ ANYTHING: Json = {"type": "object"}
 NEXT: Json = {"type": ["string", "null"], "description": "Where the next page begins; null after the last."}
 REASON: Json = {
     "type": "string",
-    "pattern": r"\S",
+    "pattern": r"[^\s\x00-\x1f\x7f]",
     "maxLength": 1000,
     "description": "Why, for the audit trail.",
+    "errorMessage": "must say why, in words: 1000 characters at most",
 }
+
+
+def one_of(*names: str) -> Json:
+    """Exactly one of these fields."""
+    told = f"give exactly one of {', '.join(names)}"
+    return {"allOf": [{"oneOf": [{"required": [name]} for name in names], "errorMessage": told}]}
 
 
 def inlined(of: Any, definitions: Mapping[str, Any]) -> Any:

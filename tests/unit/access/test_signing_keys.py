@@ -57,6 +57,22 @@ def test_while_they_cannot_be_read_those_we_have_serve_on(tenant: Tenant, keys: 
     assert tenant.looks == 2
 
 
+def test_a_new_key_that_could_not_be_looked_for_is_no_wrong_one(tenant: Tenant, keys: SigningKeys) -> None:
+    """It may have been rotated: who signs with it is asked to come again, and not told that he is nobody."""
+    assert keys.key("a")
+    tenant.published = {"keys": [jwk("a"), jwk("b")]}
+    tenant.down = True
+    tenant.time += PAUSE
+    for _ in range(2):
+        with pytest.raises(TemporaryError):
+            keys.key("b")
+    assert keys.key("a")
+    tenant.down = False
+    tenant.time += PAUSE
+    assert keys.key("b")
+    assert keys.key("c") is None
+
+
 @pytest.mark.parametrize(
     "published", [{}, [], None, {"keys": 7}, {"keys": [7]}, {"keys": [{"kty": "RSA", "kid": "a"}]}, {"keys": None}]
 )

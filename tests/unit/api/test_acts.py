@@ -173,6 +173,27 @@ def test_the_place_at_fault(api: Api, world: World, verb: str, body: dict[str, A
     assert trail(world) == before
 
 
+@pytest.mark.parametrize(
+    ("verb", "body", "complaint"),
+    [
+        ("replay", {}, {"pointer": "#", "detail": "give exactly one of image, failed, all"}),
+        ("hold", {"image": "top", "all": True}, {"pointer": "#", "detail": "give exactly one of image, all"}),
+        ("approve", {}, {"pointer": "#", "detail": "give exactly one of images, all"}),
+        (
+            "hold",
+            {"image": "top", "reason": "\0\t"},
+            {"pointer": "#/reason", "detail": "must say why, in words: 1000 characters at most"},
+        ),
+    ],
+)
+def test_a_complaint_says_what_to_give(
+    api: Api, world: World, verb: str, body: dict[str, Any], complaint: dict[str, str]
+) -> None:
+    world.push_base()
+    world.drive()
+    assert act(api, world, verb, **body).json()["errors"] == [complaint]
+
+
 def test_a_push_told_by_hand(api: Api, world: World) -> None:
     world.registry.on_push = lambda *_: None
     world.push_base()

@@ -7,7 +7,7 @@ import pytest
 from groundswell.api import surveys
 from groundswell.api.surveys import Surveys
 from groundswell.errors import TemporaryError
-from groundswell.registry.port import NotAllowedError
+from groundswell.registry.external import ExternalRegistry
 from tests.support.world import BASE, HOST, World, image_of, ref, registration, workload
 from tests.unit.api.conftest import Api
 
@@ -138,16 +138,22 @@ def test_what_takes_too_long_is_to_be_narrowed(
 
 
 @pytest.mark.parametrize("address", ["/discover?registry=other.example.com", "/stale?registry=other.example.com"])
-def test_no_registry_is_asked_that_is_not_allowed(
+def test_no_registry_is_listed_that_is_somebody_elses(
     api: Api, world: World, monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
-    def refuse(_: str) -> None:
-        raise NotAllowedError("other.example.com may not be asked")
-
-    monkeypatch.setattr(world.registry, "repositories", refuse)
+    monkeypatch.setattr(world.registry, "repositories", ExternalRegistry({}).repositories)
     answer = api.get(address)
     assert answer.status_code == 422
-    assert answer.json()["errors"] == [{"parameter": "registry", "detail": "other.example.com may not be asked"}]
+    (error,) = answer.json()["errors"]
+    assert error["parameter"] == "registry"
+    assert "name it in GROUNDSWELL_REGISTRIES" in error["detail"]
+
+
+@pytest.mark.parametrize("address", ["/discover?registry=..", "/stale?registry=.."])
+def test_what_is_no_registry_is_told_at_its_place(api: Api, address: str) -> None:
+    answer = api.get(address)
+    assert answer.status_code == 422
+    assert [error["parameter"] for error in answer.json()["errors"]] == ["registry"]
 
 
 @pytest.mark.usefixtures("hands")

@@ -9,6 +9,7 @@ import pytest
 from groundswell.access.principal import ForbiddenError, ThrottledError, UnauthenticatedError
 from groundswell.cli.client import LONG, PATIENCE, Client, segment
 from groundswell.cli.main import exit_code
+from groundswell.cli.over_http import HttpTransport
 from groundswell.cli.transport import Reply, UnreachableError
 from groundswell.errors import (
     ConflictError,
@@ -69,6 +70,7 @@ def problem(status: int, kind: str, **more: Any) -> Reply:
         (problem(403, "forbidden"), ForbiddenError, 8),
         (problem(500, "internal", instance="urn:uuid:1"), PermanentError, 1),
         (reply(404, {"type": "about:blank", "status": 404, "title": "Not Found"}), PermanentError, 1),
+        (Reply(status=404, headers={}, body=b"<html>"), PermanentError, 1),
         (Reply(status=418, headers={}, body=b"<html>"), PermanentError, 1),
     ],
 )
@@ -193,5 +195,35 @@ def test_what_another_service_says_of_errors_is_passed_over(errors: Any) -> None
         Script(problem(400, "odd", errors=errors)).client().get("/x")
 
 
+@pytest.mark.parametrize(
+    "document", [[1], 5, {"items": 5, "next_cursor": None}, {"next_cursor": None}, {"items": []}, {"error": "x"}]
+)
+def test_an_answer_of_something_else_is_no_stack_trace(document: Any) -> None:
+    with pytest.raises(PermanentError, match="does not answer as Groundswell does"):
+        list(Script(reply(200, document)).client().pages("/x", "items"))
+    with pytest.raises(PermanentError, match="does not answer as Groundswell does"):
+        Script(reply(200, document)).client().whole("/x", "items")
+
+
+def test_a_complaint_of_the_whole_stands_alone() -> None:
+    errors = [{"pointer": "#", "detail": "one of both"}, {"detail": "no more"}]
+    with pytest.raises(InputError, match=r"^one of both; no more$"):
+        Script(problem(422, "invalid", errors=errors)).client().get("/x")
+
+
 def test_a_name_is_one_part_of_a_path() -> None:
     assert segment("shop/web?x#y") == "shop/web%3Fx%23y"
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../images/shop/web", "shop/../web", "shop//web", "/etc", "shop/"])
+def test_a_name_leads_nowhere_else(name: str) -> None:
+    """The server takes dots for steps: `token revoke ../lineage/images/NAME` would remove an image."""
+    with pytest.raises(InputError, match="is no name"):
+        segment(name)
+
+
+@pytest.mark.parametrize("token", ["gs_secret\nX: y", "gs_sec ret", "gs_secreté", "gs_secret\x00"])
+def test_what_is_no_token_is_not_sent_and_not_shown(token: str) -> None:
+    with pytest.raises(InputError, match="that is no token") as caught:
+        HttpTransport("http://127.0.0.1:1", token=token)
+    assert "secret" not in str(caught.value)

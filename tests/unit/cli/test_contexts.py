@@ -135,3 +135,17 @@ def test_what_works_on_the_store_alone_does_not_look_elsewhere(
     refused = run("backup", str(tmp_path / "state.gz"), "--reason", "r").exception
     assert isinstance(refused, InputError)
     assert f"not on {PROD} (GROUNDSWELL_URL)" in str(refused)
+
+
+def test_who_has_neither_a_service_nor_a_store_is_told_of_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GROUNDSWELL_SETTINGS", raising=False)
+    error = run("cascades").exception
+    assert isinstance(error, InputError)
+    assert "groundswell context add" in str(error)
+    assert "GROUNDSWELL_STORE is missing" in str(error)
+    named = run("--context", "local", "cascades").exception
+    assert isinstance(named, InputError)
+    assert "context add" not in str(named)

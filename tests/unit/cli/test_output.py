@@ -1,13 +1,15 @@
 """`--output`: the same document in other forms."""
 
+import io
 from typing import Annotated, Any
 
 import pytest
 import typer
 import yaml
+from rich.console import Console
 from typer.testing import CliRunner
 
-from groundswell.cli.common import Json, console, print_json
+from groundswell.cli.common import Json, cell, columns, console, print_json
 from groundswell.cli.output import formed, names
 from groundswell.errors import InputError
 
@@ -54,3 +56,17 @@ def test_forms() -> None:
 )
 def test_names(document: Any, found: list[str]) -> None:
     assert list(names(document)) == found
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_a_table_fits_and_cuts_nothing(width: int) -> None:
+    table = columns("cascade", "base", "digest", "began", "seconds", right=("seconds",))
+    base = "localhost:5443/mirror/debian-slim-with-a-long-name:12"
+    table.add_row(*map(cell, ("0vgb0zjjdr", base, "86a339c118ba", "2026-11-30 21:05:35Z", 193.1)))
+    narrow = Console(width=width, file=io.StringIO(), record=True)
+    narrow.print(table)
+    lines = narrow.export_text().rstrip("\n").split("\n")
+    assert max(map(len, lines)) <= width
+    told = next(line for line in lines if line.startswith("0vgb0zjjdr"))
+    assert "86a339c118ba" in told
+    assert "…" not in "".join(lines)

@@ -46,6 +46,7 @@ from tests.support.world import BASE, HOST, World, registration, workload
 
 STORE = {"GROUNDSWELL_STORE": "sqlite:///x"}
 SECRET = {"GROUNDSWELL_WEBHOOK_SECRET": "s"}
+UNRESOLVED = "@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/webhook)"
 NOW = 1_800_000_000.0
 
 
@@ -86,7 +87,8 @@ def test_times_are_told_as_people_do(seconds: float, says: str) -> None:
     ("values", "outcome", "says", "fix"),
     [
         ({**STORE, **SECRET}, "ok", "all are understood", ""),
-        (STORE, "warn", "every webhook is refused", "long random text"),
+        (STORE, "warn", "every webhook is put off", "long random text"),
+        ({**STORE, "GROUNDSWELL_WEBHOOK_SECRET": UNRESOLVED}, "bad", "was not resolved", "restart the app"),
         (
             {**STORE, **SECRET, "GROUNDSWELL_SLOT": "4"},
             "warn",
@@ -108,7 +110,7 @@ def test_times_are_told_as_people_do(seconds: float, says: str) -> None:
             "",
         ),
     ],
-    ids=["fine", "no secret", "a slip", "a stranger", "wrong", "of others", "named by another"],
+    ids=["fine", "no secret", "unresolved", "a slip", "a stranger", "wrong", "of others", "named by another"],
 )
 def test_settings(values: dict[str, str], outcome: str, says: str, fix: str) -> None:
     parsed = parse({**STORE, **{key: value for key, value in values.items() if key in SECRET}})

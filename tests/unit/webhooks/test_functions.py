@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,15 @@ def test_each_of_them(world: World, to: str, document: Any, monkeypatch: pytest.
 
     monkeypatch.setattr(world.app, "receive", away)
     assert send(to, document).status_code == 503
+
+
+@pytest.mark.parametrize("to", ["acr_webhook", "event_grid_webhook", "distribution_webhook"])
+def test_without_a_secret_of_ours_nobody_is_told_that_his_is_wrong(world: World, to: str) -> None:
+    """Event Grid gives up what is answered 401; that a vault could not be read passes."""
+    world.app.settings = replace(world.app.settings, webhook_secret="")
+    for headers in ({}, {"Authorization": ""}, SECRET):
+        assert send(to, GRID["data"], headers).status_code == 503
+    assert queued(world) == 0
 
 
 def test_event_grid_delivers_one_or_several(world: World) -> None:
