@@ -97,9 +97,12 @@ def _offered(ctx: typer.Context, incomplete: str, look: Callable[["Client"], _Of
 
         chosen.ask_for(ctx.find_root().params.get("context") or "")
         api = chosen.quick(SECONDS)
-        for name, about in look(api) if api else ():
-            if name and name.startswith(incomplete):
-                found.setdefault(name, about)
+        try:
+            for name, about in look(api) if api else ():
+                if name and name.startswith(incomplete):
+                    found.setdefault(name, about)
+        finally:
+            chosen.close()
     return list(found.items())
 
 

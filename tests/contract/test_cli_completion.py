@@ -18,6 +18,7 @@ from groundswell.access.principal import Role
 from groundswell.api.app import create
 from groundswell.cli import chosen, completing, main
 from groundswell.cli.client import Client
+from groundswell.cli.over_http import HttpTransport
 from tests.support.served import served
 from tests.support.world import BASE, World, ref, registration
 
@@ -105,6 +106,18 @@ def test_no_image_is_read_that_begins_otherwise(complete: Complete, monkeypatch:
     assert complete("why to") == ["top", "toy"]
     assert complete("why To") == []
     assert asked == [["top", "toy"]]
+
+
+def test_what_was_asked_is_hung_up_on(complete: Complete, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed, before = [], HttpTransport.close
+
+    def close(transport: HttpTransport) -> None:
+        closed.append(transport)
+        before(transport)
+
+    monkeypatch.setattr(HttpTransport, "close", close)
+    complete("why to")
+    assert len(closed) == 1
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:9", "nonsense"])
