@@ -61,7 +61,9 @@ def acr(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Acr]:
         sdk = ContainerRegistryTasksMgmtClient(
             Credential(identity), IDS.subscription, base_url=endpoint, retry_total=0
         )
-        source = git_repository(folder / "git", {"Dockerfile": f"FROM {server}/base:1\nRUN echo {PASSWORD}\n"})
+        source = git_repository(
+            folder / "git", {"Dockerfile": f"FROM {server}/base:1\nRUN echo {PASSWORD}\n"}
+        ).as_uri()
         with closing(builder), sdk:
             yield Acr(login_server=server, builder=builder, sdk=sdk, source=source)
         registry.close()

@@ -318,7 +318,7 @@ def test_git_over_http(acr: World, tmp_path: Path) -> None:
         return made
 
     with Servers(certificates(tmp_path)) as servers:
-        url = f"http://127.0.0.1:{servers.serve(app, tls=False)}/repo.git"
+        url = f"http://127.0.0.1:{servers.serve(app, tls=False)}/{bare.name}"
         run = acr.end(acr.builder.start(acr.request(source=Source(location=url, ref="main"))))
     assert run.status is RunStatus.SUCCEEDED, acr.log(run)
 

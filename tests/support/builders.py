@@ -9,6 +9,7 @@ from groundswell.build.azure_pipelines import AzurePipelinesBuilder
 from groundswell.build.jenkins import JenkinsBuilder
 from groundswell.build.port import Builder
 from groundswell.build.router import RoutedBuilder
+from groundswell.local import git
 from groundswell.local.certs import certificates
 from groundswell.local.serve import Servers
 from groundswell.local.tasks.faults import Faults
@@ -76,6 +77,7 @@ def builders_world(folder: Path) -> Iterator[Builders]:
                 stack.callback(each.close)
             return RoutedBuilder(own, {"azure-pipelines": lambda: first, "jenkins": lambda: second})
 
+        sources = f"http://127.0.0.1:{servers.serve(lambda: git.application(folder), tls=False)}"
         world = replace(tasks, builder=router(10))
         services = {
             "acr-tasks": Service(
@@ -87,7 +89,7 @@ def builders_world(folder: Path) -> Iterator[Builders]:
                 impatient=lambda: router(0.5),
             ),
             "azure-pipelines": Service(
-                world=replace(world, kind="azure-pipelines"),
+                world=replace(world, kind="azure-pipelines", sources=sources),
                 faults=azure.faults,
                 begins="POST .*/runs$",
                 looks="GET .*/builds/[0-9]+$",
@@ -95,7 +97,7 @@ def builders_world(folder: Path) -> Iterator[Builders]:
                 impatient=lambda: router(0.5),
             ),
             "jenkins": Service(
-                world=replace(world, kind="jenkins"),
+                world=replace(world, kind="jenkins", sources=sources),
                 faults=jenkins_.faults,
                 begins="POST .*/buildWithParameters$",
                 looks="GET .*/job/.*/api/json$|GET .*/queue/item/",

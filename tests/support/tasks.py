@@ -46,6 +46,8 @@ class World:
     base_digest: str
     kind: str | None = None
     """The pipeline that builds, by its name; None for ACR Tasks."""
+    sources: str = ""
+    """Where the folder's git repositories are served over HTTP; empty: their URLs are files'."""
     _names: Iterator[int] = field(default_factory=lambda: count(1))
 
     @property
@@ -62,8 +64,9 @@ class World:
     def repository(
         self, files: Mapping[str, str], *, branch: str = "main", links: Mapping[str, str] | None = None
     ) -> str:
-        """The file:// URL of a new bare git repository that holds the files and symbolic links."""
-        return git_repository(self.folder / f"git-{next(self._names)}", files, branch=branch, links=links or {})
+        """The URL of a new bare git repository that holds the files and symbolic links."""
+        bare = git_repository(self.folder / f"git-{next(self._names)}", files, branch=branch, links=links or {})
+        return f"{self.sources}/{bare.name}" if self.sources else bare.as_uri()
 
     def request(self, text: str = "", /, **changes: object) -> BuildRequest:
         """A build of one Dockerfile (or of `source`); `{base}` in it is the base image."""
@@ -152,9 +155,9 @@ def until_ended(builder: Builder, registry: str, run: Run, *, seconds: float = 6
 
 def git_repository(
     folder: Path, files: Mapping[str, str], *, branch: str = "main", links: Mapping[str, str] = MappingProxyType({})
-) -> str:
-    """Make a bare repository with one commit."""
-    work, bare = folder / "work", folder / "repo.git"
+) -> Path:
+    """Make a bare repository with one commit beside `folder`, in which its files are put together."""
+    work, bare = folder / "work", folder.with_suffix(".git")
     for path, text in files.items():
         target = work / path
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -165,12 +168,12 @@ def git_repository(
     git(work, "add", "--all")
     git(work, "-c", "user.name=t", "-c", "user.email=t@example.com", "commit", "--quiet", "--message", "one")
     git(folder, "clone", "--quiet", "--bare", str(work), str(bare))
-    return f"file://{bare}"
+    return bare
 
 
 def head_of(url: str) -> str:
     """The commit that a repository's HEAD names."""
-    return git(Path(url.removeprefix("file://")), "rev-parse", "HEAD").strip()
+    return git(Path.cwd(), "ls-remote", "--", url, "HEAD").split()[0]
 
 
 def git(folder: Path, *words: str) -> str:
